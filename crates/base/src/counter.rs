@@ -1,0 +1,344 @@
+//! Every counter of the product, in one list.
+//!
+//! Names follow `area.thing`. Exactly one `verdict.*` counter moves for each
+//! packet received, and with it exactly one counter of the area that explains
+//! it: `forward.*`, `drop.*`, `consume.*` or one of the `hold` reasons
+//! ([`Counter::is_reason`]). What becomes of a held packet later moves other
+//! `hold.*` counters, never a second verdict.
+//!
+//! `docs/counters.md` is generated from this list.
+
+macro_rules! counters {
+    ($( $(#[doc = $doc:literal])+ $variant:ident = $name:literal, )*) => {
+        /// A counter; its number is its place in [`Counters`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Counter {
+            $( $(#[doc = $doc])+ $variant, )*
+        }
+
+        impl Counter {
+            /// All counters, in the order they are shown.
+            pub const ALL: &'static [Self] = &[ $( Self::$variant, )* ];
+
+            /// The name in `show counters`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$variant => $name, )* }
+            }
+
+            /// What it counts, in a sentence.
+            #[must_use]
+            pub const fn help(self) -> &'static str {
+                match self { $( Self::$variant => concat!($($doc),+).trim_ascii(), )* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Packets that left, translated or not.
+    VerdictForward = "verdict.forward",
+    /// Packets dropped; the reason is one of `drop.*`.
+    VerdictDrop = "verdict.drop",
+    /// Packets for the appliance itself (ARP, ping), answered or taken note of.
+    VerdictConsume = "verdict.consume",
+    /// Packets kept for later; what becomes of them is in `hold.*`.
+    VerdictHold = "verdict.hold",
+
+    /// Packets received.
+    RxPackets = "rx.packets",
+    /// Bytes received, from the Ethernet header on, without FCS.
+    RxBytes = "rx.bytes",
+    /// Frames sent, of whatever origin.
+    TxPackets = "tx.packets",
+    /// Bytes sent.
+    TxBytes = "tx.bytes",
+    /// Frames the device did not take.
+    TxDropped = "tx.dropped",
+
+    /// Translated from inside to outside.
+    ForwardOutbound = "forward.outbound",
+    /// Translated from outside to inside.
+    ForwardInbound = "forward.inbound",
+    /// Translated from inside to inside through an outside address.
+    ForwardHairpin = "forward.hairpin",
+    /// Forwarded untouched (`action: pass`, or between inside interfaces).
+    ForwardPass = "forward.pass",
+
+    /// The frame ends inside its Ethernet header or VLAN tags.
+    DropEthernetTruncated = "drop.ethernet_truncated",
+    /// The frame is for another MAC address.
+    DropNotForUs = "drop.not_for_us",
+    /// Neither IPv4 nor ARP.
+    DropEtherType = "drop.ethertype",
+    /// No interface has this VLAN tag.
+    DropVlan = "drop.vlan",
+    /// ARP that is malformed or about an address nobody here has.
+    DropArp = "drop.arp",
+    /// The frame ends inside the IPv4 header.
+    DropIpTruncated = "drop.ip_truncated",
+    /// IP version, header length or total length that cannot be.
+    DropIpHeader = "drop.ip_header",
+    /// Wrong IPv4 header checksum.
+    DropIpChecksum = "drop.ip_checksum",
+    /// A source route or record route option that is not translated (RFC 5508 REQ-10b).
+    DropIpOption = "drop.ip_option",
+    /// Source address that no host may have: zero, loopback, multicast, broadcast, our own.
+    DropIpSource = "drop.ip_source",
+    /// Multicast, broadcast or otherwise unroutable destination.
+    DropIpDestination = "drop.ip_destination",
+    /// The packet ends inside its transport header, or its length field is wrong.
+    DropTransportHeader = "drop.transport_header",
+    /// TTL ended here; answered with ICMP time exceeded.
+    DropTtl = "drop.ttl",
+    /// No route to the destination.
+    DropNoRoute = "drop.no_route",
+    /// From inside, and no rule matches.
+    DropNoRule = "drop.no_rule",
+    /// A rule says drop.
+    DropRule = "drop.rule",
+    /// Neither from inside nor to an address that is translated.
+    DropNotInside = "drop.not_inside",
+    /// To an outside address and port that nobody holds.
+    DropNoMapping = "drop.no_mapping",
+    /// The mapping's filtering does not admit this remote.
+    DropFiltered = "drop.filtered",
+    /// A TCP segment of no known session that is not a SYN.
+    DropTcpNotSyn = "drop.tcp_not_syn",
+    /// A transport protocol without a rule for it.
+    DropProtocol = "drop.protocol",
+    /// Hairpinning is switched off for this subscriber.
+    DropHairpin = "drop.hairpin",
+    /// A hairpin that would go round for ever.
+    DropHairpinLoop = "drop.hairpin_loop",
+    /// An ICMP type that is neither query nor translatable error.
+    DropIcmpType = "drop.icmp_type",
+    /// Wrong ICMP checksum of an error message.
+    DropIcmpChecksum = "drop.icmp_checksum",
+    /// The packet quoted in an ICMP error is malformed.
+    DropIcmpQuote = "drop.icmp_quote",
+    /// An ICMP error about a packet that was never translated here.
+    DropIcmpNoSession = "drop.icmp_no_session",
+    /// No free port for the subscriber in the pool.
+    DropNoPort = "drop.no_port",
+    /// The subscriber has all its port blocks and they are full.
+    DropBlockLimit = "drop.block_limit",
+    /// The subscriber's limit of ports for the protocol.
+    DropPortLimit = "drop.port_limit",
+    /// The subscriber's limit of sessions.
+    DropSessionLimit = "drop.session_limit",
+    /// The subscriber's limit of new sessions a second.
+    DropSessionRate = "drop.session_rate",
+    /// The mapping's limit of sessions opened from outside.
+    DropInboundLimit = "drop.inbound_limit",
+    /// The session table is full.
+    DropSessionTable = "drop.session_table",
+    /// The mapping table is full.
+    DropMappingTable = "drop.mapping_table",
+    /// The subscriber table is full.
+    DropSubscriberTable = "drop.subscriber_table",
+    /// Too big for the next link and not to be fragmented; answered with ICMP.
+    DropFragmentationNeeded = "drop.fragmentation_needed",
+    /// A fragment too small to be honest (RFC 1858).
+    DropFragmentTiny = "drop.fragment_tiny",
+    /// Fragments that overlap (RFC 1858, RFC 5722).
+    DropFragmentOverlap = "drop.fragment_overlap",
+    /// No room to follow another fragmented datagram.
+    DropFragmentTable = "drop.fragment_table",
+    /// To the appliance itself, where nothing listens.
+    DropNoService = "drop.no_service",
+    /// No buffer, or no room in a ring, to go on with.
+    DropNoBuffer = "drop.no_buffer",
+
+    /// ARP requests answered.
+    ConsumeArpRequest = "consume.arp_request",
+    /// ARP replies and announcements taken note of.
+    ConsumeArpReply = "consume.arp_reply",
+    /// Pings of an own or pool address, answered.
+    ConsumeEcho = "consume.echo",
+    /// ICMP to the appliance that needs no answer.
+    ConsumeIcmp = "consume.icmp",
+
+    /// Held for the next hop's MAC address.
+    HoldNeighbor = "hold.neighbor",
+    /// Fragments held for their first fragment.
+    HoldFragment = "hold.fragment",
+    /// Unsolicited SYNs held for six seconds (RFC 5382 REQ-4).
+    HoldSyn = "hold.syn",
+    /// Held packets that left after their neighbour answered.
+    HoldNeighborSent = "hold.neighbor_sent",
+    /// Held packets given up: queue full, or no answer.
+    HoldNeighborDropped = "hold.neighbor_dropped",
+    /// Held fragments that left after their first fragment.
+    HoldFragmentSent = "hold.fragment_sent",
+    /// Held fragments given up: timeout, or the datagram was refused.
+    HoldFragmentDropped = "hold.fragment_dropped",
+    /// Held SYNs whose connection was opened from inside meanwhile.
+    HoldSynMatched = "hold.syn_matched",
+    /// Held SYNs answered with ICMP port unreachable.
+    HoldSynAnswered = "hold.syn_answered",
+    /// Held SYNs given up because the queue was full.
+    HoldSynDropped = "hold.syn_dropped",
+
+    /// Sessions created.
+    NatSessionsCreated = "nat.sessions_created",
+    /// Sessions ended, by timer or command.
+    NatSessionsEnded = "nat.sessions_ended",
+    /// Mappings created.
+    NatMappingsCreated = "nat.mappings_created",
+    /// Mappings ended.
+    NatMappingsEnded = "nat.mappings_ended",
+    /// Port blocks lent to a subscriber.
+    NatBlocksAllocated = "nat.blocks_allocated",
+    /// Port blocks returned.
+    NatBlocksReleased = "nat.blocks_released",
+    /// Subscribers that appeared.
+    NatSubscribersCreated = "nat.subscribers_created",
+    /// Subscribers forgotten when their last session and block went.
+    NatSubscribersEnded = "nat.subscribers_ended",
+    /// Ports put to use again before their hold-down ended, because too many were held.
+    NatHoldDownCut = "nat.hold_down_cut",
+
+    /// ICMP errors sent by the appliance.
+    IcmpSent = "icmp.sent",
+    /// ICMP errors not sent, because of the rate limit.
+    IcmpRateLimited = "icmp.rate_limited",
+    /// ICMP errors not sent, because RFC 1812 forbids them there.
+    IcmpSuppressed = "icmp.suppressed",
+    /// ICMP errors translated, either way.
+    IcmpTranslated = "icmp.translated",
+
+    /// ARP requests sent.
+    ArpRequestsSent = "arp.requests_sent",
+    /// Packets too big for the next link that left as fragments.
+    IpFragmented = "ip.fragmented",
+    /// TCP SYNs whose MSS option was lowered.
+    TcpMssClamped = "tcp.mss_clamped",
+    /// TCP resets outside the window: forwarded, but without effect here.
+    TcpResetIgnored = "tcp.reset_ignored",
+
+    /// Packets passed to the worker that owns them.
+    HandoffOut = "handoff.out",
+    /// Packets taken from other workers.
+    HandoffIn = "handoff.in",
+    /// Packets passed to the slow path.
+    PuntSent = "punt.sent",
+    /// Packets the slow path had no room for.
+    PuntDropped = "punt.dropped",
+}
+
+impl Counter {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// The verdict this counter explains, if it is a reason: each packet received
+    /// moves one verdict and one reason.
+    #[must_use]
+    pub const fn is_reason(self) -> Option<Self> {
+        match self {
+            Self::HoldNeighbor | Self::HoldFragment | Self::HoldSyn => Some(Self::VerdictHold),
+            Self::ForwardOutbound
+            | Self::ForwardInbound
+            | Self::ForwardHairpin
+            | Self::ForwardPass => Some(Self::VerdictForward),
+            Self::ConsumeArpRequest
+            | Self::ConsumeArpReply
+            | Self::ConsumeEcho
+            | Self::ConsumeIcmp => Some(Self::VerdictConsume),
+            _ => {
+                let number = self as u8;
+                if number >= Self::DropEthernetTruncated as u8 && number <= Self::DropNoBuffer as u8
+                {
+                    Some(Self::VerdictDrop)
+                } else {
+                    None
+                }
+            }
+        }
+    }
+}
+
+/// One worker's counters. Owned by that worker; others get copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters([u64; Counter::COUNT]);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self([0; Counter::COUNT])
+    }
+}
+
+impl Counters {
+    /// Adds one.
+    #[inline]
+    pub fn bump(&mut self, counter: Counter) {
+        self.add(counter, 1);
+    }
+
+    /// Adds `amount`.
+    #[inline]
+    pub fn add(&mut self, counter: Counter, amount: u64) {
+        if let Some(value) = self.0.get_mut(counter as usize) {
+            *value = value.wrapping_add(amount);
+        }
+    }
+
+    /// Records how a packet ended: its reason and the verdict that goes with it.
+    #[inline]
+    pub fn verdict(&mut self, reason: Counter) {
+        self.bump(reason);
+        if let Some(verdict) = reason.is_reason() {
+            self.bump(verdict);
+        }
+    }
+
+    /// The value of one counter.
+    #[must_use]
+    pub fn value(&self, counter: Counter) -> u64 {
+        self.0.get(counter as usize).copied().unwrap_or(0)
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, value) in self.0.iter_mut().zip(other.0) {
+            *sum = sum.wrapping_add(value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_places() {
+        for (place, counter) in Counter::ALL.iter().enumerate() {
+            assert_eq!(*counter as usize, place);
+        }
+    }
+
+    #[test]
+    fn names_follow_the_grammar_and_are_unique() {
+        for (place, counter) in Counter::ALL.iter().enumerate() {
+            let (area, thing) = counter.name().split_once('.').unwrap();
+            let snake = |part: &str| {
+                !part.is_empty() && part.bytes().all(|b| b == b'_' || b.is_ascii_lowercase())
+            };
+            assert!(snake(area) && snake(thing), "{}", counter.name());
+            assert!(
+                Counter::ALL[place + 1..]
+                    .iter()
+                    .all(|other| other.name() != counter.name())
+            );
+        }
+    }
+
+    #[test]
+    fn every_drop_is_a_reason_of_the_drop_verdict() {
+        for counter in Counter::ALL {
+            let is_drop = counter.name().starts_with("drop.");
+            assert_eq!(counter.is_reason() == Some(Counter::VerdictDrop), is_drop);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Numbers with meaning: time, prefixes, counters and drop reasons.
+//!
+//! Everything here is plain data shared by all crates. No clock is read, nothing
+//! allocates, and the only `unsafe` is the prefetch hint in [`prefetch`].
+#![no_std]
+#![deny(unsafe_code)]
+
+pub mod counter;
+mod prefetch;
+mod prefix;
+mod time;
+
+pub use counter::{Counter, Counters};
+pub use prefetch::prefetch;
+pub use prefix::{Prefix, PrefixError};
+pub use time::{Nanos, TICK_SHIFT, Ticks};
+
+/// Which way a packet crosses the translator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the inside (subscriber) realm to the outside.
+    Outbound,
+    /// From the outside realm to the inside.
+    Inbound,
+}
+
+impl Direction {
+    /// The other direction.
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Outbound => Self::Inbound,
+            Self::Inbound => Self::Outbound,
+        }
+    }
+}

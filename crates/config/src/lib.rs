@@ -1,0 +1,4 @@
+//! YAML to validated configuration.
+#![forbid(unsafe_code)]
+
+pub mod model;

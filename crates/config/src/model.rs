@@ -1,0 +1,384 @@
+//! The validated configuration: what the rest of the program may rely on.
+//!
+//! Every name has been resolved to an index, every default filled in, every
+//! range checked against the others. Nothing here can contradict itself.
+
+use core::net::Ipv4Addr;
+use core::time::Duration;
+use std::path::PathBuf;
+
+use base::Prefix;
+
+/// One whole file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `dpdk:`
+    pub dpdk: Dpdk,
+    /// `workers:`
+    pub workers: Workers,
+    /// `limits:`
+    pub limits: Limits,
+    /// `control:`
+    pub control: Control,
+    /// Names of the VRFs mentioned anywhere; index 0 is `default`. At most 255.
+    pub vrfs: Vec<String>,
+    /// Names of the zones mentioned by interfaces, in order of appearance.
+    pub zones: Vec<String>,
+    /// `interfaces:`; an [`InterfaceId`] is an index into this.
+    pub interfaces: Vec<Interface>,
+    /// `routes:`
+    pub routes: Vec<Route>,
+    /// `neighbors:`, the static ones.
+    pub neighbors: Vec<Neighbor>,
+    /// `nat:`
+    pub nat: Nat,
+    /// `alg:`, one entry per gateway in a fixed order; defaults filled in.
+    pub alg: Vec<Alg>,
+}
+
+/// Index of an interface in [`Config::interfaces`].
+pub type InterfaceId = usize;
+/// Index of a VRF in [`Config::vrfs`].
+pub type VrfId = u8;
+/// Index of a pool in [`Nat::pools`].
+pub type PoolId = usize;
+
+/// How the EAL is started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dpdk {
+    /// Passed to the EAL as they are.
+    pub eal_args: Vec<String>,
+    /// Memory for packet buffers, in MiB.
+    pub memory_mb: u32,
+}
+
+/// Which cores do what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workers {
+    /// One worker on each; at least one, no duplicates. Default `[1]`, or `[0]` on a machine with one core.
+    pub cores: Vec<u16>,
+    /// The core of the slow path; not one of `cores` unless the machine has only one.
+    pub slow_path_core: u16,
+}
+
+/// Sizes of the tables, for the whole appliance; divided among the workers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Default 1 000 000.
+    pub sessions: u32,
+    /// Default: as `sessions`.
+    pub mappings: u32,
+    /// Default 65 536.
+    pub subscribers: u32,
+    /// Default 16 384, at most 65 534.
+    pub neighbors: u32,
+    /// Fragmented datagrams followed at once. Default 4 096.
+    pub fragments: u32,
+}
+
+/// Where to ask the running appliance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Control {
+    /// Default `/run/portolan.sock`.
+    pub socket: PathBuf,
+    /// Address of the Prometheus endpoint; absent means none.
+    pub metrics: Option<std::net::SocketAddr>,
+}
+
+/// One layer-3 interface: a device, or a VLAN on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interface {
+    /// Unique.
+    pub name: String,
+    /// PCI address or DPDK vdev string. Interfaces with the same string share the port and differ in `vlan`.
+    pub device: String,
+    /// Own addresses with the prefix length of their network; may be empty.
+    pub addresses: Vec<InterfaceAddress>,
+    /// Index into [`Config::zones`].
+    pub zone: Option<usize>,
+    /// No tag, one (802.1Q), or outer and inner (QinQ); each 1 to 4094.
+    pub vlan: Vlan,
+    /// Realm it belongs to.
+    pub vrf: VrfId,
+    /// Longest IP packet, 576 to 9 180. Default 1 500.
+    pub mtu: u16,
+    /// Own MAC address; absent means the device's (in `sim` one made from the interface's number).
+    pub mac: Option<[u8; 6]>,
+    /// Upper bound for the MSS of TCP connections through this interface, in bytes.
+    pub mss_clamp: Option<u16>,
+}
+
+/// 802.1Q tags of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Vlan {
+    /// Untagged.
+    None,
+    /// One tag. YAML: `vlan: 100`.
+    Single(u16),
+    /// Outer and inner tag. YAML: `vlan: [200, 100]`, or `"200.100"`.
+    Double(u16, u16),
+}
+
+/// An own address and the network it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterfaceAddress {
+    /// The appliance's address.
+    pub address: Ipv4Addr,
+    /// The connected network.
+    pub network: Prefix,
+}
+
+/// A static route.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// Destinations.
+    pub prefix: Prefix,
+    /// On a connected network of an interface in the same VRF.
+    pub next_hop: Ipv4Addr,
+    /// Where the next hop is.
+    pub interface: InterfaceId,
+    /// Realm.
+    pub vrf: VrfId,
+}
+
+/// A static neighbour.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neighbor {
+    /// Where it is.
+    pub interface: InterfaceId,
+    /// On a connected network of that interface.
+    pub ip: Ipv4Addr,
+    /// Unicast.
+    pub mac: [u8; 6],
+}
+
+/// `nat:`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nat {
+    /// `pools:`
+    pub pools: Vec<Pool>,
+    /// `rules:`, in order; first match wins.
+    pub rules: Vec<Rule>,
+    /// `deterministic:`
+    pub deterministic: Vec<Deterministic>,
+    /// `static:`
+    pub statics: Vec<Static>,
+    /// `timeouts:`
+    pub timeouts: Timeouts,
+    /// `udp_inbound_refresh:`, default false (RFC 4787 REQ-6a): inbound packets restart a UDP timer.
+    pub udp_inbound_refresh: bool,
+    /// `hold_down:`
+    pub hold_down: HoldDown,
+    /// `refusal_code:` code of the ICMP unreachable sent when no mapping can be made:
+    /// 1 host unreachable (default, RFC 6888 REQ-11) or 13 administratively prohibited. YAML: `host-unreachable` or `admin-prohibited`.
+    pub refusal_code: u8,
+}
+
+/// Outside addresses of a policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// Unique.
+    pub name: String,
+    /// Whose routes the outside follows (`outside_vrf:`).
+    pub vrf: VrfId,
+    /// The addresses, expanded, exclusions left out, ascending as written; no duplicates here or with other pools.
+    pub addresses: Vec<Ipv4Addr>,
+    /// Set when the pool is `interface: NAME`; `addresses` then has that interface's first address.
+    pub interface: Option<InterfaceId>,
+    /// First and last port, both used. Default 1024-65535.
+    pub ports: (u16, u16),
+    /// Never used (also as ICMP identifiers).
+    pub exclude_ports: Vec<(u16, u16)>,
+    /// Absent: subscribers share the whole range of an address.
+    pub blocks: Option<Blocks>,
+}
+
+/// `blocks:`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blocks {
+    /// Ports in a block; fits the pool's range. Default 512.
+    pub size: u16,
+    /// Default 8.
+    pub max_per_subscriber: u16,
+    /// An unused block goes back after this. Default 120 s.
+    pub idle_timeout: Duration,
+    /// A block stops being the one new ports come from after this; absent: never.
+    pub active_timeout: Option<Duration>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Unique.
+    pub name: String,
+    /// Interfaces traffic comes in by; `None`: any. (YAML `inside:` names an interface or a zone; interfaces win.)
+    pub inside: Option<Vec<InterfaceId>>,
+    /// Realm of the inside.
+    pub vrf: VrfId,
+    /// Realm of the outside; default that of the pool, else that of the inside.
+    pub outside_vrf: VrfId,
+    /// Source prefixes (`source:` one or a list); absent in YAML means all.
+    pub source: Vec<Prefix>,
+    /// Destination prefixes (`destination:` one or a list); absent means all.
+    pub destination: Vec<Prefix>,
+    /// Destination ports (`destination_ports:` numbers or ranges); empty: all.
+    pub destination_ports: Vec<(u16, u16)>,
+    /// IP protocol numbers (`protocols:` names or numbers); empty: all.
+    pub protocols: Vec<u8>,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What a rule does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Translate with a pool.
+    Translate(Translate),
+    /// Forward untouched.
+    Pass,
+    /// Drop.
+    Drop,
+}
+
+/// How a rule translates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Translate {
+    /// Where outside addresses come from.
+    pub pool: PoolId,
+    /// RFC 4787 section 4.1. Default endpoint-independent.
+    pub mapping: Dependence,
+    /// RFC 4787 section 5. Default endpoint-independent.
+    pub filtering: Dependence,
+    /// One outside address per subscriber (RFC 4787 REQ-2). Default true.
+    pub paired: bool,
+    /// An even port stays even and an odd one odd, while there are such (RFC 4787 REQ-4), for UDP. Default true.
+    pub parity: bool,
+    /// `hairpin:`
+    pub hairpin: Hairpin,
+    /// `limits:`
+    pub limits: RuleLimits,
+}
+
+/// The three behaviours of RFC 4787.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dependence {
+    /// `endpoint-independent`
+    EndpointIndependent,
+    /// `address-dependent`
+    AddressDependent,
+    /// `address-and-port-dependent`
+    AddressAndPortDependent,
+}
+
+/// `hairpin:`, how inside hosts reach each other's outside addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hairpin {
+    /// Default true.
+    pub enabled: bool,
+    /// `source: preserve` leaves the inside source as it is; default false (`translate`).
+    pub preserve_source: bool,
+}
+
+/// Limits per subscriber; `None`: no limit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleLimits {
+    /// Sessions.
+    pub sessions: Option<u32>,
+    /// New sessions a second, as a token bucket one second deep.
+    pub new_sessions_per_second: Option<u32>,
+    /// Ports for TCP.
+    pub tcp_ports: Option<u32>,
+    /// Ports for UDP.
+    pub udp_ports: Option<u32>,
+    /// Identifiers for ICMP queries.
+    pub icmp_ids: Option<u32>,
+}
+
+/// Deterministic NAT (RFC 7422).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deterministic {
+    /// Unique.
+    pub name: String,
+    /// Inside addresses.
+    pub source: Prefix,
+    /// Realm of the inside.
+    pub vrf: VrfId,
+    /// Realm of the outside.
+    pub outside_vrf: VrfId,
+    /// Outside addresses, expanded.
+    pub addresses: Vec<Ipv4Addr>,
+    /// First and last port.
+    pub ports: (u16, u16),
+    /// Ports of each inside address: floor(ports / ceil(inside / outside)); at least 1.
+    pub ports_per_host: u16,
+    /// Where blocks come from when the computed range is used up.
+    pub overflow_pool: Option<PoolId>,
+}
+
+/// A static mapping.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Static {
+    /// IP protocol; `None`: all.
+    pub protocol: Option<u8>,
+    /// Inside addresses (several: load sharing).
+    pub inside: Vec<Ipv4Addr>,
+    /// First inside port of the range; with `outside_ports`.
+    pub inside_port: Option<u16>,
+    /// Outside address.
+    pub outside: Ipv4Addr,
+    /// Number of consecutive addresses on both sides (network to network); 1 for a host. `inside` then has the first one.
+    pub count: u32,
+    /// First and last outside port; `None`: the whole address.
+    pub outside_ports: Option<(u16, u16)>,
+    /// How long an outside host stays with the same inside host.
+    pub affinity: Option<Duration>,
+    /// Realm of the inside.
+    pub vrf: VrfId,
+    /// Realm of the outside.
+    pub outside_vrf: VrfId,
+    /// Who may come in: default endpoint-independent.
+    pub filtering: Dependence,
+    /// Hairpin behaviour towards this mapping is the rule's of whoever sends.
+    pub hairpin: Hairpin,
+}
+
+/// `timeouts:`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timeouts {
+    /// 300 s. Below 120 s is refused (RFC 4787 REQ-5).
+    pub udp: Duration,
+    /// UDP to port 53; 10 s.
+    pub udp_dns: Duration,
+    /// 7 440 s.
+    pub tcp_established: Duration,
+    /// 240 s: opening, closing, after a reset.
+    pub tcp_transitory: Duration,
+    /// 120 s: after both FINs were acknowledged.
+    pub tcp_time_wait: Duration,
+    /// 60 s.
+    pub icmp: Duration,
+    /// 1 800 s.
+    pub esp: Duration,
+    /// 5 s.
+    pub fragments: Duration,
+}
+
+/// `hold_down:`, before a freed port is given out again (RFC 6888 REQ-8).
+#[derive(Clone, Debug, PartialEq)]
+pub struct HoldDown {
+    /// `time:`, 120 s by default, 0 switches it off.
+    pub time: Duration,
+    /// `max_percent:` of a block's ports held at once; default 50.
+    pub max_percent: u8,
+}
+
+/// One gateway's settings, as `show alg` prints them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alg {
+    /// Its key under `alg:`.
+    pub name: String,
+    /// On or off.
+    pub enabled: bool,
+    /// Its ports, all kinds.
+    pub ports: Vec<u16>,
+}

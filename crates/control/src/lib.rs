@@ -1,0 +1,1 @@
+//! Control socket, show, clear and metrics.

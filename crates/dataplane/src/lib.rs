@@ -1,0 +1,1 @@
+//! Worker loop, slow path, routing and ARP.

@@ -1,0 +1,1 @@
+//! The translator: sessions, mappings, pools, port blocks.

@@ -1,0 +1,1 @@
+//! L2 to L4 headers in place.
