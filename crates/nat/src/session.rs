@@ -118,6 +118,8 @@ pub struct Rewrite {
     pub address: u32,
     /// The new port or identifier.
     pub port: u16,
+    /// Whether it differs from the old one.
+    pub new_port: bool,
     /// Change of the IP header checksum by the address.
     pub ip_delta: ChecksumDelta,
     /// Change of a checksum that covers address and port.
@@ -205,11 +207,13 @@ impl Session {
 
     #[inline]
     fn rewrite(&self, direction: Direction) -> Rewrite {
+        let new_port = self.out_key.src_port() != self.outside_port;
         match direction {
             Direction::Outbound => Rewrite {
                 direction,
                 address: self.outside,
                 port: self.outside_port,
+                new_port,
                 ip_delta: self.ip_delta,
                 transport_delta: self.transport_delta,
             },
@@ -217,6 +221,7 @@ impl Session {
                 direction,
                 address: self.out_key.src(),
                 port: self.out_key.src_port(),
+                new_port,
                 ip_delta: self.ip_delta.inverse(),
                 transport_delta: self.transport_delta.inverse(),
             },
@@ -240,6 +245,16 @@ impl Session {
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
+    }
+
+    /// Adjacency cached for a direction; right only in the epoch it was cached in.
+    #[must_use]
+    #[inline]
+    pub const fn adjacency(&self, direction: Direction) -> u16 {
+        match direction {
+            Direction::Outbound => self.adjacency[0],
+            Direction::Inbound => self.adjacency[1],
+        }
     }
 
     /// Flags.
