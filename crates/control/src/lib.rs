@@ -1,1 +1,17 @@
 //! Control socket, show, clear and metrics.
+//!
+//! ```text
+//! portolan show --> socket::request ~~ Unix socket ~~ socket::Server --+
+//!                                                                      |  handler
+//! Prometheus ~~~~~~~~~~~~~~~~~~~~~~~~ TCP ~~~~~~~~~~~ http::serve -----+
+//!                                                                      v
+//!                              slow-path core: exchange::Desk <--- exchange::Asker
+//! ```
+//!
+//! Everything runs on threads of its own; the slow-path core is asked by
+//! message, answers in chunks and never waits for whoever asked.
+#![forbid(unsafe_code)]
+
+pub mod filter;
+pub mod rows;
+pub mod what;
