@@ -12,6 +12,10 @@
 //! message, answers in chunks and never waits for whoever asked.
 #![forbid(unsafe_code)]
 
+mod connections;
 pub mod filter;
+mod line;
+pub mod protocol;
 pub mod rows;
+pub mod socket;
 pub mod what;
