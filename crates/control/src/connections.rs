@@ -185,7 +185,7 @@ impl<S: Stream> Open<S> {
     fn wait_until_empty(&self, timeout: Duration) -> bool {
         self.changed
             .wait_timeout_while(self.lock(), timeout, |state| !state.streams.is_empty())
-            .map_or_else(PoisonError::into_inner, |result| result)
+            .unwrap_or_else(PoisonError::into_inner)
             .0
             .streams
             .is_empty()

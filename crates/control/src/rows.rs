@@ -160,7 +160,7 @@ pub struct PoolRow {
     pub draining: bool,
 }
 
-/// One observed IPsec peer pair.  Nothing is observed yet, so there are no rows.
+/// One pair of IKE peers.  Nothing is observed yet, so there are no rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IpsecRow {}
 
