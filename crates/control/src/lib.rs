@@ -3,7 +3,7 @@
 //! ```text
 //! portolan show --> socket::request ~~ Unix socket ~~ socket::Server --+
 //!                                                                      |  handler
-//! Prometheus ~~~~~~~~~~~~~~~~~~~~~~~~ TCP ~~~~~~~~~~~ http::serve -----+
+//! Prometheus ~~~~~~~~~~~~~~~~~~~~~~~~ TCP ~~~~~~~~~~~ metrics::serve --+
 //!                                                                      v
 //!                              slow-path core: exchange::Desk <--- exchange::Asker
 //! ```
@@ -15,6 +15,7 @@
 mod connections;
 pub mod filter;
 mod line;
+pub mod metrics;
 pub mod protocol;
 pub mod rows;
 pub mod socket;
