@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod connections;
+pub mod exchange;
 pub mod filter;
 mod line;
 pub mod metrics;
