@@ -20,4 +20,5 @@ pub mod metrics;
 pub mod protocol;
 pub mod rows;
 pub mod socket;
+pub mod table;
 pub mod what;
