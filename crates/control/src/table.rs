@@ -2,7 +2,7 @@
 //!
 //! Columns are as wide as their widest cell, numbers stand to the right, and
 //! columns that say nothing (all empty or `default`) are left out where
-//! [`Column::optional`] allows.  Cells are made twice, once to measure and once
+//! the column allows.  Cells are made twice, once to measure and once
 //! to write, so a table of a million rows is not held a second time in memory.
 //! Text that came from the network never reaches the terminal as control codes.
 
