@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use control::exchange::AskError;
 use control::metrics::{Serving, Snapshot, WorkerNumbers, serve};
@@ -99,11 +100,14 @@ fn a_silent_client_holds_up_nobody_else() {
     let _silent: Vec<TcpStream> = (0..7)
         .map(|_| TcpStream::connect(serving.address()).unwrap())
         .collect();
+    let start = Instant::now();
     thread::scope(|scope| {
         for _ in 0..20 {
             scope.spawn(|| scrape(&serving, b"GET /metrics HTTP/1.1\r\n\r\n"));
         }
     });
+    // Silent clients are given up after five seconds.
+    assert!(start.elapsed() < Duration::from_secs(4));
 }
 
 #[test]
