@@ -68,7 +68,13 @@ const TYPES: &[&str] = &[
 ];
 
 /// Known by name only.
-const OPAQUE: &[&str] = &["rte_device", "rte_mempool", "rte_ring", "rte_bus", "rte_class"];
+const OPAQUE: &[&str] = &[
+    "rte_device",
+    "rte_mempool",
+    "rte_ring",
+    "rte_bus",
+    "rte_class",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");

@@ -37,9 +37,12 @@ static const uint64_t PTL_RSS_IPV4_ALL =
 	RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP |
 	RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV4_SCTP |
 	RTE_ETH_RSS_NONFRAG_IPV4_OTHER;
-static const uint64_t PTL_RSS_L3_SRC_ONLY = RTE_ETH_RSS_L3_SRC_ONLY;
-static const uint64_t PTL_RSS_L3_DST_ONLY = RTE_ETH_RSS_L3_DST_ONLY;
+/* By number: bindgen cannot evaluate bit 63. */
+static const uint32_t PTL_RSS_L3_SRC_ONLY_BIT = __builtin_ctzll(RTE_ETH_RSS_L3_SRC_ONLY);
+static const uint32_t PTL_RSS_L3_DST_ONLY_BIT = __builtin_ctzll(RTE_ETH_RSS_L3_DST_ONLY);
 
 static const uint32_t PTL_RING_FLAGS = RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ;
 static const int PTL_SOCKET_ID_ANY = SOCKET_ID_ANY;
 static const uint32_t PTL_HEADROOM = RTE_PKTMBUF_HEADROOM;
+static const uint16_t PTL_NO_PORT = RTE_MAX_ETHPORTS;
+static const size_t PTL_RETA_GROUP = RTE_ETH_RETA_GROUP_SIZE;

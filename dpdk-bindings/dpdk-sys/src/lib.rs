@@ -64,7 +64,7 @@ pub struct rte_mbuf {
     /// A tag the device took off.
     pub vlan_tci: u16,
     /// Receive side: what the device's hash or filters gave.
-    pub hash: [u32; 2],
+    pub hash: [u8; 8],
     vlan_tci_outer: u16,
     /// Size of the segment's memory.
     pub buf_len: u16,
@@ -84,6 +84,6 @@ const _: () = {
     assert!(offset_of!(rte_mbuf, data_len) == PTL_MBUF_DATA_LEN);
     assert!(offset_of!(rte_mbuf, vlan_tci) == PTL_MBUF_VLAN_TCI);
     assert!(offset_of!(rte_mbuf, hash) == PTL_MBUF_HASH);
-    assert!(size_of::<[u32; 2]>() == PTL_MBUF_HASH_SIZE);
+    assert!(size_of::<[u8; 8]>() == PTL_MBUF_HASH_SIZE);
     assert!(offset_of!(rte_mbuf, buf_len) == PTL_MBUF_BUF_LEN);
 };
