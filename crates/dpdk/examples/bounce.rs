@@ -105,8 +105,9 @@ fn bounce(mut io: DpdkIo, shared: &Shared) {
 }
 
 fn swap_addresses(frame: &mut [u8]) {
-    if let Some(addresses) = frame.first_chunk_mut::<12>() {
-        addresses.rotate_left(6);
+    if let Some((addresses, _)) = frame.split_first_chunk_mut::<12>() {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *addresses;
+        *addresses = [g, h, i, j, k, l, a, b, c, d, e, f];
     }
 }
 
