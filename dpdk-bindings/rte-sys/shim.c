@@ -3,12 +3,16 @@
 
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_prefetch.h>
 #include <rte_ring.h>
 
 int ptl_errno(void) { return rte_errno; }
+
+/* Whether DPDK knows the calling thread by a number of its own. */
+bool ptl_thread_known(void) { return rte_lcore_id() != LCORE_ID_ANY; }
 
 /* Brings packets of several segments into one each; those that do not fit
  * are freed. Returns how many are left. */

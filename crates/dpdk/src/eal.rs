@@ -6,8 +6,9 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use crate::error::{DpdkError, EalHint, Errno};
+use crate::error::{DpdkError, EEXIST, EalHint, Errno};
 
 /// The environment. Everything else is made from it and keeps it alive; it is
 /// cleaned up when the last of them is dropped.
@@ -68,16 +69,21 @@ impl Eal {
     /// # Errors
     ///
     /// [`DpdkError::Call`] if there are more threads than DPDK has numbers for,
-    /// or the thread is known already.
+    /// or the thread is known already, as the one that started EAL is.
     pub fn register_thread(&self) -> Result<Registration, DpdkError> {
+        let refused = |errno| DpdkError::Call {
+            call: "rte_thread_register",
+            subject: thread::current().name().unwrap_or("thread").into(),
+            errno,
+        };
+        // DPDK would give it a second number, and lose the first.
+        if rte_sys::ptl_thread_known() {
+            return Err(refused(Errno(EEXIST)));
+        }
         // SAFETY: DPDK is initialised, as `self` exists.
         let result = unsafe { dpdk_sys::rte_thread_register() };
         if result < 0 {
-            return Err(DpdkError::Call {
-                call: "rte_thread_register",
-                subject: std::thread::current().name().unwrap_or("thread").into(),
-                errno: Errno::last(),
-            });
+            return Err(refused(Errno::last()));
         }
         Ok(Registration {
             _eal: Arc::clone(&self.inner),

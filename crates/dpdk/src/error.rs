@@ -28,8 +28,9 @@ pub enum DpdkError {
 
     /// No driver made a port of this device string.
     #[error(
-        "device {device:?} cannot be opened: {errno}; give the PCI address of a device bound to vfio-pci, \
-         or a virtual device with its arguments, as in \"net_af_packet0,iface=eth0\""
+        "device {device:?} cannot be opened: {}; give the PCI address of a device bound to vfio-pci, \
+         or a virtual device with its arguments, as in \"net_af_packet0,iface=eth0\"",
+        probe_reason(*errno)
     )]
     NoSuchDevice {
         /// The device string.
@@ -136,6 +137,14 @@ impl fmt::Display for Errno {
     }
 }
 
+/// Many drivers return -1 for whatever went wrong, which is not a lack of permission.
+fn probe_reason(errno: Errno) -> String {
+    match errno.0 {
+        EPERM => String::from("its driver refused, with the message above"),
+        _ => errno.to_string(),
+    }
+}
+
 /// What to do about an environment that did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EalHint {
@@ -174,6 +183,7 @@ impl fmt::Display for EalHint {
 pub(crate) const EEXIST: i32 = 17;
 pub(crate) const ENODEV: i32 = 19;
 pub(crate) const ENOTSUP: i32 = 95;
+const EPERM: i32 = 1;
 const ENOMEM: i32 = 12;
 const EACCES: i32 = 13;
 const EINVAL: i32 = 22;

@@ -552,15 +552,22 @@ fn check_queues(
     })
 }
 
+/// Devices limit the MTU itself, the whole frame, or both.
 fn check_mtu(config: &PortConfig, info: &rte_eth_dev_info) -> Result<(), DpdkError> {
-    if (info.min_mtu..=info.max_mtu).contains(&config.mtu) {
+    let overhead = match info.max_rx_pktlen.checked_sub(u32::from(info.max_mtu)) {
+        Some(overhead) if info.max_mtu != u16::MAX => overhead,
+        _ => ETHERNET_OVERHEAD,
+    };
+    let by_frame = info.max_rx_pktlen.saturating_sub(overhead);
+    let largest = u16::try_from(by_frame).map_or(info.max_mtu, |mtu| mtu.min(info.max_mtu));
+    if (info.min_mtu..=largest).contains(&config.mtu) {
         return Ok(());
     }
     Err(DpdkError::MtuOutOfRange {
         device: config.device.clone(),
         mtu: config.mtu,
         smallest: info.min_mtu,
-        largest: info.max_mtu,
+        largest,
     })
 }
 
@@ -591,6 +598,8 @@ fn first_port(device: &CStr) -> Option<u16> {
 
 /// What the iterator says at its end.
 const NO_PORT: u16 = dpdk_sys::PTL_NO_PORT;
+/// Header and FCS, which DPDK counts in a frame where the driver does not say.
+const ETHERNET_OVERHEAD: u32 = 18;
 /// Entries in a group of the redirection table.
 const RETA_GROUP: usize = dpdk_sys::PTL_RETA_GROUP;
 /// Length of the key where a device does not tell.

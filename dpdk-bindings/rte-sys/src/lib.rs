@@ -10,6 +10,9 @@ unsafe extern "C" {
     /// The calling thread's `rte_errno`.
     pub safe fn ptl_errno() -> c_int;
 
+    /// Whether DPDK knows the calling thread by a number of its own.
+    pub safe fn ptl_thread_known() -> bool;
+
     /// Receives at most `room` packets of one segment each into `packets`, sets
     /// their port to `index`, prefetches their first line. Adds to `dropped`
     /// how many were freed because they did not fit one segment.
