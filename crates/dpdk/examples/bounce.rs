@@ -105,9 +105,10 @@ fn bounce(mut io: DpdkIo, shared: &Shared) {
 }
 
 fn swap_addresses(frame: &mut [u8]) {
-    if let Some((addresses, _)) = frame.split_first_chunk_mut::<12>() {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = *addresses;
-        *addresses = [g, h, i, j, k, l, a, b, c, d, e, f];
+    if let Some((destination, rest)) = frame.split_first_chunk_mut::<6>()
+        && let Some(source) = rest.first_chunk_mut::<6>()
+    {
+        std::mem::swap(destination, source);
     }
 }
 
