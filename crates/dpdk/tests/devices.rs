@@ -371,7 +371,7 @@ fn a_frame_crosses_a_memif_pair(eal: &Eal, pool: &Mempool) {
     };
     let mut server = open(0, "server");
     let mut client = open(1, "client");
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + 2 * PATIENCE;
     while !(server.link().unwrap().up && client.link().unwrap().up) {
         assert!(Instant::now() < deadline, "memif does not connect");
         thread::yield_now();
@@ -379,6 +379,14 @@ fn a_frame_crosses_a_memif_pair(eal: &Eal, pool: &Mempool) {
     let mut one = DpdkIo::new(vec![server.take_queue().unwrap()], pool.clone());
     let mut other = DpdkIo::new(vec![client.take_queue().unwrap()], pool.clone());
     exchange(&mut one, &mut other);
+    // The driver tells the other end from a thread of its own, and does not
+    // like to be closed meanwhile.
+    drop(other);
+    drop(client);
+    while server.link().unwrap().up {
+        assert!(Instant::now() < deadline, "memif does not disconnect");
+        thread::yield_now();
+    }
 }
 
 fn frames_cross_a_veth_pair(eal: &Eal, pool: &Mempool) {
