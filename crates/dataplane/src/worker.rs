@@ -185,6 +185,14 @@ where
         &self.shard
     }
 
+    /// What happened here, the translator's part included.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        counters.merge(&self.shard.counters);
+        counters
+    }
+
     /// Lays out the figures at once.
     pub fn publish_now(&mut self) {
         let [idle, busy] = self.turns;
@@ -408,9 +416,11 @@ where
             .handoffs
             .get_mut(to)
             .is_some_and(|burst| burst.try_push(buf).is_ok());
-        if taken {
-            self.counters.bump(Counter::HandoffOut);
-        }
+        self.counters.bump(if taken {
+            Counter::HandoffOut
+        } else {
+            Counter::HandoffDropped
+        });
         taken
     }
 

@@ -39,6 +39,9 @@ const SYN_HOLD: Nanos = Nanos::from_secs(6);
 /// Most SYNs held at once.
 const MAX_HELD_SYNS: usize = 4096;
 
+/// Rows taken from workers before somebody fetches them; more wait in the rings.
+const MAX_ROWS: usize = 4096;
+
 /// TTL of packets made here.
 const TTL: u8 = 64;
 
@@ -121,7 +124,9 @@ where
             for buf in burst.drain(..) {
                 self.punted(buf, worker, now);
             }
-            while let Some(Ok(event)) = self.workers.get_mut(worker).map(|ports| ports.events.pop())
+            while self.rows.len() < MAX_ROWS
+                && let Some(Ok(event)) =
+                    self.workers.get_mut(worker).map(|ports| ports.events.pop())
             {
                 moved += 1;
                 match event {
@@ -174,9 +179,9 @@ where
         self.neighbors.rows(now)
     }
 
-    /// Forgets neighbours that were learned; answers how many.
-    pub fn clear_neighbors(&mut self) -> u64 {
-        let actions = self.neighbors.clear();
+    /// Forgets neighbours that were learned and that `meant` says yes to; answers how many.
+    pub fn clear_neighbors(&mut self, now: Nanos, meant: impl Fn(&NeighborRow) -> bool) -> u64 {
+        let actions = self.neighbors.clear(now, meant);
         let count = actions
             .iter()
             .filter(|action| matches!(action, Action::Remove(_)))

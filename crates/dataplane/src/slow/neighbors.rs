@@ -83,6 +83,24 @@ struct Neighbor<B> {
     held: VecDeque<(B, bool)>,
 }
 
+impl<B> Neighbor<B> {
+    fn row(&self, now: Nanos) -> NeighborRow {
+        NeighborRow {
+            interface: self.hop.interface,
+            ip: core::net::Ipv4Addr::from_bits(self.hop.ip),
+            mac: self.mac,
+            state: match self.state {
+                State::Incomplete { .. } => "incomplete",
+                State::Reachable => "reachable",
+                State::Stale => "stale",
+                State::Probe { .. } => "probe",
+                State::Static => "static",
+            },
+            age: now.since(self.heard),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Neighbors<B> {
     slots: Vec<Option<Neighbor<B>>>,
@@ -250,8 +268,12 @@ impl<B> Neighbors<B> {
         actions
     }
 
-    /// Forgets what was learned.
-    pub(crate) fn clear(&mut self) -> Vec<Action<B>> {
+    /// Forgets what was learned, as far as it is meant.
+    pub(crate) fn clear(
+        &mut self,
+        now: Nanos,
+        meant: impl Fn(&NeighborRow) -> bool,
+    ) -> Vec<Action<B>> {
         let learned: Vec<u16> = self
             .by_hop
             .values()
@@ -260,7 +282,9 @@ impl<B> Neighbors<B> {
                 self.slots
                     .get(usize::from(*number))
                     .and_then(Option::as_ref)
-                    .is_some_and(|neighbor| neighbor.state != State::Static)
+                    .is_some_and(|neighbor| {
+                        neighbor.state != State::Static && meant(&neighbor.row(now))
+                    })
             })
             .collect();
         learned
@@ -273,19 +297,7 @@ impl<B> Neighbors<B> {
         self.slots
             .iter()
             .flatten()
-            .map(|neighbor| NeighborRow {
-                interface: neighbor.hop.interface,
-                ip: core::net::Ipv4Addr::from_bits(neighbor.hop.ip),
-                mac: neighbor.mac,
-                state: match neighbor.state {
-                    State::Incomplete { .. } => "incomplete",
-                    State::Reachable => "reachable",
-                    State::Stale => "stale",
-                    State::Probe { .. } => "probe",
-                    State::Static => "static",
-                },
-                age: now.since(neighbor.heard),
-            })
+            .map(|neighbor| neighbor.row(now))
             .collect()
     }
 
@@ -427,7 +439,7 @@ mod tests {
         let mut neighbors = Neighbors::new(1);
         neighbors.add_static(HOP, MAC, Nanos(0));
         assert!(neighbors.learn(HOP, Mac([4; 6]), Nanos(0)).is_empty());
-        assert!(neighbors.clear().is_empty());
+        assert!(neighbors.clear(Nanos(0), |_| true).is_empty());
         assert_eq!(neighbors.mac_of(HOP), Some(MAC));
         let other = Hop { ip: 1, ..HOP };
         assert_eq!(neighbors.hold(other, 7, Nanos(0)).1, 1);
