@@ -562,9 +562,13 @@ topology() {
     ip -n "$(ns inside-b)" address add 10.64.0.20/16 dev eth0
     ip -n "$(ns inside-a)" route add default via 10.64.0.1
     ip -n "$(ns inside-b)" route add default via 10.64.0.1
-    # No default route: what is not translated finds no way back.
+    outside_addresses
+}
+
+# No default route: what is not translated finds no way back.
+outside_addresses() {
     ip -n "$(ns outside)" address add 198.51.100.254/24 dev eth0
-    ip -n "$(ns outside)" address add 192.0.2.10/32 dev lo
+    ip -n "$(ns outside)" address replace 192.0.2.10/32 dev lo
     ip -n "$(ns outside)" route add 203.0.113.0/28 via 198.51.100.1
 }
 
