@@ -22,7 +22,7 @@ mode() { stat -c %a "$PTL_SOCKET"; }
 # refuses COMMAND...: status 2 and FILE:LINE:COLUMN: for the file bad.yaml.
 refuses() {
     local status=0
-    attend timeout 20 "$PORTOLAN" "$@" -c "$PTL_WORK/bad.yaml" >"$PTL_WORK/refusal" 2>&1 || status=$?
+    in_ns appliance timeout 20 "$PORTOLAN" "$@" -c "$PTL_WORK/bad.yaml" >"$PTL_WORK/refusal" 2>&1 || status=$?
     if ! equal "$status" 2 || ! grep -qE "bad\.yaml:[0-9]+:[0-9]+: .+" "$PTL_WORK/refusal"; then
         cat "$PTL_WORK/refusal"
         return 1
