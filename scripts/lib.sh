@@ -109,6 +109,7 @@ begin() {
 on_signal() {
     if ((PTL_CRITICAL)); then
         PTL_PENDING=$1
+        warn "interrupted; finishing this step first"
         return 0
     fi
     printf '\n' >&2
@@ -419,14 +420,24 @@ need_rust() {
 
 # From the distribution where it has one (Debian 13), else rustup's own installer.
 install_rustup() {
-    if apt-cache show rustup >/dev/null 2>&1; then
+    if apt-cache policy rustup | grep -qE 'Candidate: [0-9]'; then
         need_packages rustup
         return 0
     fi
     say "installing rustup for $PTL_BUILDER"
-    as_builder bash -c 'set -o pipefail
-        curl --proto "=https" --tlsv1.2 -sSf --retry 3 https://sh.rustup.rs |
-            sh -s -- -y -q --no-modify-path --profile minimal --default-toolchain none' ||
+    # What the script at sh.rustup.rs would fetch, with its checksum compared.
+    # shellcheck disable=SC2016 # for the inner shell
+    as_builder bash -c 'set -Eeuo pipefail
+        from=${RUSTUP_UPDATE_ROOT:-https://static.rust-lang.org/rustup}/dist/$(uname -m)-unknown-linux-gnu
+        to=$(mktemp -d)
+        trap "rm -rf \"$to\"" EXIT
+        cd "$to"
+        for file in rustup-init rustup-init.sha256; do
+            curl --proto "=https" --tlsv1.2 -sSf --retry 3 -O "$from/$file"
+        done
+        [[ $(sha256sum <rustup-init | cut -d" " -f1) == $(cut -d" " -f1 rustup-init.sha256) ]]
+        chmod +x rustup-init
+        ./rustup-init -y -q --no-modify-path --profile minimal --default-toolchain none' ||
         die "cannot install rustup"
 }
 
