@@ -23,6 +23,7 @@ PTL_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PTL_STATE=/run/ptl-$$
 PTL_WORK=
 PTL_KEEP=0
+PTL_STARTS_RUNS=0
 PTL_CRITICAL=0
 PTL_PENDING=0
 PTL_HUGE_SYSFS=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
@@ -124,7 +125,8 @@ on_exit() {
     set +e
     if ((!PTL_KEEP)); then
         release "$$"
-        sweep
+        # Scripts that start other scripts also look after those.
+        ((!PTL_STARTS_RUNS)) || sweep
     fi
     exit "$status"
 }
@@ -161,17 +163,20 @@ start_of() {
 # alive PID START: the same process, still running.
 alive() { [[ -n ${2:-} && $(start_of "$1") == "$2" ]]; }
 
-# sweep: gives back what runs left whose owner is gone.
-sweep() { with_lock sweep_locked; }
+# sweep: gives back what runs left whose owner is gone. Processes are ended
+# before the lock is taken: one may be a script that needs it for its own cleaning.
+sweep() {
+    local run
+    for run in $(stale_runs); do
+        stop_listed "/run/ptl-$run/pids"
+    done
+    with_lock sweep_locked
+}
 
 sweep_locked() {
-    local state run ns pid start
-    for state in /run/ptl-*; do
-        [[ -d $state ]] || continue
-        run=${state#/run/ptl-}
-        [[ $run =~ ^[0-9]+$ ]] || continue
-        { read -r pid start <"$state/owner"; } 2>/dev/null || pid=0 start=
-        alive "$pid" "$start" || release_locked "$run"
+    local run ns
+    for run in $(stale_runs); do
+        release_locked "$run"
     done
     for ns in $(netns_names ''); do
         run=${ns##*-}
@@ -179,8 +184,20 @@ sweep_locked() {
     done
 }
 
+stale_runs() {
+    local state pid start
+    for state in /run/ptl-*; do
+        [[ -d $state && ${state#/run/ptl-} =~ ^[0-9]+$ ]] || continue
+        { read -r pid start <"$state/owner"; } 2>/dev/null || pid=0 start=
+        alive "$pid" "$start" || printf '%s\n' "${state#/run/ptl-}"
+    done
+}
+
 # release RUN: gives back everything the run made.
-release() { with_lock release_locked "$1"; }
+release() {
+    stop_listed "/run/ptl-$1/pids"
+    with_lock release_locked "$1"
+}
 
 release_locked() {
     local run=$1 state=/run/ptl-$1 ns pages socket work
