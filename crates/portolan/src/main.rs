@@ -14,7 +14,7 @@ mod book;
 mod client;
 mod console;
 mod plan;
-// mod run;
+mod run;
 mod sim;
 
 use std::path::{Path, PathBuf};
@@ -62,7 +62,9 @@ struct File {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Command::Run(file) => load(&file.config).and_then(|_config| Ok(())),
+        Command::Run(file) => load(&file.config).and_then(|config| {
+            run::run(&config).map_err(|error| Failure::Other(error.to_string()))
+        }),
         Command::Check(file) => load(&file.config).map(|config| {
             for warning in config::warnings(&config) {
                 eprintln!("warning: {warning}");

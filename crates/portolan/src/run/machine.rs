@@ -1,0 +1,241 @@
+//! DPDK with its pool and ports, in the order they must come and go.
+
+use std::sync::Arc;
+
+use config::Config;
+use dpdk::{DpdkError, Eal, Mempool, MempoolConfig, Port, PortConfig, Registration, Rss, RssField};
+use pktio::PortId;
+use tracing::info;
+
+use super::RunError;
+use crate::book::PortFigures;
+use crate::plan::Plan;
+
+/// Descriptors of each queue.
+const DESCRIPTORS: u16 = 1024;
+
+/// Buffers that each thread keeps to itself.
+const CACHE: u16 = 512;
+
+/// Bytes of a buffer besides its room for a frame: descriptor, head room, alignment.
+const OVERHEAD: u64 = 128 + 128 + 192;
+
+/// Any key spreads well enough where packets are handed to their owner anyway.
+const RSS_KEY: [u8; 52] = [
+    0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0,
+    0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c,
+    0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d,
+    0x43, 0xa3, 0x8f, 0xb0,
+];
+
+/// Everything of DPDK that outlives the threads. Fields are dropped in this order.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) ports: Arc<Vec<Port>>,
+    pub(super) queues: std::sync::Mutex<Vec<Vec<dpdk::Queue>>>,
+    pub(super) pool: Mempool,
+    pub(super) eal: Eal,
+    pub(super) plan: Plan,
+}
+
+impl Machine {
+    /// Starts DPDK and opens all ports.
+    pub(super) fn start(config: &Config) -> Result<Self, RunError> {
+        let mut plan = Plan::new(config);
+        let eal = Eal::init(&eal_args(config))?;
+        info!("{}", dpdk::version());
+        let workers = u16::try_from(config.workers.cores.len()).unwrap_or(u16::MAX);
+        let room = plan
+            .devices
+            .iter()
+            .enumerate()
+            .map(|(number, device)| {
+                let port = PortId(u16::try_from(number).unwrap_or(u16::MAX));
+                plan.mtu_of(port).max(frame_size(device))
+            })
+            .max()
+            .unwrap_or(1500);
+        let buffers = buffers(config.dpdk.memory_mb, room);
+        let pool = Mempool::new(
+            &eal,
+            &MempoolConfig {
+                name: "portolan".into(),
+                buffers,
+                mtu: room,
+                cache: CACHE,
+            },
+        )?;
+        info!("{buffers} packet buffers for frames of up to {room} bytes");
+        let mut ports = Vec::new();
+        let mut queues: Vec<Vec<dpdk::Queue>> = (0..workers).map(|_| Vec::new()).collect();
+        for (number, device) in plan.devices.iter().enumerate() {
+            let id = PortId(u16::try_from(number).unwrap_or(u16::MAX));
+            let mut port = Port::open(&eal, &port_config(&plan, id, device, workers), &pool)?;
+            for of_worker in &mut queues {
+                of_worker.extend(port.take_queue());
+            }
+            info!(
+                "port {number}: {device} ({}), {} queues",
+                port.driver(),
+                workers
+            );
+            ports.push(port);
+        }
+        plan.set_macs(|port| {
+            ports
+                .get(usize::from(port.0))
+                .map(|port| wire::ethernet::Mac(port.mac()))
+                .unwrap_or_default()
+        });
+        Ok(Self {
+            ports: Arc::new(ports),
+            queues: std::sync::Mutex::new(queues),
+            pool,
+            eal,
+            plan,
+        })
+    }
+
+    /// Makes the calling thread known to DPDK.
+    pub(super) fn register_thread(&self) -> Result<Registration, DpdkError> {
+        self.eal.register_thread()
+    }
+
+    /// What the ports have carried.
+    pub(super) fn figures(ports: &[Port]) -> Vec<PortFigures> {
+        ports
+            .iter()
+            .map(|port| {
+                let stats = port.stats().unwrap_or_default();
+                PortFigures {
+                    up: port.link().is_ok_and(|link| link.up),
+                    rx_packets: stats.rx_packets,
+                    rx_bytes: stats.rx_bytes,
+                    rx_missed: stats.rx_missed + stats.rx_no_buffer,
+                    tx_packets: stats.tx_packets,
+                    tx_bytes: stats.tx_bytes,
+                    tx_dropped: stats.tx_errors,
+                }
+            })
+            .collect()
+    }
+
+    /// Closes all ports and ends DPDK.
+    pub(super) fn stop(self) -> Result<(), DpdkError> {
+        let Self {
+            ports,
+            queues,
+            pool,
+            eal,
+            plan: _,
+        } = self;
+        drop(queues);
+        drop(ports);
+        drop(pool);
+        eal.shutdown()
+    }
+}
+
+/// Every core named must be there.
+pub(super) fn check_cores(config: &Config) -> Result<(), RunError> {
+    let there = core_affinity::get_core_ids().unwrap_or_default();
+    let names: Vec<String> = there.iter().map(|core| core.id.to_string()).collect();
+    let workers = &config.workers;
+    for core in workers.cores.iter().chain([&workers.slow_path_core]) {
+        if !there.iter().any(|found| found.id == usize::from(*core)) {
+            return Err(RunError::Core(*core, names.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// The file's arguments, with what it leaves open.
+fn eal_args(config: &Config) -> Vec<String> {
+    let given = &config.dpdk.eal_args;
+    let has = |names: &[&str]| {
+        given.iter().any(|arg| {
+            names
+                .iter()
+                .any(|name| arg == name || arg.starts_with(&format!("{name}=")))
+        })
+    };
+    let mut args = Vec::new();
+    if !has(&["-l", "-c", "--lcores", "-S"]) {
+        args.extend(["-l".into(), config.workers.slow_path_core.to_string()]);
+    }
+    if !has(&["-m", "--socket-mem"]) {
+        args.extend(["-m".into(), config.dpdk.memory_mb.to_string()]);
+    }
+    args.extend(given.iter().cloned());
+    args
+}
+
+/// As many buffers as the memory holds, with a quarter left to rings and queues.
+fn buffers(memory_mb: u32, room: u16) -> u32 {
+    let each = u64::from(room.max(2048)).next_multiple_of(64) + OVERHEAD;
+    let all = (u64::from(memory_mb) << 20) / 4 * 3 / each;
+    u32::try_from(all).unwrap_or(u32::MAX)
+}
+
+/// The size of a frame that an `af_packet` device is told to receive: it copies
+/// as much into a buffer, whatever the MTU, since the kernel hands it datagrams
+/// put together from fragments.
+fn frame_size(device: &str) -> u16 {
+    device
+        .split(',')
+        .filter_map(|argument| argument.strip_prefix("framesz="))
+        .find_map(|size| size.parse().ok())
+        .unwrap_or(0)
+}
+
+fn port_config(plan: &Plan, id: PortId, device: &str, workers: u16) -> PortConfig {
+    let inside = plan
+        .topology
+        .interfaces
+        .iter()
+        .enumerate()
+        .filter(|(_, interface)| interface.port == id)
+        .any(|(number, _)| {
+            plan.settings.rules.iter().any(|rule| {
+                rule.interfaces
+                    .as_ref()
+                    .is_some_and(|inside| inside.get(number) == Some(&true))
+            })
+        });
+    let field = if inside {
+        RssField::Source
+    } else {
+        RssField::Destination
+    };
+    PortConfig {
+        queues: workers,
+        mtu: plan.mtu_of(id),
+        rss: (workers > 1).then(|| Rss {
+            field,
+            key: RSS_KEY.to_vec(),
+        }),
+        rx_descriptors: DESCRIPTORS,
+        tx_descriptors: DESCRIPTORS,
+        ..PortConfig::new(device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frame_sizes_are_read_from_the_device() {
+        assert_eq!(
+            frame_size("net_af_packet0,iface=x,framesz=16384,blocksz=65536"),
+            16_384
+        );
+        assert_eq!(frame_size("0000:03:00.0"), 0);
+    }
+
+    #[test]
+    fn buffers_fit_the_memory() {
+        assert_eq!(buffers(256, 1500), 80_659);
+        assert!(u64::from(buffers(256, 9180)) * 9180 < 256 << 20);
+    }
+}

@@ -1,0 +1,158 @@
+//! Workers, slow path and console, with the rings between them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use config::Config;
+use control::exchange::Reply;
+use dataplane::{Ports, Published, SlowPath, SlowPorts};
+use dpdk::DpdkIo;
+use nat::Shard;
+use nat::steer::Steering;
+use pktio::Io;
+use tracing::info;
+
+use super::machine::Machine;
+use super::{DpdkSlowPath, DpdkWorker, RunError, now};
+use crate::book::Book;
+use crate::console::Console;
+use crate::plan::{describe_memory, sizes};
+
+/// Packets in a ring between two threads.
+const RING: u32 = 2048;
+
+/// Messages in a ring between two threads.
+const MESSAGES: usize = 4096;
+
+/// Everything that runs.
+pub(super) struct Wiring {
+    pub(super) workers: Vec<DpdkWorker>,
+    pub(super) slow: DpdkSlowPath,
+    pub(super) console: Console<Reply>,
+    pub(super) start: Instant,
+}
+
+impl Wiring {
+    /// Allocates all tables and rings.
+    pub(super) fn new(config: &Config, machine: &Machine) -> Result<Self, RunError> {
+        let start = Instant::now();
+        let plan = &machine.plan;
+        let count = config.workers.cores.len();
+        let shards = u32::try_from(count).unwrap_or(u32::MAX);
+        let steering = Steering::new(&plan.settings, shards);
+        let sizes = sizes(config, shards);
+        let mut handoffs = Handoffs::new(machine, count)?;
+        let mut workers = Vec::new();
+        let mut slow_ports = Vec::new();
+        let mut published = Vec::new();
+        let queues = machine
+            .queues
+            .lock()
+            .map(|mut queues| core::mem::take(&mut *queues))
+            .unwrap_or_default();
+        for (number, queues) in queues.into_iter().enumerate() {
+            let figures = Arc::new(Published::new(plan.settings.pools.len()));
+            published.push(Arc::clone(&figures));
+            let (punt, punted) = machine.eal.ring(&format!("ptl-punt-{number}"), RING)?;
+            let (reply, replied) = machine.eal.ring(&format!("ptl-reply-{number}"), RING)?;
+            let (command, commands) = rtrb::RingBuffer::new(MESSAGES);
+            let (events, event) = rtrb::RingBuffer::new(MESSAGES);
+            let place = u32::try_from(number).unwrap_or(u32::MAX);
+            let settings = plan.settings.clone();
+            let shard = Shard::new(settings, sizes, &steering, place, seed()?, now(start));
+            info!("worker {number}: {}", describe_memory(&shard, sizes));
+            let (handoff_out, handoff_in) = handoffs.take(number);
+            let ends = Ports {
+                punt,
+                reply: replied,
+                handoff_out,
+                handoff_in,
+                commands,
+                events,
+            };
+            workers.push(DpdkWorker::new(
+                DpdkIo::new(queues, machine.pool.clone()),
+                &plan.topology,
+                shard,
+                steering.clone(),
+                place,
+                ends,
+                figures,
+            ));
+            slow_ports.push(SlowPorts {
+                punt: punted,
+                reply,
+                commands: command,
+                events: event,
+            });
+        }
+        let mut maker = DpdkIo::new(Vec::new(), machine.pool.clone());
+        let allocate = Box::new(move || maker.allocate());
+        let slow = SlowPath::new(&plan.topology, slow_ports, allocate, now(start));
+        let ports = Arc::clone(&machine.ports);
+        let console = Console::new(
+            Book::new(config, plan, steering),
+            published,
+            Box::new(move || Machine::figures(&ports)),
+        );
+        Ok(Self {
+            workers,
+            slow,
+            console,
+            start,
+        })
+    }
+}
+
+/// A ring from each worker to each other.
+struct Handoffs {
+    out: Vec<Vec<Option<dpdk::Sender>>>,
+    into: Vec<Vec<dpdk::Receiver>>,
+}
+
+impl Handoffs {
+    fn new(machine: &Machine, count: usize) -> Result<Self, RunError> {
+        let mut all = Self {
+            out: (0..count).map(|_| Vec::new()).collect(),
+            into: (0..count).map(|_| Vec::new()).collect(),
+        };
+        for (from, out) in all.out.iter_mut().enumerate() {
+            for (to, into) in all.into.iter_mut().enumerate() {
+                if from == to {
+                    out.push(None);
+                    continue;
+                }
+                let name = format!("ptl-pass-{from}-{to}");
+                let (sender, receiver) = machine.eal.ring(&name, RING)?;
+                out.push(Some(sender));
+                into.push(receiver);
+            }
+        }
+        Ok(all)
+    }
+
+    fn take(&mut self, number: usize) -> (Vec<Option<dpdk::Sender>>, Vec<dpdk::Receiver>) {
+        (
+            self.out
+                .get_mut(number)
+                .map(core::mem::take)
+                .unwrap_or_default(),
+            self.into
+                .get_mut(number)
+                .map(core::mem::take)
+                .unwrap_or_default(),
+        )
+    }
+}
+
+/// Chance nobody outside can know: ports must not be guessed (RFC 6056).
+fn seed() -> Result<u64, RunError> {
+    let mut bytes = [0; 8];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut bytes))
+        .map_err(|why| RunError::System {
+            what: "cannot read /dev/urandom",
+            why,
+        })?;
+    Ok(u64::from_ne_bytes(bytes))
+}
