@@ -112,7 +112,7 @@ impl<B> Fragments<B> {
         };
         // RFC 1858: the ports and flags must be in the first fragment, whole.
         if len == 0
-            || more && len % 8 != 0
+            || more && !len.is_multiple_of(8)
             || start < minimum && start > 0
             || start == 0 && len < minimum
         {
@@ -279,7 +279,7 @@ mod tests {
             header_len: 20,
             total_len: 20 + len,
             id: 7,
-            fragment: offset / 8 | if more { MF } else { 0 },
+            fragment: (offset / 8) | if more { MF } else { 0 },
         }
     }
 

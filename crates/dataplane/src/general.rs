@@ -367,7 +367,7 @@ where
         }
         match wanted {
             Wanted::Drop(reason) => Some(reason),
-            Wanted::Pass if !outside => self.pass(buf, packet),
+            Wanted::Pass if !outside => Some(self.pass(buf, packet)),
             Wanted::Translate(rule) if !outside => self.outbound(buf, packet, rule, false),
             Wanted::Translate(Some((_, translate))) if !translate.hairpin => {
                 Some(Counter::DropHairpin)
@@ -383,7 +383,7 @@ where
             Wanted::Pass | Wanted::Foreign if outside => self.inbound(buf, packet),
             Wanted::Pass | Wanted::Foreign => {
                 if self.shard.passes_back(key) {
-                    self.pass(buf, packet)
+                    Some(self.pass(buf, packet))
                 } else {
                     Some(Counter::DropNotInside)
                 }
@@ -408,7 +408,7 @@ where
             // Between inside interfaces there is nothing to translate.
             let inside = rule.and_then(|rule| rule.interfaces.as_ref());
             if inside.is_some_and(|inside| inside.get(usize::from(hop.interface)) == Some(&true)) {
-                return self.pass(buf, packet);
+                return Some(self.pass(buf, packet));
             }
             if packet.ip.ttl <= 1 {
                 return Some(self.expired(buf, packet));
@@ -507,7 +507,7 @@ where
                 }
             }
         }
-        self.follow(buf, packet, &plan)
+        Some(self.follow(buf, packet, &plan))
     }
 
     /// The second session of a hairpin.
@@ -554,7 +554,7 @@ where
     }
 
     /// Sends a packet along its plan, if route, TTL and MTU allow.
-    fn follow(&mut self, mut buf: I::Buf, packet: &Packet, plan: &[Hit]) -> End {
+    fn follow(&mut self, mut buf: I::Buf, packet: &Packet, plan: &[Hit]) -> Counter {
         let now = packet.now.ticks();
         let mut rewrites: ArrayVec<Rewrite, 2> = ArrayVec::new();
         let (mut destination, mut realm) = (packet.key.dst(), packet.realm);
@@ -563,7 +563,7 @@ where
                 self.shard.rewrite(hit.id, hit.direction),
                 self.shard.session(hit.id),
             ) else {
-                return Some(Counter::DropNoMapping);
+                return Counter::DropNoMapping;
             };
             realm = session.egress_realm(hit.direction);
             if hit.direction == Direction::Inbound {
@@ -572,10 +572,10 @@ where
             rewrites.push(rewrite);
         }
         let Some(hop) = self.router.route(realm, destination) else {
-            return Some(self.unreachable(buf, packet, Counter::DropNoRoute, 0));
+            return self.unreachable(buf, packet, Counter::DropNoRoute, 0);
         };
         if let Some(refusal) = self.cannot_leave(packet, hop) {
-            return Some(self.answer(buf, packet, refusal));
+            return self.answer(buf, packet, refusal);
         }
         let len = u32::try_from(packet.ip.total_len).unwrap_or(0);
         for hit in plan {
@@ -583,7 +583,7 @@ where
                 .shard
                 .on_packet(*hit, packet.segment.as_ref(), len, now)
             {
-                return Some(reason);
+                return reason;
             }
         }
         if let [hit] = plan
@@ -616,7 +616,7 @@ where
         }
         self.clamp_mss(&mut buf, packet, hop);
         let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) else {
-            return Some(Counter::DropIpTruncated);
+            return Counter::DropIpTruncated;
         };
         for rewrite in &rewrites {
             emit::rewrite(bytes, packet.ip.header_len, packet.ip.protocol, rewrite);
@@ -625,16 +625,16 @@ where
         if let Some(id) = id {
             ipv4::set_id(bytes, id);
         }
-        Some(self.emit(buf, packet.l3, hop, reason))
+        self.emit(buf, packet.l3, hop, reason)
     }
 
     /// Forwards a packet as it is.
-    fn pass(&mut self, mut buf: I::Buf, packet: &Packet) -> End {
+    fn pass(&mut self, mut buf: I::Buf, packet: &Packet) -> Counter {
         let Some(hop) = self.router.route(packet.realm, packet.ip.dst) else {
-            return Some(self.unreachable(buf, packet, Counter::DropNoRoute, 0));
+            return self.unreachable(buf, packet, Counter::DropNoRoute, 0);
         };
         if let Some(refusal) = self.cannot_leave(packet, hop) {
-            return Some(self.answer(buf, packet, refusal));
+            return self.answer(buf, packet, refusal);
         }
         if packet.ip.is_fragment() {
             self.fate = Some(Fate {
@@ -648,7 +648,7 @@ where
         if let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) {
             ipv4::decrement_ttl(bytes);
         }
-        Some(self.emit(buf, packet.l3, hop, Counter::ForwardPass))
+        self.emit(buf, packet.l3, hop, Counter::ForwardPass)
     }
 
     /// Why a packet cannot take a hop, with the ICMP that says so.

@@ -463,15 +463,15 @@ where
         self.ports.reply.pop(&mut burst);
         let moved = burst.len();
         for buf in burst.drain(..) {
-            match Mark::decode(buf.mark()) {
-                Some(Mark {
-                    punt: Punt::SynCheck,
-                    interface,
-                }) => self.check_held_syn(buf, interface, now),
-                _ => {
-                    let port = buf.port();
-                    self.transmit(port, buf);
-                }
+            if let Some(Mark {
+                punt: Punt::SynCheck,
+                interface,
+            }) = Mark::decode(buf.mark())
+            {
+                self.check_held_syn(buf, interface, now);
+            } else {
+                let port = buf.port();
+                self.transmit(port, buf);
             }
         }
         self.incoming = burst;

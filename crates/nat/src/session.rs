@@ -739,7 +739,7 @@ mod tests {
         let mut table = table(10);
         let id = table.insert(&new(4000), Ticks(0)).unwrap();
         let out = new(4000).out_key;
-        let inward = out.reversed().with_dst(0xcb00_7101, 4000 ^ 0x4000);
+        let inward = out.reversed().with_dst(0xcb00_7101, 0x0fa0 ^ 0x4000);
         let found = |table: &SessionTable, key| table.find(key, table.hash(key));
         assert_eq!(
             found(&table, out),

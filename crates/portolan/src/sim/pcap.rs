@@ -83,6 +83,7 @@ fn split(option: &str, known: impl Fn(&str) -> bool) -> Result<(&str, &str), Sim
     Ok((interface, file))
 }
 
+#[allow(clippy::needless_pass_by_value)]
 fn wrong(file: &str, why: impl ToString) -> SimError {
     SimError::Capture {
         file: file.into(),
