@@ -70,8 +70,8 @@ where
         let outbound = plan
             .first()
             .is_some_and(|hit| hit.direction == Direction::Outbound);
-        let id =
-            (outbound && !packet.ip.is_atomic()).then(|| self.next_id(self.shard.hash(packet.key)));
+        let outside = rewrites.first().map_or(0, |rewrite| rewrite.address);
+        let id = (outbound && !packet.ip.is_atomic()).then(|| self.next_id(outside, packet.key));
         if packet.ip.is_fragment() {
             self.fate = Some(Fate {
                 rewrites: rewrites.clone(),

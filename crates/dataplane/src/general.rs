@@ -269,6 +269,14 @@ where
             .shard
             .outside_address(packet.realm, key.dst())
             .is_some();
+        if packet.icmp == Some(icmp::Kind::Reply) {
+            // An answer nobody here has asked for opens nothing (RFC 5508 REQ-1).
+            return Some(if own && !outside {
+                Counter::ConsumeIcmp
+            } else {
+                Counter::DropIcmpNoSession
+            });
+        }
         let answers_ping = packet.icmp == Some(icmp::Kind::Query)
             && (own || outside)
             && !self

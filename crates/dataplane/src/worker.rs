@@ -39,8 +39,8 @@ const EXPIRY_BUDGET: u32 = 256;
 /// How often figures are published.
 const PUBLISH_EVERY: Nanos = Nanos(20_000_000);
 
-/// Identification counters (RFC 6864), by hash of the flow.
-const IDS: usize = 256;
+/// Identification counters (RFC 6864), by hash of outside address, destination and protocol.
+const IDS: usize = 1024;
 
 /// A worker's ends of the rings.
 #[derive(Debug)]
@@ -331,7 +331,8 @@ where
             );
             ipv4::decrement_ttl(packet);
             if !plain.atomic && hit.direction == Direction::Outbound {
-                ipv4::set_id(packet, next_id(&mut self.ids, plain.hash));
+                let outside = cached.rewrite.address;
+                ipv4::set_id(packet, next_id(&mut self.ids, outside, plain.key));
             }
         }
         let port = egress.port;
@@ -434,9 +435,10 @@ where
         }
     }
 
-    /// The next identification for a flow outside (RFC 7857 section 10).
-    pub(crate) fn next_id(&mut self, hash: u64) -> u16 {
-        next_id(&mut self.ids, hash)
+    /// The next identification of a packet from `outside` to the destination of
+    /// `key` (RFC 7857 section 10): unique among those of the same protocol.
+    pub(crate) fn next_id(&mut self, outside: u32, key: FlowKey) -> u16 {
+        next_id(&mut self.ids, outside, key)
     }
 
     // --- other inputs ------------------------------------------------------
@@ -543,10 +545,14 @@ where
     }
 }
 
-fn next_id(ids: &mut [u16; IDS], hash: u64) -> u16 {
-    #[allow(clippy::cast_possible_truncation)]
-    let place = (hash >> 16) as usize % IDS;
-    match ids.get_mut(place) {
+#[inline]
+fn next_id(ids: &mut [u16; IDS], outside: u32, key: FlowKey) -> u16 {
+    let mixed = (u64::from(outside) << 32 | u64::from(key.dst())) ^ u64::from(key.protocol());
+    let place = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+    match usize::try_from(place)
+        .ok()
+        .and_then(|place| ids.get_mut(place))
+    {
         Some(id) => {
             *id = id.wrapping_add(1);
             *id
