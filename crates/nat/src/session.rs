@@ -126,22 +126,6 @@ pub struct Rewrite {
     pub transport_delta: ChecksumDelta,
 }
 
-/// Where a direction of a session leaves, as cached by the worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Egress {
-    /// Number of an adjacency, or [`NO_ADJACENCY`].
-    pub adjacency: u16,
-}
-
-/// What the fast path needs of a hit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cached {
-    /// The rewrite.
-    pub rewrite: Rewrite,
-    /// The adjacency, valid in the epoch asked for.
-    pub adjacency: u16,
-}
-
 /// A key found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
@@ -205,8 +189,10 @@ impl Session {
             .in_realm(self.outside_realm)
     }
 
+    /// Field values for one direction.
+    #[must_use]
     #[inline]
-    fn rewrite(&self, direction: Direction) -> Rewrite {
+    pub fn rewrite(&self, direction: Direction) -> Rewrite {
         let new_port = self.out_key.src_port() != self.outside_port;
         match direction {
             Direction::Outbound => Rewrite {
@@ -228,6 +214,40 @@ impl Session {
         }
     }
 
+    /// Counts a packet; true if a counter must be carried to the cold half.
+    #[inline]
+    fn count(&mut self, direction: Direction, len: u32) -> bool {
+        let side = direction as usize;
+        let (Some(packets), Some(bytes)) = (self.packets.get_mut(side), self.bytes.get_mut(side))
+        else {
+            return false;
+        };
+        *packets += 1;
+        *bytes += len;
+        (*packets | *bytes) >> 31 != 0
+    }
+
+    /// Lets a plain packet pass: counts it, notes what it acknowledges, restarts
+    /// the timer. True if [`Shard::carry`](crate::Shard::carry) has to follow.
+    #[inline]
+    pub fn pass(&mut self, direction: Direction, len: u32, ack: u32, now: Ticks) -> bool {
+        if let Some(place) = self.acks.get_mut(direction as usize) {
+            *place = ack;
+        }
+        if self.last_seen != now && self.refreshed_by(direction) {
+            self.last_seen = now;
+        }
+        self.count(direction, len)
+    }
+
+    /// Adjacency of a direction, if one was cached in this epoch.
+    #[must_use]
+    #[inline]
+    pub fn egress(&self, direction: Direction, epoch: u16) -> Option<u16> {
+        let number = *self.adjacency.get(direction as usize)?;
+        (self.epoch == epoch && number != NO_ADJACENCY).then_some(number)
+    }
+
     /// Whether a packet of this direction restarts the timer.
     #[inline]
     fn refreshed_by(&self, direction: Direction) -> bool {
@@ -245,16 +265,6 @@ impl Session {
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
-    }
-
-    /// Adjacency cached for a direction; right only in the epoch it was cached in.
-    #[must_use]
-    #[inline]
-    pub const fn adjacency(&self, direction: Direction) -> u16 {
-        match direction {
-            Direction::Outbound => self.adjacency[0],
-            Direction::Inbound => self.adjacency[1],
-        }
     }
 
     /// Flags.
@@ -378,69 +388,30 @@ impl SessionTable {
         self.hot.get(id.0 as usize)
     }
 
-    /// The whole of what a plain packet needs: counts it, restarts the timer,
-    /// and answers with rewrite and adjacency. `None` if the packet must take
-    /// the general path: special session, stale adjacency, or a TCP state that
-    /// any segment could change.
+    /// The session of a plain packet, if any packet may pass it like that: not a
+    /// special session, nor in a TCP state that any segment could change.
     #[inline]
-    pub(crate) fn touch_plain(
-        &mut self,
-        hit: Hit,
-        len: u32,
-        ack: u32,
-        now: Ticks,
-        epoch: u16,
-    ) -> Option<Cached> {
-        const FAST_TCP: [bool; State::COUNT] = [
+    pub(crate) fn plain(&mut self, hit: Hit) -> Option<&mut Session> {
+        const FAST: [bool; State::COUNT] = [
             true, true, true, true, true, false, false, true, true, true, false, true, false,
         ];
         let session = self.hot.get_mut(hit.id.0 as usize)?;
-        let side = hit.direction as usize;
-        let adjacency = *session.adjacency.get(side)?;
-        if session.flags.has(Flags::WEAK.with(Flags::HAIRPIN))
-            || session.epoch != epoch
-            || adjacency == NO_ADJACENCY
-            || !*FAST_TCP.get(session.state as usize)?
-        {
-            return None;
-        }
-        *session.acks.get_mut(side)? = ack;
-        let packets = session.packets.get_mut(side)?;
-        let bytes = session.bytes.get_mut(side)?;
-        *packets += 1;
-        *bytes += len;
-        if (*packets | *bytes) >> 31 != 0 {
-            self.carry(hit.id);
-        }
-        let session = self.hot.get_mut(hit.id.0 as usize)?;
-        if session.last_seen != now && session.refreshed_by(hit.direction) {
-            session.last_seen = now;
-        }
-        Some(Cached {
-            rewrite: session.rewrite(hit.direction),
-            adjacency,
-        })
+        let special = Flags::WEAK.with(Flags::HAIRPIN);
+        (!session.flags.has(special) && *FAST.get(session.state as usize)?).then_some(session)
     }
 
     /// Counts a packet.
     pub(crate) fn count(&mut self, id: SessionId, direction: Direction, len: u32) {
         if let Some(session) = self.hot.get_mut(id.0 as usize)
-            && let (Some(packets), Some(bytes)) = (
-                session.packets.get_mut(direction as usize),
-                session.bytes.get_mut(direction as usize),
-            )
+            && session.count(direction, len)
         {
-            *packets += 1;
-            *bytes += len;
-            if (*packets | *bytes) >> 31 != 0 {
-                self.carry(id);
-            }
+            self.carry(id);
         }
     }
 
     /// Moves the top bit of the hot counters to the cold carries.
     #[cold]
-    fn carry(&mut self, id: SessionId) {
+    pub(crate) fn carry(&mut self, id: SessionId) {
         if let (Some(session), Some(cold)) = (
             self.hot.get_mut(id.0 as usize),
             self.cold.get_mut(id.0 as usize),

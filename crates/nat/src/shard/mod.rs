@@ -1,7 +1,7 @@
 //! One worker's part of the translator: what happens when a packet is not plain.
 //!
 //! Plain packets of known sessions go through [`Shard::find`] and
-//! [`Shard::touch_plain`] alone. Everything else comes here: [`Shard::open_outbound`]
+//! [`Shard::plain`] alone. Everything else comes here: [`Shard::open_outbound`]
 //! and [`Shard::open_inbound`] for the first packet of a flow,
 //! [`Shard::on_packet`] for what changes a session's state, [`Shard::expire`] for time.
 //!
@@ -28,7 +28,7 @@ use crate::mapping::{Mapping, MappingId, MappingKind, MappingTable};
 use crate::pool::{NO_BLOCK, PoolUse, Pools, count, low16};
 use crate::rng::Rng;
 use crate::session::{
-    Cached, Flags, Hit, NewSession, Rewrite, Session, SessionId, SessionTable, SessionView,
+    Flags, Hit, NewSession, Rewrite, Session, SessionId, SessionTable, SessionView,
 };
 use crate::settings::{Action, Dependence, Division, PortProtocol, Rule, Settings};
 use crate::statics::{StaticRow, Statics};
@@ -240,17 +240,15 @@ impl Shard {
         self.sessions.find(key, hash)
     }
 
-    /// Counts and refreshes for a plain packet; see [`Cached`]. `None`: take the general path.
+    /// The session of a plain packet; `None`: it must take the general path.
     #[inline]
-    pub fn touch_plain(
-        &mut self,
-        hit: Hit,
-        len: u32,
-        ack: u32,
-        now: Ticks,
-        epoch: u16,
-    ) -> Option<Cached> {
-        self.sessions.touch_plain(hit, len, ack, now, epoch)
+    pub fn plain(&mut self, hit: Hit) -> Option<&mut Session> {
+        self.sessions.plain(hit)
+    }
+
+    /// Makes room in a session's counters, after [`Session::pass`] said so.
+    pub fn carry(&mut self, id: SessionId) {
+        self.sessions.carry(id);
     }
 
     // --- the general path --------------------------------------------------
