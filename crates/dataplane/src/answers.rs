@@ -5,7 +5,7 @@
 use base::{Counter, Nanos};
 use nat::{FlowKey, Realm};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
-use wire::arp::Arp;
+use wire::arp::{self, Arp};
 use wire::ethernet::Mac;
 use wire::ipv4::protocol;
 use wire::{ethernet, icmp, ipv4};
@@ -28,11 +28,18 @@ where
         let ours = self.router.owner(realm, target) == Some(interface)
             || self.router.is_connected(interface, message.target_ip)
                 && self.shard.outside_address(realm, target).is_some();
-        if !ours || !message.sender_mac.is_unicast() || message.sender_mac == Mac::default() {
+        let announces = message.sender_ip == message.target_ip
+            && self.router.is_connected(interface, message.sender_ip);
+        if !ours && !announces
+            || !message.sender_mac.is_unicast()
+            || message.sender_mac == Mac::default()
+        {
             return Counter::DropArp;
         }
+        let announced = message.sender_ip == message.target_ip && message.operation == arp::REQUEST;
         let reason = match message.operation {
-            wire::arp::REQUEST => Counter::ConsumeArpRequest,
+            _ if announced => Counter::ConsumeArpReply,
+            arp::REQUEST => Counter::ConsumeArpRequest,
             _ => Counter::ConsumeArpReply,
         };
         if self.punt(buf, Mark::new(Punt::Arp, interface)) {

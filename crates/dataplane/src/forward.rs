@@ -7,7 +7,7 @@ use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::{icmp, ipv4, tcp};
 
 use crate::emit;
-use crate::fragment::Fate;
+use crate::fragment::{Fate, datagram_key};
 use crate::general::Packet;
 use crate::mark::Punt;
 use crate::router::Hop;
@@ -71,7 +71,17 @@ where
             .first()
             .is_some_and(|hit| hit.direction == Direction::Outbound);
         let outside = rewrites.first().map_or(0, |rewrite| rewrite.address);
-        let id = (outbound && !packet.ip.is_atomic()).then(|| self.next_id(outside, packet.key));
+        // A first fragment that comes twice belongs to the same datagram outside.
+        let known = packet
+            .ip
+            .is_fragment()
+            .then(|| {
+                self.fragments
+                    .known_id(datagram_key(&packet.ip, packet.realm))
+            })
+            .flatten();
+        let id = (outbound && !packet.ip.is_atomic())
+            .then(|| known.unwrap_or_else(|| self.next_id(outside, packet.key)));
         if packet.ip.is_fragment() {
             self.fate = Some(Fate {
                 rewrites: rewrites.clone(),

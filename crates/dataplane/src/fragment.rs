@@ -214,6 +214,21 @@ impl<B> Fragments<B> {
         Ok(())
     }
 
+    /// The identification a datagram has outside, if its first fragment has left.
+    pub(crate) fn known_id(&self, key: FlowKey) -> Option<u16> {
+        match &self.datagrams.get(&key)?.state {
+            State::Known(fate) => fate.id,
+            _ => None,
+        }
+    }
+
+    /// When the oldest datagram will be forgotten.
+    pub(crate) fn next_due(&self) -> Option<Nanos> {
+        self.order
+            .front()
+            .map(|(since, _)| since.plus(self.timeout))
+    }
+
     /// What to do with a fragment that is not the first and was found honest.
     pub(crate) fn follow(&mut self, key: FlowKey, buf: B) -> Answer<B> {
         if let Some(datagram) = self.datagrams.get(&key)

@@ -369,7 +369,7 @@ where
         let first = First {
             key: packet.key,
             tcp: packet.segment,
-            hairpin: false,
+            hairpin: packet.hairpinned,
             now: packet.now,
         };
         match self.shard.open_inbound(&first) {
@@ -441,7 +441,7 @@ where
         let first = First {
             key,
             tcp: packet.segment,
-            hairpin: false,
+            hairpin: true,
             now: packet.now,
         };
         self.shard.open_inbound(&first).map(|id| Hit {

@@ -17,7 +17,7 @@
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
-use base::{Counter, Counters, Direction, Nanos};
+use base::{Counter, Counters, Direction, Nanos, TICK_SHIFT};
 use nat::steer::Steering;
 use nat::{FlowKey, Shard};
 use pktio::{BURST, Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
@@ -167,6 +167,21 @@ where
         while self.shard.expire(now.ticks(), EXPIRY_BUDGET) == 0 {}
         let given_up = self.fragments.expire(now, usize::MAX);
         self.counters.add(Counter::HoldFragmentDropped, given_up);
+    }
+
+    /// When time next matters here; for virtual time, which may then jump to it.
+    #[must_use]
+    pub fn next_due(&self, now: Nanos) -> Option<Nanos> {
+        let ticks = now.ticks();
+        let of_shard = self.shard.next_due(ticks).map(|due| {
+            let ahead = if ticks.reached(due) {
+                0
+            } else {
+                due.since(ticks)
+            };
+            Nanos(((now.0 >> TICK_SHIFT) + u64::from(ahead)) << TICK_SHIFT)
+        });
+        of_shard.into_iter().chain(self.fragments.next_due()).min()
     }
 
     /// The ports, for whoever feeds them.

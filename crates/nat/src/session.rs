@@ -3,7 +3,7 @@
 //! ```text
 //!  Index                 hot (64 bytes, one line)          cold (32 bytes)
 //!  two entries     ---->  key, outside endpoint,     ---    timer link, mapping,
-//!  per session            deltas, state, last seen,         subscriber, created,
+//!  per session            deltas, state, last seen,         weak chain, created,
 //!  slot << 1 | direction  egress, counters, TCP acks        counters' carries
 //! ```
 //!
@@ -23,7 +23,6 @@ use wire::ChecksumDelta;
 use crate::index::Index;
 use crate::key::{FlowKey, Realm};
 use crate::mapping::MappingId;
-use crate::subscriber::SubscriberId;
 use crate::tcp_state::{Segment, State, TcpEvent};
 use crate::wheel::{Link, Links, NIL, Wheel};
 
@@ -99,7 +98,8 @@ const _: () = assert!(size_of::<Session>() == 64);
 struct Cold {
     link: Link,
     mapping: u32,
-    subscriber: u32,
+    /// Next of the mapping's sessions that nobody inside has answered.
+    next_weak: u32,
     created: Ticks,
     /// How often each counter of the hot line passed 2^31.
     carries: [u16; 4],
@@ -177,7 +177,6 @@ pub(crate) struct NewSession {
     pub flags: Flags,
     pub rule: u16,
     pub mapping: Option<MappingId>,
-    pub subscriber: Option<SubscriberId>,
 }
 
 impl Session {
@@ -554,7 +553,7 @@ impl SessionTable {
         let cold = Cold {
             link: Link::NONE,
             mapping: new.mapping.map_or(NIL, |id| id.0),
-            subscriber: new.subscriber.map_or(NIL, |id| id.0),
+            next_weak: NIL,
             created: now,
             carries: [0; 4],
             rule: new.rule,
@@ -605,11 +604,19 @@ impl SessionTable {
         Some(view)
     }
 
-    pub(crate) fn subscriber(&self, id: SessionId) -> Option<SubscriberId> {
+    /// The session behind this one in its mapping's chain of unanswered ones.
+    pub(crate) fn next_weak(&self, id: SessionId) -> Option<SessionId> {
         self.cold
             .get(id.0 as usize)
-            .filter(|cold| cold.subscriber != NIL)
-            .map(|cold| SubscriberId(cold.subscriber))
+            .filter(|cold| cold.next_weak != NIL)
+            .map(|cold| SessionId(cold.next_weak))
+    }
+
+    /// Changes what is behind a session in that chain.
+    pub(crate) fn set_next_weak(&mut self, id: SessionId, next: Option<SessionId>) {
+        if let Some(cold) = self.cold.get_mut(id.0 as usize) {
+            cold.next_weak = next.map_or(NIL, |next| next.0);
+        }
     }
 
     pub(crate) fn mapping(&self, id: SessionId) -> Option<MappingId> {
@@ -648,6 +655,11 @@ impl SessionTable {
                 total(session.bytes[1], in_bytes),
             ],
         })
+    }
+
+    /// The next tick at which a timer may fire.
+    pub(crate) fn next_due(&self) -> Option<Ticks> {
+        self.wheel.next_due()
     }
 
     /// The next session whose time is up, still in the table; those that live
@@ -701,7 +713,6 @@ mod tests {
             flags: Flags::default(),
             rule: 0,
             mapping: None,
-            subscriber: None,
         }
     }
 

@@ -18,6 +18,12 @@ impl Shard {
     /// The drop reason, with nothing changed.
     pub fn open_inbound(&mut self, first: &First) -> Result<Opened, Refusal> {
         let key = first.key;
+        // What answers a hairpin is one itself: its remote is an outside address.
+        let from = if first.hairpin {
+            Flags::FROM_OUTSIDE.with(Flags::HAIRPIN)
+        } else {
+            Flags::FROM_OUTSIDE
+        };
         let new = |inside: u32, port: u16, realm: Realm| {
             FlowKey::new(
                 inside,
@@ -43,10 +49,9 @@ impl Shard {
                     outside_port: key.dst_port(),
                     outside_realm: key.realm(),
                     state: first_state(key, Direction::Inbound),
-                    flags: Flags::FROM_OUTSIDE.with(Flags::INBOUND_REFRESH),
+                    flags: from.with(Flags::INBOUND_REFRESH),
                     rule: NO_RULE,
                     mapping: None,
-                    subscriber: None,
                 },
                 first.now,
             );
@@ -82,7 +87,7 @@ impl Shard {
             subscriber.refused += 1;
             return Err(Counter::DropSessionLimit);
         }
-        let mut flags = Flags::FROM_OUTSIDE.with(refresh);
+        let mut flags = from.with(refresh);
         if weak {
             flags = flags.with(Flags::WEAK);
         }
@@ -97,13 +102,14 @@ impl Shard {
                 flags,
                 rule: if pinned { NO_RULE } else { mapping.rule },
                 mapping: Some(id),
-                subscriber: mapping.subscriber,
             },
             first.now,
         )?;
         if let Some(mapping) = self.mappings.get_mut(id) {
             if weak {
                 mapping.weak += 1;
+                let next = mapping.first_weak.replace(opened);
+                self.sessions.set_next_weak(opened, next);
             } else {
                 mapping.strong += 1;
             }

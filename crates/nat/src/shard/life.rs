@@ -4,6 +4,7 @@
 use base::{Counter, Direction, Ticks};
 
 use super::{Refusal, Shard};
+use crate::holddown::Resting;
 use crate::mapping::{Mapping, MappingId, MappingKind};
 use crate::session::{Flags, Hit, Session, SessionId};
 use crate::settings::PortProtocol;
@@ -63,10 +64,12 @@ impl Shard {
             return;
         };
         let mut set = Flags::default();
+        if let Some(mapping_id) = view.mapping {
+            self.unchain_weak(mapping_id, id, self.sessions.next_weak(id));
+        }
         if let Some(mapping_id) = view.mapping
             && let Some(mapping) = self.mappings.get_mut(mapping_id)
         {
-            mapping.weak = mapping.weak.saturating_sub(1);
             mapping.strong += 1;
             let mapping = *mapping;
             if self.filters_by_address(&mapping)
@@ -81,7 +84,11 @@ impl Shard {
 
     /// Ends a session and whatever nobody else needs; false if it was not there.
     pub fn end_session(&mut self, id: SessionId, now: Ticks) -> bool {
-        let subscriber = self.sessions.subscriber(id);
+        let subscriber = self
+            .sessions
+            .mapping(id)
+            .and_then(|mapping| self.mappings.get(mapping)?.subscriber);
+        let next = self.sessions.next_weak(id);
         let Some(view) = self.sessions.remove(id) else {
             return false;
         };
@@ -92,12 +99,11 @@ impl Shard {
             {
                 filter.remove(mapping_id, view.out_key.dst());
             }
-            if let Some(mapping) = self.mappings.get_mut(mapping_id) {
-                if view.flags.has(Flags::WEAK) {
-                    mapping.weak = mapping.weak.saturating_sub(1);
-                } else {
-                    mapping.strong = mapping.strong.saturating_sub(1);
-                }
+            if view.flags.has(Flags::WEAK) {
+                self.unchain_weak(mapping_id, id, next);
+            } else if let Some(mapping) = self.mappings.get_mut(mapping_id) {
+                mapping.strong = mapping.strong.saturating_sub(1);
+                self.end_visitors(mapping_id, now);
             }
             self.end_mapping_if_unused(mapping_id, now);
         }
@@ -108,6 +114,40 @@ impl Shard {
             self.forget_if_idle(id);
         }
         true
+    }
+
+    /// Takes a session that was never answered out of its mapping's chain of at
+    /// most [`MAX_WEAK`](super::MAX_WEAK); `next` is what was behind it.
+    fn unchain_weak(&mut self, mapping: MappingId, id: SessionId, next: Option<SessionId>) {
+        let Some(mapping) = self.mappings.get_mut(mapping) else {
+            return;
+        };
+        mapping.weak = mapping.weak.saturating_sub(1);
+        if mapping.first_weak == Some(id) {
+            mapping.first_weak = next;
+            return;
+        }
+        let mut at = mapping.first_weak;
+        while let Some(before) = at {
+            let behind = self.sessions.next_weak(before);
+            if behind == Some(id) {
+                self.sessions.set_next_weak(before, next);
+                return;
+            }
+            at = behind;
+        }
+    }
+
+    /// Ends what came in through a mapping that nobody inside keeps any more.
+    fn end_visitors(&mut self, id: MappingId, now: Ticks) {
+        while let Some(mapping) = self.mappings.get(id)
+            && !mapping.is_open()
+            && let Some(visitor) = mapping.first_weak
+        {
+            if !self.end_session(visitor, now) {
+                return;
+            }
+        }
     }
 
     pub(super) fn end_mapping_if_unused(&mut self, id: MappingId, now: Ticks) {
@@ -154,6 +194,24 @@ impl Shard {
             self.counters.bump(Counter::NatHoldDownCut);
         }
         self.release_port(block, port, ports, false, now);
+    }
+
+    /// The next tick at which [`Shard::expire`] may find something to do; for
+    /// virtual time, which may then jump to it.
+    #[must_use]
+    pub fn next_due(&self, now: Ticks) -> Option<Ticks> {
+        self.idle_blocks
+            .iter()
+            .filter_map(Resting::next_due)
+            .chain(self.sessions.next_due())
+            .chain(self.held_ports.next_due())
+            .min_by_key(|tick| {
+                if now.reached(*tick) {
+                    0
+                } else {
+                    tick.since(now)
+                }
+            })
     }
 
     /// Ends what is due, looking at no more than `budget` sessions, ports and

@@ -30,7 +30,7 @@ use crate::rng::Rng;
 use crate::session::{
     Flags, Hit, NewSession, Rewrite, Session, SessionId, SessionTable, SessionView,
 };
-use crate::settings::{Action, Dependence, Division, PortProtocol, Rule, Settings};
+use crate::settings::{Action, Dependence, Division, PortProtocol, Rule, Settings, Static};
 use crate::statics::{StaticRow, Statics};
 use crate::steer::Steering;
 use crate::subscriber::{Subscriber, SubscriberId, SubscriberTable};
@@ -131,11 +131,11 @@ impl Shard {
             matches!(&rule.action, Action::Translate(translate)
                 if translate.filtering == Dependence::Address && translate.mapping == Dependence::Endpoint)
         };
-        let filter = settings
-            .rules
-            .iter()
-            .any(by_address)
-            .then(|| AddressFilter::with_capacity(sizes.sessions, rng.word()));
+        let static_by_address =
+            |one: &Static| one.ports.is_some() && one.filtering == Dependence::Address;
+        let needed =
+            settings.rules.iter().any(by_address) || settings.statics.iter().any(static_by_address);
+        let filter = needed.then(|| AddressFilter::with_capacity(sizes.sessions, rng.word()));
         let mut idle_blocks = Vec::new();
         for (number, pool) in settings.pools.iter().enumerate() {
             idle_blocks.push(match pool.division {
@@ -412,7 +412,11 @@ impl Shard {
             .insert(new, now.ticks())
             .map_err(|_| Counter::DropSessionTable)?;
         self.counters.bump(Counter::NatSessionsCreated);
-        if let Some(subscriber) = new.subscriber.and_then(|id| self.subscribers.get_mut(id)) {
+        let subscriber = new
+            .mapping
+            .and_then(|id| self.mappings.get(id)?.subscriber)
+            .and_then(|id| self.subscribers.get_mut(id));
+        if let Some(subscriber) = subscriber {
             subscriber.sessions += 1;
         }
         Ok(id)
@@ -450,6 +454,7 @@ impl Shard {
                     outside: one.outside.to_bits(),
                     strong: 0,
                     weak: 0,
+                    first_weak: None,
                     subscriber: None,
                     block: NO_BLOCK,
                     outside_port: outside_port.wrapping_add(nth),

@@ -44,19 +44,14 @@ impl Shard {
                 flags: hairpin.with(Flags::INBOUND_REFRESH),
                 rule: rule.map_or(NO_RULE, rule_number),
                 mapping: None,
-                subscriber: None,
             };
             return self.insert_session(&new, first.now);
         }
-        let (mapping, subscriber) =
-            if let Some(mapping) = self.mappings.find_outbound(static_key(key)) {
-                (mapping, None)
-            } else {
-                let rule = rule.ok_or(Counter::DropNoRule)?;
-                let (mapping, subscriber) = self.mapping_for(first, rule)?;
-                (mapping, Some(subscriber))
-            };
-        let opened = self.open_under(first, mapping, subscriber, rule, state, hairpin);
+        let mapping = match self.mappings.find_outbound(static_key(key)) {
+            Some(mapping) => mapping,
+            None => self.mapping_for(first, rule.ok_or(Counter::DropNoRule)?)?,
+        };
+        let opened = self.open_under(first, mapping, rule, state, hairpin);
         if opened.is_err() {
             self.end_mapping_if_unused(mapping, first.now.ticks());
         }
@@ -67,7 +62,6 @@ impl Shard {
         &mut self,
         first: &First,
         id: MappingId,
-        subscriber: Option<SubscriberId>,
         rule: Option<usize>,
         state: State,
         flags: Flags,
@@ -93,7 +87,6 @@ impl Shard {
             }),
             rule: rule.map_or(NO_RULE, rule_number),
             mapping: Some(id),
-            subscriber,
         };
         let opened = self.insert_session(&new, first.now);
         match opened {
@@ -114,11 +107,7 @@ impl Shard {
 
     /// Finds or makes the mapping for a flow under a rule, after the
     /// subscriber's limits.
-    pub(super) fn mapping_for(
-        &mut self,
-        first: &First,
-        rule: usize,
-    ) -> Result<(MappingId, SubscriberId), Refusal> {
+    pub(super) fn mapping_for(&mut self, first: &First, rule: usize) -> Result<MappingId, Refusal> {
         let key = first.key;
         let (translate, outside_realm) = match self.settings.rules.get(rule) {
             Some(Rule {
@@ -132,12 +121,11 @@ impl Shard {
         let subscriber = self.subscriber_for(key, translate.pool)?;
         let found = self
             .admit(subscriber, &translate, first.now)
-            .and_then(|()| self.existing_mapping(key, &translate))
-            .map(|mapping| (mapping, subscriber));
+            .and_then(|()| self.existing_mapping(key, &translate));
         let result = match found {
-            Err(Counter::DropNoMapping) => self
-                .new_mapping(first, rule, &translate, outside_realm, ports, subscriber)
-                .map(|mapping| (mapping, subscriber)),
+            Err(Counter::DropNoMapping) => {
+                self.new_mapping(first, rule, &translate, outside_realm, ports, subscriber)
+            }
             other => other,
         };
         if result.is_err() {
@@ -270,6 +258,7 @@ impl Shard {
             outside: outside.to_bits(),
             strong: 0,
             weak: 0,
+            first_weak: None,
             subscriber: Some(owner),
             block,
             outside_port: port,
