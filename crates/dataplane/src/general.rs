@@ -490,11 +490,8 @@ pub(crate) fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter
                 flags: header.flags,
                 seq: header.seq,
                 ack: header.ack,
-                window_scale: if syn {
-                    tcp::window_scale(payload, header.len)
-                } else {
-                    0
-                },
+                window_scale: tcp::window_scale(payload, header.len).filter(|_| syn),
+                len: u32::try_from(payload.len() - header.len).unwrap_or(0),
             });
         }
         protocol::UDP => {

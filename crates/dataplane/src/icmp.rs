@@ -186,7 +186,8 @@ fn quoted_flow(message: &[u8], realm: Realm) -> Option<FlowKey> {
     if !ip.checksum_is_right(quote) || ip.fragment_offset() > 0 {
         return None;
     }
-    let transport = quote.get(ip.header_len..)?;
+    // What lies behind the quoted packet's end is not part of it (RFC 5508 REQ-3d).
+    let transport = quote.get(ip.header_len..ip.total_len.min(quote.len()))?;
     let (src_port, dst_port) = match ip.protocol {
         protocol::TCP | protocol::UDP => {
             // Eight bytes are always there (RFC 792).

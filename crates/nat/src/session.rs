@@ -87,25 +87,35 @@ pub struct Session {
     outside_realm: Realm,
     state: State,
     flags: Flags,
-    /// Window scale of the inside in the low half, of the outside in the high.
+    /// Window scale of the inside in the low half, of the outside in the high; 15 for none.
     scales: u8,
 }
 
 const _: () = assert!(size_of::<Session>() == 64);
+
+/// Neither side has offered to scale its window.
+const NO_SCALES: u8 = 0xff;
 
 /// What a session needs rarely.
 #[derive(Clone, Copy, Debug)]
 struct Cold {
     link: Link,
     mapping: u32,
-    /// Next of the mapping's sessions that nobody inside has answered.
+    /// While nobody inside has answered: the next such session of the mapping.
+    /// While it closes, which it can only after an answer: the end of the inside's FIN.
     next_weak: u32,
+    /// The end of the outside's FIN.
+    outside_fin: u32,
     created: Ticks,
     /// How often each counter of the hot line passed 2^31.
-    carries: [u16; 4],
+    byte_carries: [u16; 2],
+    packet_carries: [u8; 2],
+    /// [`DEAD`] in a free slot.
     rule: u16,
-    live: bool,
 }
+
+/// Rule number of no session.
+const DEAD: u16 = u16::MAX - 1;
 
 const _: () = assert!(size_of::<Cold>() <= 32);
 
@@ -415,8 +425,11 @@ impl SessionTable {
             self.hot.get_mut(id.0 as usize),
             self.cold.get_mut(id.0 as usize),
         ) {
-            let low = session.packets.iter_mut().chain(&mut session.bytes);
-            for (low, carry) in low.zip(&mut cold.carries) {
+            for (low, carry) in session.packets.iter_mut().zip(&mut cold.packet_carries) {
+                *carry = carry.wrapping_add(u8::from(*low >> 31 != 0));
+                *low &= !(1 << 31);
+            }
+            for (low, carry) in session.bytes.iter_mut().zip(&mut cold.byte_carries) {
                 *carry = carry.wrapping_add(u16::from(*low >> 31 != 0));
                 *low &= !(1 << 31);
             }
@@ -444,12 +457,11 @@ impl SessionTable {
         let Some(session) = self.hot.get_mut(id.0 as usize) else {
             return false;
         };
-        let event = segment.event();
+        let mut event = segment.event();
         if event == TcpEvent::Rst && !in_window(session, direction, segment) {
             return true;
         }
         let before = session.state;
-        session.state = before.after(direction, event);
         if segment.has_ack()
             && event != TcpEvent::Rst
             && let Some(ack) = session.acks.get_mut(direction as usize)
@@ -457,11 +469,26 @@ impl SessionTable {
             *ack = segment.ack;
         }
         if event == TcpEvent::Syn {
+            let scale = segment.window_scale.unwrap_or(0xf);
             session.scales = match direction {
-                Direction::Outbound => session.scales & 0xf0 | segment.window_scale & 0xf,
-                Direction::Inbound => session.scales & 0x0f | segment.window_scale << 4,
+                Direction::Outbound => session.scales & 0xf0 | scale & 0xf,
+                Direction::Inbound => session.scales & 0x0f | scale << 4,
             };
         }
+        if let Some(cold) = self.cold.get_mut(id.0 as usize) {
+            match (event, direction) {
+                (TcpEvent::Fin, Direction::Outbound) => cold.next_weak = segment.end_of_fin(),
+                (TcpEvent::Fin, Direction::Inbound) => cold.outside_fin = segment.end_of_fin(),
+                (TcpEvent::Data, _) if before == State::BothFin => {
+                    let [inside_ack, outside_ack] = session.acks;
+                    if inside_ack == cold.outside_fin && outside_ack == cold.next_weak {
+                        event = TcpEvent::LastAck;
+                    }
+                }
+                _ => {}
+            }
+        }
+        session.state = before.after(direction, event);
         if session.state != before {
             session.last_seen = now;
             let shorter =
@@ -548,16 +575,17 @@ impl SessionTable {
             outside_realm: new.outside_realm,
             state: new.state,
             flags: new.flags,
-            scales: 0,
+            scales: NO_SCALES,
         };
         let cold = Cold {
             link: Link::NONE,
             mapping: new.mapping.map_or(NIL, |id| id.0),
             next_weak: NIL,
             created: now,
-            carries: [0; 4],
+            outside_fin: 0,
+            byte_carries: [0; 2],
+            packet_carries: [0; 2],
             rule: new.rule,
-            live: true,
         };
         let slot = match self.free.last() {
             Some(slot) => *slot,
@@ -598,7 +626,7 @@ impl SessionTable {
         self.index
             .remove(self.hash(session.in_key()), id.0 << 1 | 1);
         self.wheel.remove(&mut self.cold, id.0);
-        self.cold.get_mut(id.0 as usize)?.live = false;
+        self.cold.get_mut(id.0 as usize)?.rule = DEAD;
         self.free.push(id.0);
         self.live -= 1;
         Some(view)
@@ -629,11 +657,12 @@ impl SessionTable {
     pub(crate) fn view(&self, id: SessionId) -> Option<SessionView> {
         let session = self.hot.get(id.0 as usize)?;
         let cold = self.cold.get(id.0 as usize)?;
-        if !cold.live {
+        if cold.rule == DEAD {
             return None;
         }
         let total = |low: u32, carry: u16| u64::from(low) + (u64::from(carry) << 31);
-        let [out_packets, in_packets, out_bytes, in_bytes] = cold.carries;
+        let [out_packets, in_packets] = cold.packet_carries.map(u16::from);
+        let [out_bytes, in_bytes] = cold.byte_carries;
         Some(SessionView {
             id,
             out_key: session.out_key,
@@ -686,9 +715,16 @@ impl SessionTable {
 /// Before anything was acknowledged there is nothing to compare with.
 fn in_window(session: &Session, direction: Direction, segment: &Segment) -> bool {
     let [inside_ack, outside_ack] = session.acks;
+    let (inside, outside) = (session.scales & 0xf, session.scales >> 4);
     let (acked, shift) = match direction {
-        Direction::Outbound => (outside_ack, session.scales >> 4),
-        Direction::Inbound => (inside_ack, session.scales & 0xf),
+        Direction::Outbound => (outside_ack, outside),
+        Direction::Inbound => (inside_ack, inside),
+    };
+    // Windows are scaled only if both sides have offered it (RFC 7323 section 2.2).
+    let shift = if inside == 0xf || outside == 0xf {
+        0
+    } else {
+        shift
     };
     let window = 0xffff_u32 << shift;
     // One window back as well: a reset that crosses an acknowledgement.
