@@ -105,6 +105,28 @@ fn the_contract_parses() {
     assert_eq!(config::warnings(&config).len(), 1, "only the gateways");
 }
 
+/// Two cores can carry two workers; the slow path mostly sleeps.
+#[test]
+fn a_slow_path_on_a_core_of_several_workers_is_warned_about() {
+    let shared = with("workers: { cores: [0, 1], slow_path_core: 0 }\n");
+    assert_eq!(shared.workers.cores, [0, 1]);
+    assert_eq!(shared.workers.slow_path_core, 0);
+    let warnings = config::warnings(&shared);
+    assert_eq!(warnings.len(), 1);
+    assert!(
+        warnings[0].starts_with("a.yaml:4:43: core 0 is a worker's and the slow path's"),
+        "{warnings:?}"
+    );
+
+    for quiet in [
+        "{ cores: [0, 1], slow_path_core: 2 }",
+        "{ cores: [0], slow_path_core: 0 }",
+    ] {
+        let alone = with(&format!("workers: {quiet}\n"));
+        assert!(config::warnings(&alone).is_empty());
+    }
+}
+
 #[test]
 fn everything_but_interfaces_has_a_default() {
     let config = with("");
