@@ -222,6 +222,8 @@ counters! {
     HandoffOut = "handoff.out",
     /// Packets taken from other workers.
     HandoffIn = "handoff.in",
+    /// Packets the worker that owns them had no room for.
+    HandoffDropped = "handoff.dropped",
     /// Packets passed to the slow path.
     PuntSent = "punt.sent",
     /// Packets the slow path had no room for.

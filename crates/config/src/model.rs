@@ -34,6 +34,8 @@ pub struct Config {
     pub nat: Nat,
     /// `alg:`, one entry per gateway in a fixed order; defaults filled in.
     pub alg: Vec<Alg>,
+    /// What was accepted but deserves a second look, as `FILE:LINE:COLUMN: what; what would be right`.
+    pub warnings: Vec<String>,
 }
 
 /// Index of an interface in [`Config::interfaces`].
@@ -96,7 +98,7 @@ pub struct Interface {
     pub addresses: Vec<InterfaceAddress>,
     /// Index into [`Config::zones`].
     pub zone: Option<usize>,
-    /// No tag, one (802.1Q), or outer and inner (QinQ); each 1 to 4094.
+    /// No tag, one (802.1Q), or outer and inner (`QinQ`); each 1 to 4094.
     pub vlan: Vlan,
     /// Realm it belongs to.
     pub vrf: VrfId,
@@ -182,6 +184,8 @@ pub struct Pool {
     /// Whose routes the outside follows (`outside_vrf:`).
     pub vrf: VrfId,
     /// The addresses, expanded, exclusions left out, ascending as written; no duplicates here or with other pools.
+    /// Those that static mappings take as a whole are left out too; where a static mapping takes
+    /// single ports, or a protocol without ports, its address stays and the translator reserves them.
     pub addresses: Vec<Ipv4Addr>,
     /// Set when the pool is `interface: NAME`; `addresses` then has that interface's first address.
     pub interface: Option<InterfaceId>,

@@ -1,1 +1,24 @@
 //! Control socket, show, clear and metrics.
+//!
+//! ```text
+//! portolan show --> socket::request ~~ Unix socket ~~ socket::Server --+
+//!                                                                      |  handler
+//! Prometheus ~~~~~~~~~~~~~~~~~~~~~~~~ TCP ~~~~~~~~~~~ metrics::serve --+
+//!                                                                      v
+//!                              slow-path core: exchange::Desk <--- exchange::Asker
+//! ```
+//!
+//! Everything runs on threads of its own; the slow-path core is asked by
+//! message, answers in chunks and never waits for whoever asked.
+#![forbid(unsafe_code)]
+
+mod connections;
+pub mod exchange;
+pub mod filter;
+mod line;
+pub mod metrics;
+pub mod protocol;
+pub mod rows;
+pub mod socket;
+pub mod table;
+pub mod what;

@@ -1,1 +1,46 @@
-//! The translator: sessions, mappings, pools, port blocks.
+//! The translator: sessions, mappings, pools and port blocks of one worker.
+//!
+//! ```text
+//!              Shard (one worker owns it)
+//!  packet key ─┬─> SessionTable   both directions of every flow, timers
+//!     miss ────┼─> Rules ──> MappingTable   X:x <-> X1':x1' (RFC 4787)
+//!              │                 └──> Pools ──> PortBlock   ports lent out
+//!              └─> Statics, Subscribers (quota, pairing)
+//! ```
+//!
+//! Everything is plain data driven by the `now` that is passed in: no clock, no
+//! thread, no I/O. All tables are allocated when the shard is made; afterwards
+//! nothing here allocates, and full tables refuse new state without touching
+//! what exists. A shard belongs to one thread.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod filter;
+mod holddown;
+mod index;
+mod key;
+mod mapping;
+mod pool;
+mod rng;
+mod session;
+pub mod settings;
+mod shard;
+mod statics;
+pub mod steer;
+mod subscriber;
+mod tcp_state;
+mod wheel;
+
+pub use key::{FlowKey, Realm};
+pub use mapping::{Mapping, MappingId, MappingKind};
+pub use pool::PoolUse;
+pub use session::{
+    Cached, Egress, Flags, Hit, NO_ADJACENCY, Rewrite, Session, SessionId, SessionView,
+};
+pub use settings::Settings;
+pub use shard::{First, Opened, OutsideAddress, Refusal, Shard, Sizes};
+pub use statics::StaticRow;
+pub use subscriber::{Subscriber, SubscriberId};
+pub use tcp_state::{Segment, State, TcpEvent};

@@ -83,6 +83,12 @@ pub trait Io {
 
     /// A fresh, empty buffer for a frame made here; `None` if memory has run out.
     fn allocate(&mut self) -> Option<Self::Buf>;
+
+    /// Frees all of `burst`, which is empty afterwards: as dropping each, but
+    /// all at once where that is cheaper.
+    fn discard(&mut self, burst: &mut Burst<Self::Buf>) {
+        burst.clear();
+    }
 }
 
 /// One end of a lockless ring of buffers between two threads that writes.

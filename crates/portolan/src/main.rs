@@ -1,2 +1,120 @@
-//! The `portolan` command.
-fn main() {}
+//! The `portolan` command: wiring only.
+//!
+//! ```text
+//!  file ─> config ─> plan (engine's terms) ─┬─> run: DPDK ports, threads, control socket
+//!                                           └─> sim: ports in memory, virtual time
+//!  show, clear ─> control socket of a running appliance
+//! ```
+//!
+//! Exit codes: 0 done, 2 a bad file (or bad arguments), 1 anything else, each
+//! with one line on standard error that says why.
+#![forbid(unsafe_code)]
+
+mod book;
+mod client;
+mod console;
+mod plan;
+// mod run;
+mod sim;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use config::Config;
+
+use crate::client::Ask;
+
+/// Tables of tens of gigabytes want an allocator that asks for large pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Carrier-grade NAT on DPDK.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the appliance until SIGTERM or SIGINT.
+    Run(File),
+    /// Validate a configuration: exit 0, or 2 with FILE:LINE:COLUMN, what is wrong and what would be right.
+    Check(File),
+    /// The same engine in virtual time, on pcap files or a pipe of JSON lines.
+    Sim(sim::Options),
+    /// Show what a running appliance knows.
+    Show(Ask),
+    /// Make a running appliance forget something.
+    Clear(Ask),
+}
+
+/// A configuration file.
+#[derive(Args, Debug)]
+struct File {
+    /// Configuration file.
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(file) => load(&file.config).and_then(|_config| Ok(())),
+        Command::Check(file) => load(&file.config).map(|config| {
+            for warning in config::warnings(&config) {
+                eprintln!("warning: {warning}");
+            }
+            println!("{}: the configuration is good", file.config.display());
+        }),
+        Command::Sim(options) => load(&options.config).and_then(|config| {
+            sim::sim(&config, &options).map_err(|error| Failure::Other(error.to_string()))
+        }),
+        Command::Show(ask) => client::show(&ask).map_err(Failure::from),
+        Command::Clear(ask) => client::clear(&ask).map_err(Failure::from),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::File(errors)) => {
+            eprintln!("{errors}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Usage(why)) => {
+            eprintln!("portolan: {why}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Other(why)) => {
+            eprintln!("portolan: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+enum Failure {
+    /// The file is bad; all that is wrong, a line each.
+    File(String),
+    /// The question makes no sense.
+    Usage(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl From<client::AskError> for Failure {
+    fn from(error: client::AskError) -> Self {
+        match error {
+            client::AskError::Usage(why) => Self::Usage(why),
+            client::AskError::Failed(why) => Self::Other(why),
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<Config, Failure> {
+    config::load(path).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Failure::File(lines.join("\n"))
+    })
+}

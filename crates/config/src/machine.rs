@@ -1,0 +1,179 @@
+//! `dpdk`, `workers`, `limits`, `control`, and the sections that must still be empty.
+
+use core::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::error::{Report, Wrong};
+use crate::model::{Control, Dpdk, Limits, Workers};
+use crate::node::{Kind, Node};
+use crate::section::{Section, list};
+use crate::text::{self, shown};
+
+/// The map under `key`, or an empty one.
+pub(crate) fn section<'n>(
+    parent: &Section<'n>,
+    key: &str,
+    keys: &[&'static str],
+    report: &mut Report,
+) -> Section<'n> {
+    let node = parent.child(key).unwrap_or(&NOTHING);
+    Section::open(node, &format!("`{key}`"), keys, report)
+}
+
+const NOTHING: Node = Node {
+    at: crate::error::At::START,
+    kind: Kind::Null,
+};
+
+pub(crate) fn dpdk(top: &Section<'_>, report: &mut Report) -> Dpdk {
+    let section = section(top, "dpdk", &["eal_args", "memory_mb"], report);
+    let eal_args = section.values("eal_args", report, |text| Ok(text.to_owned()));
+    Dpdk {
+        eal_args: eal_args
+            .unwrap_or_default()
+            .into_iter()
+            .map(|found| found.value)
+            .collect(),
+        memory_mb: section
+            .number("memory_mb", 16..=1_048_576, report)
+            .unwrap_or(512),
+    }
+}
+
+pub(crate) fn workers(top: &Section<'_>, report: &mut Report) -> Workers {
+    let section = section(top, "workers", &["cores", "slow_path_core"], report);
+    let one_core = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    let core = |text: &str| {
+        let number = text::integer(text, &(0..=HIGHEST_CORE))?;
+        Ok(u16::try_from(number).unwrap_or_default())
+    };
+    let mut cores: Vec<u16> = Vec::new();
+    match section.values("cores", report, core) {
+        None => cores.push(u16::from(!one_core)),
+        Some(listed) => {
+            if section.items("cores").is_some_and(<[Node]>::is_empty) {
+                report.error(
+                    section.at("cores"),
+                    "`cores` is empty",
+                    "list at least one core, such as [1]",
+                );
+            }
+            for found in listed {
+                if cores.contains(&found.value) {
+                    let what = format!("core {} is listed twice", found.value);
+                    report.error(found.at, what, "list each core once");
+                } else {
+                    cores.push(found.value);
+                }
+            }
+        }
+    }
+    let slow_path_core = match section.value("slow_path_core", report, core) {
+        Some(found) if cores.len() > 1 && cores.contains(&found.value) => {
+            let what = format!("core {} is a worker's and the slow path's", found.value);
+            let remedy = "give the slow path a core of its own";
+            report.error(found.at, what, remedy);
+            found.value
+        }
+        Some(found) => found.value,
+        None if one_core && cores.len() == 1 => cores.first().copied().unwrap_or(0),
+        None => (0..=u16::MAX)
+            .find(|core| !cores.contains(core))
+            .unwrap_or(0),
+    };
+    Workers {
+        cores,
+        slow_path_core,
+    }
+}
+
+const HIGHEST_CORE: u64 = 1_023;
+
+pub(crate) fn limits(top: &Section<'_>, report: &mut Report) -> Limits {
+    let keys = [
+        "sessions",
+        "mappings",
+        "subscribers",
+        "neighbors",
+        "fragments",
+    ];
+    let section = section(top, "limits", &keys, report);
+    let sessions = section
+        .number("sessions", 1..=MOST_SESSIONS, report)
+        .unwrap_or(1_000_000);
+    let mappings = section
+        .number("mappings", 1..=MOST_SESSIONS, report)
+        .unwrap_or(sessions);
+    if mappings > sessions {
+        let what = format!("there can be more mappings ({mappings}) than sessions ({sessions})");
+        let remedy = "a mapping in use has a session, so as many mappings as sessions are enough";
+        report.warn(section.at("mappings"), what, remedy);
+    }
+    Limits {
+        sessions,
+        mappings,
+        subscribers: section
+            .number("subscribers", 1..=1 << 24, report)
+            .unwrap_or(65_536),
+        neighbors: section
+            .number("neighbors", 1..=65_534, report)
+            .unwrap_or(16_384),
+        fragments: section
+            .number("fragments", 1..=1 << 20, report)
+            .unwrap_or(4_096),
+    }
+}
+
+const MOST_SESSIONS: u64 = 1 << 30;
+
+pub(crate) fn control(top: &Section<'_>, report: &mut Report) -> Control {
+    let section = section(top, "control", &["socket", "metrics"], report);
+    let socket = section.value("socket", report, |text| {
+        // sun_path holds 108 bytes with the final zero.
+        if text.starts_with('/') && text.len() < 108 && !text.contains('\0') {
+            Ok(PathBuf::from(text))
+        } else {
+            Err(Wrong::new(
+                format!(
+                    "{} is not an absolute path of at most 107 bytes",
+                    shown(text)
+                ),
+                "write a path such as /run/portolan.sock",
+            ))
+        }
+    });
+    let metrics = section.value("metrics", report, |text| {
+        text.parse::<SocketAddr>()
+            .ok()
+            .filter(|address| address.port() != 0)
+            .ok_or_else(|| {
+                Wrong::new(
+                    format!("{} is not an address and a port", shown(text)),
+                    "write both, such as \"127.0.0.1:9464\"",
+                )
+            })
+    });
+    Control {
+        socket: socket.map_or_else(|| PathBuf::from("/run/portolan.sock"), |found| found.value),
+        metrics: metrics.map(|found| found.value),
+    }
+}
+
+/// Sections of later versions: accepted while they ask for nothing.
+pub(crate) fn unsupported(top: &Section<'_>, report: &mut Report) {
+    let zones = section(top, "zones", &["pairs"], report);
+    if let Some(pair) = list(&zones, "pairs", usize::MAX, report).first() {
+        report.error(
+            pair.at,
+            "zone policy is not in this version",
+            "leave `pairs` empty and let the NAT rules decide",
+        );
+    }
+    let log = section(top, "log", &["syslog", "ipfix", "store"], report);
+    for key in ["syslog", "ipfix", "store"] {
+        if let Some(node) = log.child(key) {
+            let what = format!("logging to `{key}` is not in this version");
+            report.error(node.at, what, "write `null` or leave it out");
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Files that are right, and what becomes of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
+
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use config::model::{Action, Dependence, Vlan};
+use config::{Config, parse};
+
+const INTERFACES: &str = "\
+interfaces:
+  - { name: inside, device: d0, addresses: [10.64.0.1/16], zone: lan }
+  - { name: outside, device: d1, addresses: [198.51.100.1/24], zone: wan }
+";
+
+#[track_caller]
+fn right(text: &str) -> Config {
+    match parse("a.yaml", text) {
+        Ok(config) => config,
+        Err(errors) => {
+            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            panic!("{}", lines.join("\n"));
+        }
+    }
+}
+
+#[track_caller]
+fn with(rest: &str) -> Config {
+    right(&format!("{INTERFACES}{rest}"))
+}
+
+fn ip(text: &str) -> Ipv4Addr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn the_contract_parses() {
+    let config = right(include_str!("contract.yaml"));
+    assert_eq!(config.dpdk.eal_args, ["--no-pci"]);
+    assert_eq!(config.dpdk.memory_mb, 512);
+    assert_eq!(config.workers.cores, [1]);
+    assert_eq!(config.workers.slow_path_core, 0);
+    assert_eq!(config.limits.sessions, 1_000_000);
+    assert_eq!(
+        config.control.metrics,
+        Some("127.0.0.1:9464".parse().unwrap())
+    );
+    assert_eq!(config.vrfs, ["default"]);
+    assert_eq!(config.zones, ["inside", "outside"]);
+    assert_eq!(config.interfaces[0].device, "net_af_packet0,iface=ptl-in");
+    assert_eq!(
+        config.interfaces[1].addresses[0].address,
+        ip("198.51.100.1")
+    );
+    assert_eq!(config.routes[0].interface, 1);
+    assert_eq!(config.neighbors[0].mac, [2, 0, 0, 0, 0, 0xfe]);
+
+    let pool = &config.nat.pools[0];
+    // .14 belongs to a static mapping as a whole; .12 and .13 only in part.
+    let addresses: Vec<Ipv4Addr> = (0..16)
+        .filter(|&host| host != 14)
+        .map(|host| Ipv4Addr::new(203, 0, 113, host))
+        .collect();
+    assert_eq!(pool.addresses, addresses);
+    assert_eq!(pool.ports, (1024, 65_535));
+    let blocks = pool.blocks.as_ref().unwrap();
+    assert_eq!((blocks.size, blocks.max_per_subscriber), (512, 8));
+    assert_eq!(blocks.idle_timeout, Duration::from_mins(2));
+
+    let rule = &config.nat.rules[0];
+    assert_eq!(rule.inside, Some(vec![0]));
+    let Action::Translate(translate) = &rule.action else {
+        panic!("the rule translates");
+    };
+    assert_eq!(translate.pool, 0);
+    assert_eq!(translate.mapping, Dependence::EndpointIndependent);
+    assert!(translate.paired && translate.parity && translate.hairpin.enabled);
+    assert!(!translate.hairpin.preserve_source);
+    assert_eq!(translate.limits.sessions, Some(4_096));
+    assert_eq!(translate.limits.icmp_ids, Some(64));
+
+    let range = &config.nat.deterministic[0];
+    assert_eq!(range.addresses.len(), 32);
+    // 4096 hosts on 32 addresses are 128 on each: 64512 / 128.
+    assert_eq!(range.ports_per_host, 504);
+    assert_eq!(range.overflow_pool, Some(0));
+
+    let statics = &config.nat.statics;
+    assert_eq!(statics[0].protocol, None);
+    assert_eq!(statics[1].protocol, Some(6));
+    assert_eq!(statics[1].inside_port, Some(8_080));
+    assert_eq!(statics[1].outside_ports, Some((80, 80)));
+    assert_eq!(statics[2].protocol, Some(50));
+    assert_eq!(
+        config.nat.timeouts.tcp_established,
+        Duration::from_mins(124)
+    );
+    assert_eq!(config.alg.len(), 14);
+    assert!(config.alg.iter().all(|gateway| gateway.enabled));
+    assert_eq!(config::warnings(&config).len(), 1, "only the gateways");
+}
+
+#[test]
+fn everything_but_interfaces_has_a_default() {
+    let config = with("");
+    assert_eq!(config.dpdk.memory_mb, 512);
+    assert_eq!(config.limits.sessions, 1_000_000);
+    assert_eq!(config.limits.mappings, 1_000_000);
+    assert_eq!(config.limits.subscribers, 65_536);
+    assert_eq!(config.limits.neighbors, 16_384);
+    assert_eq!(config.limits.fragments, 4_096);
+    assert_eq!(config.control.socket.to_str(), Some("/run/portolan.sock"));
+    assert_eq!(config.control.metrics, None);
+    assert_eq!(config.nat.timeouts.udp, Duration::from_mins(5));
+    assert_eq!(config.nat.timeouts.fragments, Duration::from_secs(5));
+    assert_eq!(config.nat.hold_down.time, Duration::from_mins(2));
+    assert_eq!(config.nat.hold_down.max_percent, 50);
+    assert_eq!(config.nat.refusal_code, 1);
+    assert!(!config.nat.udp_inbound_refresh);
+    assert_eq!(config.interfaces[0].mtu, 1_500);
+    assert!(config.warnings.is_empty());
+    assert_eq!(with("nat:\nroutes: null\ndpdk: {}\n"), config);
+}
+
+#[test]
+fn mappings_follow_sessions() {
+    assert_eq!(with("limits: { sessions: 5000 }\n").limits.mappings, 5_000);
+    let config = with("limits: { sessions: 10, mappings: 20 }\n");
+    assert!(config.warnings[0].starts_with("a.yaml:4:35: there can be more mappings"));
+}
+
+#[test]
+fn one_core_may_do_everything_and_others_find_a_free_one() {
+    let config = with("workers: { cores: [0], slow_path_core: 0 }\n");
+    assert_eq!(
+        (config.workers.cores, config.workers.slow_path_core),
+        (vec![0], 0)
+    );
+    let config = with("workers: { cores: [0, 1] }\n");
+    assert_eq!(config.workers.slow_path_core, 2);
+}
+
+#[test]
+fn tags_are_written_in_four_ways() {
+    let vlans = |vlan: &str| {
+        right(&format!(
+            "interfaces: [ {{ name: a, device: d, vlan: {vlan} }} ]\n"
+        ))
+        .interfaces[0]
+            .vlan
+    };
+    assert_eq!(vlans("100"), Vlan::Single(100));
+    assert_eq!(vlans("[200, 100]"), Vlan::Double(200, 100));
+    assert_eq!(vlans("\"200.100\""), Vlan::Double(200, 100));
+    assert_eq!(vlans("200.100"), Vlan::Double(200, 100));
+    assert_eq!(vlans("null"), Vlan::None);
+}
+
+#[test]
+fn interfaces_share_a_device_by_vlan_and_networks_by_vrf() {
+    let config = right(
+        "interfaces:
+  - { name: a, device: d0, addresses: [10.0.0.1/24], vlan: 1, vrf: red }
+  - { name: b, device: d0, addresses: [10.0.0.1/24], vlan: 2, vrf: blue, mtu: 9000 }
+  - { name: c, device: d0, addresses: [192.0.2.0/31, 192.0.2.9/32], mac: 02-00-00-00-00-01, mss_clamp: auto }
+routes: [ { prefix: 0.0.0.0/0, next_hop: 10.0.0.254, vrf: blue }, { prefix: 0.0.0.0/0, next_hop: 10.0.0.254, interface: a } ]
+",
+    );
+    assert_eq!(config.vrfs, ["default", "red", "blue"]);
+    assert_eq!(config.routes[0].interface, 1);
+    assert_eq!((config.routes[1].interface, config.routes[1].vrf), (0, 1));
+    assert_eq!(config.interfaces[2].mss_clamp, Some(1_460));
+}
+
+#[test]
+fn names_of_interfaces_win_over_zones() {
+    let config = with(
+        "nat: { pools: [ { name: p, prefixes: [203.0.113.0/30] } ], rules: [
+  { name: a, inside: lan, pool: p }, { inside: [inside, wan], action: drop }, { action: pass, destination_ports: [80, 8000-8009], protocols: [tcp, 17] } ] }\n",
+    );
+    let rules = &config.nat.rules;
+    assert_eq!(rules[0].inside, Some(vec![0]));
+    assert_eq!(rules[1].inside, Some(vec![0, 1]));
+    assert_eq!(rules[1].name, "rule-2");
+    assert_eq!(rules[2].inside, None);
+    assert_eq!(rules[2].destination_ports, [(80, 80), (8_000, 8_009)]);
+    assert_eq!(rules[2].protocols, [6, 17]);
+    assert_eq!(rules[2].action, Action::Pass);
+}
+
+#[test]
+fn realms_come_from_the_pool_and_the_interfaces() {
+    let config = right(
+        "interfaces:
+  - { name: a, device: d0, addresses: [10.0.0.1/24], vrf: red }
+  - { name: b, device: d1, addresses: [192.0.2.1/24], vrf: net }
+nat:
+  pools: [ { name: p, prefixes: [203.0.113.0/30], outside_vrf: net }, { name: q, interface: b, vrf: red } ]
+  rules: [ { inside: a, pool: p }, { pool: q }, { vrf: red, action: drop } ]
+  static: [ { protocol: tcp, inside: \"10.0.0.7:80\", vrf: red, outside: { interface: b } } ]
+",
+    );
+    let rules = &config.nat.rules;
+    assert_eq!((rules[0].vrf, rules[0].outside_vrf), (1, 2));
+    assert_eq!((rules[1].vrf, rules[1].outside_vrf), (1, 2));
+    assert_eq!((rules[2].vrf, rules[2].outside_vrf), (1, 1));
+    assert_eq!(config.nat.pools[1].addresses, [ip("192.0.2.1")]);
+    let each = &config.nat.statics[0];
+    assert_eq!((each.vrf, each.outside_vrf), (1, 2));
+    assert_eq!(each.outside_ports, Some((80, 80)));
+}
+
+#[test]
+fn pools_leave_out_what_is_excluded() {
+    let config = with(
+        "nat: { pools: [
+  { name: a, prefixes: [203.0.113.0/29], exclude_addresses: [203.0.113.0, 203.0.113.4/31, 203.0.113.6-203.0.113.7], exclude_ports: [5060, 1-1030], blocks: {} },
+  { name: b, prefixes: [203.0.113.6/32, 192.0.2.1/32], ports: 2000-2099, blocks: {} } ] }\n",
+    );
+    let pools = &config.nat.pools;
+    assert_eq!(
+        pools[0].addresses,
+        [ip("203.0.113.1"), ip("203.0.113.2"), ip("203.0.113.3")]
+    );
+    assert_eq!(pools[0].exclude_ports, [(1, 1_030), (5_060, 5_060)]);
+    assert_eq!(pools[1].addresses, [ip("203.0.113.6"), ip("192.0.2.1")]);
+    // The defaults shrink to what fits.
+    let blocks = pools[1].blocks.as_ref().unwrap();
+    assert_eq!((blocks.size, blocks.max_per_subscriber), (100, 1));
+}
+
+#[test]
+fn static_mappings_come_in_many_shapes() {
+    let config = with(
+        "nat: { static: [
+  { inside: 10.64.8.0/24, outside: 203.0.113.0/24 },
+  { protocol: udp, inside: \"10.64.0.3:8000-8009\", outside: \"192.0.2.3:9000-9009\" },
+  { protocol: tcp, inside: [\"10.64.0.4:80\", \"10.64.0.5:80\"], outside: \"192.0.2.3:80\", affinity: 300s },
+  { protocol: tcp, inside: \"10.64.0.6:22\", outside: { interface: outside, port: 2222 } },
+  { protocol: tcp, inside: \"10.64.0.6:23\", outside: \"interface: outside\", filtering: address-dependent, hairpin: off },
+  { protocol: udp, inside: \"10.64.0.6:24\", outside: \"interface outside:2400\" },
+  { protocol: 47, inside: 10.64.0.7, outside: 192.0.2.3 } ] }\n",
+    );
+    let statics = &config.nat.statics;
+    assert_eq!((statics[0].count, statics[0].outside_ports), (256, None));
+    assert_eq!(statics[1].inside_port, Some(8_000));
+    assert_eq!(statics[1].outside_ports, Some((9_000, 9_009)));
+    assert_eq!(statics[2].inside, [ip("10.64.0.4"), ip("10.64.0.5")]);
+    assert_eq!(statics[2].affinity, Some(Duration::from_mins(5)));
+    assert_eq!(statics[3].outside, ip("198.51.100.1"));
+    assert_eq!(statics[3].outside_ports, Some((2_222, 2_222)));
+    assert_eq!(statics[4].outside_ports, Some((23, 23)));
+    assert_eq!(statics[4].filtering, Dependence::AddressDependent);
+    assert!(!statics[4].hairpin.enabled);
+    assert_eq!(statics[5].outside_ports, Some((2_400, 2_400)));
+    assert_eq!(statics[6].protocol, Some(47));
+}
+
+#[test]
+fn a_gateway_is_switched_off_in_three_ways() {
+    let config = with(
+        "alg: { ftp: off, tftp: false, dns: { enabled: false }, skinny: \"off\", rtsp: { ports: [8554], mode: shadow }, sip: on, h323: }
+nat: { pools: [ { name: p, prefixes: [203.0.113.0/30] } ], rules: [ { pool: p, alg: { ftp: off } } ] }\n",
+    );
+    let off: Vec<&str> = config
+        .alg
+        .iter()
+        .filter(|gateway| !gateway.enabled)
+        .map(|gateway| gateway.name.as_str())
+        .collect();
+    assert_eq!(off, ["ftp", "tftp", "dns", "skinny"]);
+    assert_eq!(config.alg[4].ports, [8_554]);
+    assert_eq!(config.alg[6].ports, [1_719, 1_720]);
+    assert_eq!(config.warnings.len(), 2);
+}
+
+#[test]
+fn short_timeouts_are_warned_about() {
+    let config = with(
+        "nat: { timeouts: { udp: 2m, tcp_established: 1h, tcp_transitory: 239, icmp: 30s }, hold_down: { time: 0s } }\n",
+    );
+    assert_eq!(config.nat.timeouts.udp, Duration::from_mins(2));
+    assert_eq!(config.nat.timeouts.tcp_transitory, Duration::from_secs(239));
+    assert_eq!(config.nat.hold_down.time, Duration::ZERO);
+    assert_eq!(config.warnings.len(), 3);
+}
+
+#[test]
+fn aliases_are_followed() {
+    let config = right(
+        "interfaces: [ &a { name: a, device: &d x, vlan: 1 }, { name: b, device: *d, vlan: 2 } ]\n",
+    );
+    assert_eq!(config.interfaces[1].device, "x");
+}
+
+#[test]
+fn a_file_is_read_from_disk() {
+    let dir = std::env::temp_dir().join(format!("portolan-config-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("good.yaml");
+    std::fs::write(&path, INTERFACES).unwrap();
+    assert!(config::load(&path).is_ok());
+
+    std::fs::write(&path, b"a: 1\nb: \xff\n").unwrap();
+    let errors = config::load(&path).unwrap_err();
+    assert_eq!((errors[0].line(), errors[0].column()), (2, 4));
+
+    let file = std::fs::File::create(&path).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let errors = config::load(&path).unwrap_err();
+    assert!(
+        errors[0]
+            .to_string()
+            .contains(":1:1: the file is larger than 4 MiB; ")
+    );
+
+    std::fs::remove_dir_all(&dir).unwrap();
+    let errors = config::load(&path).unwrap_err();
+    assert!(
+        errors[0]
+            .to_string()
+            .contains(":1:1: cannot read the file: ")
+    );
+}

@@ -1,0 +1,284 @@
+//! The text format, version 0.0.4.
+//!
+//! Each family is one block: `# HELP`, `# TYPE`, then its samples.  Families
+//! without samples are left out.
+
+use std::fmt::{self, Display, Write};
+
+use base::{Counter, Counters};
+
+use super::{InterfaceNumbers, PoolNumbers, Snapshot, WorkerNumbers};
+
+impl Snapshot {
+    /// The snapshot as Prometheus reads it.
+    ///
+    /// # Errors
+    ///
+    /// [`fmt::Error`] never, in fact: a string takes everything.
+    pub fn to_text(&self) -> Result<String, fmt::Error> {
+        let mut page = Page(String::with_capacity(32 * 1024));
+        page.family(
+            "portolan_build_info",
+            "Version of the running program.",
+            Kind::Gauge,
+            [("version", &*self.version, 1)],
+        )?;
+        self.counters(&mut page)?;
+        self.workers(&mut page)?;
+        self.pools(&mut page)?;
+        self.interfaces(&mut page)?;
+        Ok(page.0)
+    }
+
+    fn counters(&self, page: &mut Page) -> fmt::Result {
+        let mut owners: Vec<(String, &Counters)> = self
+            .workers
+            .iter()
+            .map(|worker| (worker.worker.to_string(), &worker.counters))
+            .collect();
+        if let Some(counters) = &self.slow_path {
+            owners.push(("slow_path".to_owned(), counters));
+        }
+        for counter in Counter::ALL {
+            page.family(
+                &counter_name(*counter),
+                counter.help(),
+                Kind::Counter,
+                owners
+                    .iter()
+                    .map(|(owner, counters)| ("worker", &**owner, counters.value(*counter))),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn workers(&self, page: &mut Page) -> fmt::Result {
+        type Value = fn(&WorkerNumbers) -> u64;
+        const GAUGES: [(&str, &str, Value); 3] = [
+            ("portolan_sessions", "Sessions now.", |of| of.sessions),
+            ("portolan_mappings", "Mappings now.", |of| of.mappings),
+            ("portolan_subscribers", "Subscribers now.", |of| {
+                of.subscribers
+            }),
+        ];
+        for (name, help, value) in GAUGES {
+            let samples = self
+                .workers
+                .iter()
+                .map(|of| ("worker", of.worker, value(of)));
+            page.family(name, help, Kind::Gauge, samples)?;
+        }
+        page.family(
+            "portolan_worker_busy_ratio",
+            "Share of time with packets to work on, 0 to 1.",
+            Kind::Gauge,
+            self.workers.iter().map(|of| ("worker", of.worker, of.busy)),
+        )
+    }
+
+    fn pools(&self, page: &mut Page) -> fmt::Result {
+        type Value = fn(&PoolNumbers) -> u64;
+        // No gauge's name ends with `_total`: that is for counters.
+        const GAUGES: [(&str, &str, Value); 2] = [
+            ("portolan_pool_blocks", "Port blocks there are.", |of| {
+                of.blocks_total
+            }),
+            ("portolan_pool_blocks_used", "Port blocks lent.", |of| {
+                of.blocks_used
+            }),
+        ];
+        for (name, help, value) in GAUGES {
+            let samples = self.pools.iter().map(|of| ("pool", &*of.name, value(of)));
+            page.family(name, help, Kind::Gauge, samples)?;
+        }
+        Ok(())
+    }
+
+    fn interfaces(&self, page: &mut Page) -> fmt::Result {
+        type Value = fn(&InterfaceNumbers) -> u64;
+        const COUNTERS: [(&str, &str, Value); 6] = [
+            ("rx_packets", "Frames received.", |of| of.rx_packets),
+            ("rx_bytes", "Bytes received.", |of| of.rx_bytes),
+            (
+                "rx_missed",
+                "Frames the device lost for want of a buffer.",
+                |of| of.rx_missed,
+            ),
+            ("tx_packets", "Frames sent.", |of| of.tx_packets),
+            ("tx_bytes", "Bytes sent.", |of| of.tx_bytes),
+            ("tx_dropped", "Frames the device did not take.", |of| {
+                of.tx_dropped
+            }),
+        ];
+        page.family(
+            "portolan_interface_up",
+            "Whether there is a link.",
+            Kind::Gauge,
+            self.interfaces
+                .iter()
+                .map(|of| ("interface", &*of.name, u8::from(of.up))),
+        )?;
+        for (name, help, value) in COUNTERS {
+            page.family(
+                &format!("portolan_interface_{name}_total"),
+                help,
+                Kind::Counter,
+                self.interfaces
+                    .iter()
+                    .map(|of| ("interface", &*of.name, value(of))),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// `area.thing` as `portolan_area_thing_total`.
+fn counter_name(counter: Counter) -> String {
+    format!("portolan_{}_total", counter.name().replace('.', "_"))
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Counter,
+    Gauge,
+}
+
+struct Page(String);
+
+impl Page {
+    /// One family; a sample is a label's name, its value, and the number.
+    fn family<L: Display, V: Display>(
+        &mut self,
+        name: &str,
+        help: &str,
+        kind: Kind,
+        samples: impl IntoIterator<Item = (&'static str, L, V)>,
+    ) -> fmt::Result {
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_none() {
+            return Ok(());
+        }
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        let help = help.replace('\\', r"\\").replace('\n', r"\n");
+        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}")?;
+        for (label, of, value) in samples {
+            let of = escape(&of.to_string());
+            writeln!(self.0, "{name}{{{label}=\"{of}\"}} {value}")?;
+        }
+        Ok(())
+    }
+}
+
+fn escape(label: &str) -> String {
+    label
+        .replace('\\', r"\\")
+        .replace('"', "\\\"")
+        .replace('\n', r"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        let mut counters = Counters::default();
+        counters.add(Counter::RxPackets, 12);
+        let worker = |worker| WorkerNumbers {
+            worker,
+            counters,
+            sessions: 5,
+            busy: 0.25,
+            ..WorkerNumbers::default()
+        };
+        Snapshot {
+            version: "1.2.3".into(),
+            workers: vec![worker(0), worker(1)],
+            slow_path: Some(Counters::default()),
+            pools: vec![PoolNumbers {
+                name: "pub\"l\\ic\n".into(),
+                blocks_total: 100,
+                blocks_used: 7,
+            }],
+            interfaces: vec![InterfaceNumbers {
+                name: "inside".into(),
+                up: true,
+                rx_packets: 9,
+                ..InterfaceNumbers::default()
+            }],
+        }
+    }
+
+    #[test]
+    fn numbers_stand_under_their_names() {
+        let text = snapshot().to_text().unwrap();
+        for line in [
+            "# HELP portolan_rx_packets_total Packets received.",
+            "# TYPE portolan_rx_packets_total counter",
+            "portolan_rx_packets_total{worker=\"0\"} 12",
+            "portolan_rx_packets_total{worker=\"1\"} 12",
+            "portolan_rx_packets_total{worker=\"slow_path\"} 0",
+            "portolan_drop_no_route_total{worker=\"0\"} 0",
+            "# TYPE portolan_sessions gauge",
+            "portolan_sessions{worker=\"1\"} 5",
+            "portolan_mappings{worker=\"1\"} 0",
+            "portolan_subscribers{worker=\"1\"} 0",
+            "portolan_worker_busy_ratio{worker=\"0\"} 0.25",
+            "portolan_pool_blocks{pool=\"pub\\\"l\\\\ic\\n\"} 100",
+            "portolan_pool_blocks_used{pool=\"pub\\\"l\\\\ic\\n\"} 7",
+            "portolan_interface_up{interface=\"inside\"} 1",
+            "portolan_interface_rx_packets_total{interface=\"inside\"} 9",
+            "portolan_build_info{version=\"1.2.3\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_counter_is_there() {
+        let text = snapshot().to_text().unwrap();
+        for counter in Counter::ALL {
+            let sample = format!("\n{}{{worker=\"0\"}} ", counter_name(*counter));
+            assert_eq!(text.matches(&sample).count(), 1, "{sample}");
+        }
+    }
+
+    /// Families in one piece, declared once and before their samples; counters
+    /// and nothing else end with `_total`.
+    #[test]
+    fn the_text_keeps_the_rules_of_the_format() {
+        let text = snapshot().to_text().unwrap();
+        assert!(text.ends_with('\n') && !text.contains("\n\n"));
+        let mut families = HashSet::new();
+        let mut family = String::new();
+        let mut samples = HashSet::new();
+        for line in text.lines() {
+            if let Some(help) = line.strip_prefix("# HELP ") {
+                let (name, sentence) = help.split_once(' ').unwrap();
+                assert!(families.insert(name.to_owned()), "{name} twice");
+                assert!(!sentence.is_empty(), "{name}");
+                name.clone_into(&mut family);
+            } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = kind.split_once(' ').unwrap();
+                assert_eq!(name, family);
+                assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
+            } else {
+                let (series, value) = line.rsplit_once(' ').unwrap();
+                assert_eq!(series.split_once('{').unwrap().0, family);
+                assert!(series.ends_with("\"}"), "{line}");
+                assert!(samples.insert(series.to_owned()), "{series} twice");
+                assert!(value.parse::<f64>().is_ok(), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn families_without_samples_are_left_out() {
+        let text = Snapshot::default().to_text().unwrap();
+        assert_eq!(text.lines().count(), 3, "{text}");
+    }
+}

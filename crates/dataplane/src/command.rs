@@ -1,0 +1,77 @@
+//! What threads tell each other besides packets.
+
+use base::Prefix;
+use nat::{Realm, SessionView};
+use wire::ethernet::Mac;
+
+use crate::inspect::{Inspect, Row};
+
+/// From the slow path to a worker.
+#[derive(Clone, Copy, Debug)]
+pub enum Command {
+    /// The MAC address behind a next hop.
+    SetAdjacency {
+        /// Number.
+        number: u16,
+        /// Interface.
+        interface: u16,
+        /// Next hop.
+        ip: u32,
+        /// MAC address.
+        mac: Mac,
+    },
+    /// Tell when this adjacency is used next.
+    WatchAdjacency(u16),
+    /// Forget an adjacency.
+    RemoveAdjacency(u16),
+    /// Send rows, then [`Row::End`].
+    Inspect(Inspect),
+    /// End the sessions that match, then answer with their number.
+    Clear(SessionFilter),
+}
+
+/// From a worker to the slow path.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// A watched adjacency was used.
+    AdjacencyUsed(u16),
+    /// A row asked for.
+    Row(Row),
+}
+
+/// Which sessions are meant; `None` means any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// Inside address and port.
+    pub inside: Option<(Prefix, Option<u16>)>,
+    /// Outside address and port.
+    pub outside: Option<(Prefix, Option<u16>)>,
+    /// Remote address and port.
+    pub remote: Option<(Prefix, Option<u16>)>,
+    /// IP protocol.
+    pub protocol: Option<u8>,
+    /// Inside realm.
+    pub realm: Option<Realm>,
+    /// Rule.
+    pub rule: Option<u16>,
+}
+
+impl SessionFilter {
+    /// Whether a session is meant.
+    #[must_use]
+    pub fn matches(&self, view: &SessionView) -> bool {
+        let key = view.out_key;
+        let at = |filter: Option<(Prefix, Option<u16>)>, address: u32, port: u16| {
+            filter.is_none_or(|(prefix, wanted)| {
+                prefix.contains(core::net::Ipv4Addr::from_bits(address))
+                    && wanted.is_none_or(|wanted| wanted == port)
+            })
+        };
+        at(self.inside, key.src(), key.src_port())
+            && at(self.outside, view.outside, view.outside_port)
+            && at(self.remote, key.dst(), key.dst_port())
+            && self.protocol.is_none_or(|wanted| wanted == key.protocol())
+            && self.realm.is_none_or(|wanted| wanted == key.realm())
+            && self.rule.is_none_or(|wanted| wanted == view.rule)
+    }
+}

@@ -1,0 +1,880 @@
+//! The general lane: every packet that is not plain, looked at from its first byte.
+//!
+//! ```text
+//!  frame ─> own? VLAN? ─> ARP | IPv4 ─> fragment? ─> flow key ─> session?
+//!                                                      │ no
+//!              to the appliance <── own address <──────┤
+//!              inbound (mapping, filter) <── outside address, not from inside
+//!              outbound (rule, static)  <── from inside ── hairpin ─> inbound
+//!  plan of one or two sessions ─> route ─> TTL, MTU ─> state ─> rewrite ─> emit
+//! ```
+//!
+//! Nothing of a packet is changed before its whole way is known, so an ICMP
+//! error always quotes it as it came.
+
+use arrayvec::ArrayVec;
+use base::{Counter, Direction, Nanos};
+use nat::settings::{Action, Translate};
+use nat::{First, Flags, FlowKey, Hit, Realm, Rewrite, Segment};
+use pktio::{Io, PacketBuf, RingReceiver, RingSender};
+use wire::ethernet::Mac;
+use wire::ipv4::{self, protocol};
+use wire::{arp::Arp, ethernet, icmp, tcp, udp};
+
+use crate::emit;
+use crate::fragment::{Answer, Fate, datagram_key};
+use crate::mark::{Mark, Punt};
+use crate::router::Hop;
+use crate::worker::Worker;
+
+/// A packet whose headers have been read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packet {
+    /// Interface it came by.
+    pub(crate) interface: u16,
+    /// Realm of that interface.
+    pub(crate) realm: Realm,
+    /// Where the IP header begins in the frame.
+    pub(crate) l3: usize,
+    /// The IP header.
+    pub(crate) ip: ipv4::Header,
+    /// The flow.
+    pub(crate) key: FlowKey,
+    /// The segment, if TCP.
+    pub(crate) segment: Option<Segment>,
+    /// What it is, if ICMP.
+    pub(crate) icmp: Option<icmp::Kind>,
+    /// Translated once by another worker: only its destination is left to do.
+    pub(crate) hairpinned: bool,
+    /// Brought here by the worker that received it.
+    pub(crate) steered: bool,
+    /// Now.
+    pub(crate) now: Nanos,
+}
+
+/// What a rule, or its absence, says about a flow without session.
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    Translate(Option<(usize, Translate)>),
+    Pass,
+    Drop(Counter),
+    Foreign,
+}
+
+/// How a packet ends: the reason its verdict is counted under, or in somebody else's hands.
+pub(crate) type End = Option<Counter>;
+
+impl<I, S, R> Worker<I, S, R>
+where
+    I: Io,
+    S: RingSender<Buf = I::Buf>,
+    R: RingReceiver<Buf = I::Buf>,
+{
+    /// Takes a received packet to its end and counts it.
+    pub(crate) fn general(&mut self, buf: I::Buf, now: Nanos) {
+        if let Some(reason) = self.frame(buf, None, now) {
+            self.counters.verdict(reason);
+        }
+    }
+
+    /// The same for a packet from another worker.
+    pub(crate) fn handed_off(&mut self, buf: I::Buf, now: Nanos) {
+        let mark = Mark::decode(buf.mark());
+        let hairpinned = matches!(
+            mark,
+            Some(Mark {
+                punt: Punt::Handoff { hairpinned: true },
+                ..
+            })
+        );
+        if let Some(reason) = self.frame(buf, Some(hairpinned), now) {
+            self.counters.verdict(reason);
+        }
+    }
+
+    fn frame(&mut self, buf: I::Buf, steered: Option<bool>, now: Nanos) -> End {
+        let frame = buf.bytes();
+        let header = match ethernet::parse(frame) {
+            Ok(header) => header,
+            Err(error) => return Some(error.into()),
+        };
+        let Some(number) = self.router.interface_of(buf.port(), header.tags) else {
+            return Some(Counter::DropVlan);
+        };
+        let Some(interface) = self.router.interface(number) else {
+            return Some(Counter::DropVlan);
+        };
+        let (mac, realm) = (interface.mac, interface.realm);
+        if header.dst.is_unicast() && header.dst != mac && !interface.any_mac {
+            return Some(Counter::DropNotForUs);
+        }
+        let payload = frame.get(header.len..).unwrap_or_default();
+        match header.ether_type {
+            ethernet::ARP => return Some(self.arp(buf, header.len, number, realm)),
+            ethernet::IPV4 => {}
+            _ => return Some(Counter::DropEtherType),
+        }
+        let ip = match ipv4::Header::parse(payload, buf.ip_checksum_verified()) {
+            Ok(ip) => ip,
+            Err(error) => return Some(error.into()),
+        };
+        if let Some(reason) = self.improper(payload, &ip, realm) {
+            return Some(reason);
+        }
+        if !header.dst.is_unicast() {
+            // RFC 1812 section 5.3.4: no unicast packet from a link-layer broadcast.
+            return Some(Counter::DropIpDestination);
+        }
+        let packet = Packet {
+            interface: number,
+            realm,
+            l3: header.len,
+            ip,
+            key: FlowKey::default(),
+            segment: None,
+            icmp: None,
+            hairpinned: steered == Some(true),
+            steered: steered.is_some(),
+            now,
+        };
+        if ip.is_fragment() {
+            self.fragment(buf, packet)
+        } else {
+            self.whole(buf, packet)
+        }
+    }
+
+    /// Addresses and options no packet that is forwarded may have.
+    fn improper(&self, payload: &[u8], ip: &ipv4::Header, realm: Realm) -> Option<Counter> {
+        let source = ip.source();
+        if source.is_unspecified()
+            || source.is_loopback()
+            || source.octets()[0] == 0
+            || source.octets()[0] >= 224
+            || self.router.owner(realm, ip.src).is_some()
+            || self.router.is_broadcast(realm, ip.src)
+        {
+            return Some(Counter::DropIpSource);
+        }
+        let destination = ip.destination();
+        if destination.octets()[0] == 0
+            || destination.is_loopback()
+            || destination.octets()[0] >= 224
+            || self.router.is_broadcast(realm, ip.dst)
+        {
+            return Some(Counter::DropIpDestination);
+        }
+        let options = payload
+            .get(ipv4::HEADER_LEN..ip.header_len)
+            .unwrap_or_default();
+        ipv4::has_routing_option(options).then_some(Counter::DropIpOption)
+    }
+
+    fn whole(&mut self, buf: I::Buf, mut packet: Packet) -> End {
+        if let Err(reason) = read_flow(buf.bytes(), &mut packet) {
+            return Some(reason);
+        }
+        match packet.icmp {
+            Some(icmp::Kind::Error) => self.icmp_error(buf, &packet),
+            Some(icmp::Kind::Other) => {
+                let own = self.router.owner(packet.realm, packet.ip.dst).is_some();
+                Some(if own {
+                    Counter::ConsumeIcmp
+                } else {
+                    Counter::DropIcmpType
+                })
+            }
+            _ => self.flow(buf, &packet),
+        }
+    }
+
+    // --- fragments ---------------------------------------------------------
+
+    fn fragment(&mut self, buf: I::Buf, packet: Packet) -> End {
+        let datagram = datagram_key(&packet.ip, packet.realm);
+        if !packet.steered {
+            let owner = self.fragment_owner(&packet);
+            if owner != self.number {
+                return self.steer(buf, &packet, owner, false);
+            }
+        }
+        let mut given_up = 0;
+        let honest = self
+            .fragments
+            .check(datagram, &packet.ip, packet.now, &mut given_up);
+        self.counters.add(Counter::HoldFragmentDropped, given_up);
+        if let Err(reason) = honest {
+            return Some(reason);
+        }
+        if packet.ip.fragment_offset() > 0 {
+            return match self.fragments.follow(datagram, buf) {
+                Answer::Held => Some(Counter::HoldFragment),
+                Answer::Follow(buf, fate) => Some(self.send_fragment(buf, &packet, &fate)),
+                Answer::Refuse(_, reason) => Some(reason),
+            };
+        }
+        self.fate = None;
+        let end = self.whole(buf, packet);
+        match (self.fate.take(), end) {
+            (Some(fate), _) => {
+                for waiting in self.fragments.decide(datagram, fate.clone()) {
+                    self.release_fragment(waiting, &packet, &fate);
+                }
+            }
+            (None, Some(reason)) => {
+                let given_up = self.fragments.refuse(datagram, reason).len() as u64;
+                self.counters.add(Counter::HoldFragmentDropped, given_up);
+            }
+            (None, None) => {}
+        }
+        end
+    }
+
+    /// Sends a fragment that has waited; it was counted when it came.
+    fn release_fragment(&mut self, buf: I::Buf, first: &Packet, fate: &Fate) {
+        let ip = ethernet::parse(buf.bytes()).ok().and_then(|header| {
+            let bytes = buf.bytes().get(header.len..)?;
+            ipv4::Header::parse(bytes, true)
+                .ok()
+                .map(|ip| (header.len, ip))
+        });
+        let sent = match ip {
+            Some((l3, ip)) => self.send_fragment(buf, &Packet { l3, ip, ..*first }, fate),
+            None => Counter::DropIpHeader,
+        };
+        self.counters
+            .bump(if sent == fate.reason || sent == Counter::HoldNeighbor {
+                Counter::HoldFragmentSent
+            } else {
+                Counter::HoldFragmentDropped
+            });
+    }
+
+    fn send_fragment(&mut self, mut buf: I::Buf, packet: &Packet, fate: &Fate) -> Counter {
+        if packet.ip.ttl <= 1 {
+            return Counter::DropTtl;
+        }
+        let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) else {
+            return Counter::DropIpTruncated;
+        };
+        for rewrite in &fate.rewrites {
+            emit::rewrite_address(bytes, rewrite);
+        }
+        ipv4::decrement_ttl(bytes);
+        if let Some(id) = fate.id {
+            ipv4::set_id(bytes, id);
+        }
+        let destination = wire::be32(bytes, 16).unwrap_or(0);
+        let Some(hop) = self.router.route(fate.realm, destination) else {
+            return Counter::DropNoRoute;
+        };
+        self.emit(buf, packet.l3, hop, fate.reason)
+    }
+
+    // --- flows -------------------------------------------------------------
+
+    /// A packet with a flow key.
+    fn flow(&mut self, buf: I::Buf, packet: &Packet) -> End {
+        let hash = self.shard.hash(packet.key);
+        if let Some(hit) = self.shard.find(packet.key, hash) {
+            return self.translate(buf, packet, hit, false);
+        }
+        let wanted = if packet.hairpinned {
+            Wanted::Foreign
+        } else {
+            self.wanted(packet)
+        };
+        if !packet.steered {
+            let owner = self.owner(packet, wanted);
+            if owner != self.number {
+                return self.steer(buf, packet, owner, false);
+            }
+        }
+        self.first(buf, packet, wanted)
+    }
+
+    fn wanted(&self, packet: &Packet) -> Wanted {
+        match self
+            .shard
+            .match_rule(usize::from(packet.interface), packet.key)
+        {
+            Some((_, Action::Drop)) => Wanted::Drop(Counter::DropRule),
+            Some((_, Action::Pass)) => Wanted::Pass,
+            Some((number, Action::Translate(translate))) => {
+                Wanted::Translate(Some((number, *translate)))
+            }
+            None if self.shard.has_static_outside(packet.key) => Wanted::Translate(None),
+            None if self.shard.is_inside(usize::from(packet.interface)) => {
+                Wanted::Drop(Counter::DropNoRule)
+            }
+            None => Wanted::Foreign,
+        }
+    }
+
+    /// The worker whose packet this is.
+    fn owner(&self, packet: &Packet, wanted: Wanted) -> u32 {
+        let key = packet.key;
+        match wanted {
+            Wanted::Translate(_) => self.steering.inside_owner(key.src()),
+            _ => self
+                .steering
+                .outside_owner(packet.realm, key.dst(), key.protocol(), key.dst_port())
+                .unwrap_or(self.number),
+        }
+    }
+
+    /// The same for a part of a datagram, which need not have ports. (Addresses
+    /// divided among workers by port keep their fragments with the owner of the
+    /// lowest ports, which passes the first on.)
+    fn fragment_owner(&self, packet: &Packet) -> u32 {
+        let inside = self.shard.is_inside(usize::from(packet.interface));
+        self.steering
+            .outside_owner(packet.realm, packet.ip.dst, packet.ip.protocol, 0)
+            .filter(|_| !inside)
+            .unwrap_or_else(|| self.steering.inside_owner(packet.ip.src))
+    }
+
+    pub(crate) fn steer(
+        &mut self,
+        buf: I::Buf,
+        packet: &Packet,
+        owner: u32,
+        hairpinned: bool,
+    ) -> End {
+        let mark = Mark::new(Punt::Handoff { hairpinned }, packet.interface);
+        if self.hand_off(buf, owner, mark) {
+            None
+        } else {
+            Some(Counter::DropNoBuffer)
+        }
+    }
+
+    /// The first packet of a flow.
+    fn first(&mut self, buf: I::Buf, packet: &Packet, wanted: Wanted) -> End {
+        let key = packet.key;
+        let own = self.router.owner(packet.realm, key.dst()).is_some();
+        let outside = self
+            .shard
+            .outside_address(packet.realm, key.dst())
+            .is_some();
+        let answers_ping = packet.icmp == Some(icmp::Kind::Query)
+            && (own || outside)
+            && !self
+                .shard
+                .has_static_inside(packet.realm, key.dst(), protocol::ICMP);
+        if answers_ping || own && !outside {
+            return Some(self.local(buf, packet));
+        }
+        match wanted {
+            Wanted::Drop(reason) => Some(reason),
+            Wanted::Pass if !outside => self.pass(buf, packet),
+            Wanted::Translate(rule) if !outside => self.outbound(buf, packet, rule, false),
+            Wanted::Translate(Some((_, translate))) if !translate.hairpin => {
+                Some(Counter::DropHairpin)
+            }
+            Wanted::Translate(rule) => {
+                let preserve = rule.is_some_and(|(_, translate)| translate.hairpin_preserve);
+                if preserve {
+                    self.inbound(buf, packet)
+                } else {
+                    self.outbound(buf, packet, rule, true)
+                }
+            }
+            Wanted::Pass | Wanted::Foreign if outside => self.inbound(buf, packet),
+            Wanted::Pass | Wanted::Foreign => {
+                if self.shard.passes_back(key) {
+                    self.pass(buf, packet)
+                } else {
+                    Some(Counter::DropNotInside)
+                }
+            }
+        }
+    }
+
+    fn outbound(
+        &mut self,
+        buf: I::Buf,
+        packet: &Packet,
+        rule: Option<(usize, Translate)>,
+        hairpin: bool,
+    ) -> End {
+        let number = rule.map(|(number, _)| number);
+        if !hairpin {
+            let rule = number.and_then(|number| self.shard.settings().rules.get(number));
+            let realm = rule.map_or(packet.realm, |rule| rule.outside_realm);
+            let Some(hop) = self.router.route(realm, packet.key.dst()) else {
+                return Some(self.unreachable(buf, packet, Counter::DropNoRoute, 0));
+            };
+            // Between inside interfaces there is nothing to translate.
+            let inside = rule.and_then(|rule| rule.interfaces.as_ref());
+            if inside.is_some_and(|inside| inside.get(usize::from(hop.interface)) == Some(&true)) {
+                return self.pass(buf, packet);
+            }
+            if packet.ip.ttl <= 1 {
+                return Some(self.expired(buf, packet));
+            }
+        }
+        let first = First {
+            key: packet.key,
+            tcp: packet.segment,
+            hairpin,
+            now: packet.now,
+        };
+        match self.shard.open_outbound(&first, number) {
+            Ok(id) => {
+                let hit = Hit {
+                    id,
+                    direction: Direction::Outbound,
+                };
+                self.translate(buf, packet, hit, true)
+            }
+            Err(reason) => Some(match reason {
+                Counter::DropNoPort
+                | Counter::DropBlockLimit
+                | Counter::DropPortLimit
+                | Counter::DropSessionLimit
+                | Counter::DropSessionRate
+                | Counter::DropSessionTable
+                | Counter::DropMappingTable
+                | Counter::DropSubscriberTable => {
+                    self.unreachable(buf, packet, reason, self.refusal_code)
+                }
+                Counter::DropProtocol => self.unreachable(buf, packet, reason, 2),
+                _ => reason,
+            }),
+        }
+    }
+
+    fn inbound(&mut self, buf: I::Buf, packet: &Packet) -> End {
+        let first = First {
+            key: packet.key,
+            tcp: packet.segment,
+            hairpin: false,
+            now: packet.now,
+        };
+        match self.shard.open_inbound(&first) {
+            Ok(id) => {
+                let hit = Hit {
+                    id,
+                    direction: Direction::Inbound,
+                };
+                self.translate(buf, packet, hit, true)
+            }
+            Err(reason) => Some(self.refused_inbound(buf, packet, reason)),
+        }
+    }
+
+    /// A SYN that may not come in is held for a while (RFC 5382 REQ-4); all else is dropped.
+    fn refused_inbound(&mut self, buf: I::Buf, packet: &Packet, reason: Counter) -> Counter {
+        let unsolicited = matches!(reason, Counter::DropNoMapping | Counter::DropFiltered)
+            && packet.segment.is_some_and(|segment| segment.opens())
+            && !packet.ip.is_fragment();
+        if unsolicited {
+            if self.punt(buf, Mark::new(Punt::Syn, packet.interface)) {
+                return Counter::HoldSyn;
+            }
+            return Counter::DropNoBuffer;
+        }
+        reason
+    }
+
+    /// Takes a packet along one session, or two for a hairpin.
+    fn translate(&mut self, buf: I::Buf, packet: &Packet, hit: Hit, fresh: bool) -> End {
+        let mut plan: ArrayVec<Hit, 2> = ArrayVec::new();
+        plan.push(hit);
+        let Some(session) = self.shard.session(hit.id).copied() else {
+            return Some(Counter::DropNoMapping);
+        };
+        let Some(rewrite) = self.shard.rewrite(hit.id, hit.direction) else {
+            return Some(Counter::DropNoMapping);
+        };
+        if hit.direction == Direction::Outbound && session.flags().has(Flags::HAIRPIN) {
+            let key = turned(packet.key, &rewrite).in_realm(session.egress_realm(hit.direction));
+            let owner = self
+                .steering
+                .outside_owner(key.realm(), key.dst(), key.protocol(), key.dst_port())
+                .unwrap_or(self.number);
+            if owner != self.number {
+                return self.hairpin_elsewhere(buf, packet, hit, &rewrite, owner);
+            }
+            match self.second(packet, key) {
+                Ok(second) => plan.push(second),
+                Err(reason) => {
+                    if fresh {
+                        self.shard.end_session(hit.id, packet.now.ticks());
+                    }
+                    return Some(self.refused_inbound(buf, packet, reason));
+                }
+            }
+        }
+        self.follow(buf, packet, &plan)
+    }
+
+    /// The second session of a hairpin.
+    fn second(&mut self, packet: &Packet, key: FlowKey) -> Result<Hit, Counter> {
+        if let Some(hit) = self.shard.find(key, self.shard.hash(key)) {
+            return match hit.direction {
+                Direction::Inbound => Ok(hit),
+                Direction::Outbound => Err(Counter::DropHairpinLoop),
+            };
+        }
+        let first = First {
+            key,
+            tcp: packet.segment,
+            hairpin: false,
+            now: packet.now,
+        };
+        self.shard.open_inbound(&first).map(|id| Hit {
+            id,
+            direction: Direction::Inbound,
+        })
+    }
+
+    /// The first half of a hairpin whose second belongs to another worker. TTL,
+    /// MTU and route are that one's.
+    fn hairpin_elsewhere(
+        &mut self,
+        mut buf: I::Buf,
+        packet: &Packet,
+        hit: Hit,
+        rewrite: &Rewrite,
+        owner: u32,
+    ) -> End {
+        let len = u32::try_from(packet.ip.total_len).unwrap_or(0);
+        let state = self
+            .shard
+            .on_packet(hit, packet.segment.as_ref(), len, packet.now.ticks());
+        if let Err(reason) = state {
+            return Some(reason);
+        }
+        if let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) {
+            emit::rewrite(bytes, packet.ip.header_len, packet.ip.protocol, rewrite);
+        }
+        self.steer(buf, packet, owner, true)
+    }
+
+    /// Sends a packet along its plan, if route, TTL and MTU allow.
+    fn follow(&mut self, mut buf: I::Buf, packet: &Packet, plan: &[Hit]) -> End {
+        let now = packet.now.ticks();
+        let mut rewrites: ArrayVec<Rewrite, 2> = ArrayVec::new();
+        let (mut destination, mut realm) = (packet.key.dst(), packet.realm);
+        for hit in plan {
+            let (Some(rewrite), Some(session)) = (
+                self.shard.rewrite(hit.id, hit.direction),
+                self.shard.session(hit.id),
+            ) else {
+                return Some(Counter::DropNoMapping);
+            };
+            realm = session.egress_realm(hit.direction);
+            if hit.direction == Direction::Inbound {
+                destination = rewrite.address;
+            }
+            rewrites.push(rewrite);
+        }
+        let Some(hop) = self.router.route(realm, destination) else {
+            return Some(self.unreachable(buf, packet, Counter::DropNoRoute, 0));
+        };
+        if let Some(refusal) = self.cannot_leave(packet, hop) {
+            return Some(self.answer(buf, packet, refusal));
+        }
+        let len = u32::try_from(packet.ip.total_len).unwrap_or(0);
+        for hit in plan {
+            if let Err(reason) = self
+                .shard
+                .on_packet(*hit, packet.segment.as_ref(), len, now)
+            {
+                return Some(reason);
+            }
+        }
+        if let [hit] = plan
+            && let Some(number) = self.router.adjacency_of(hop)
+        {
+            let epoch = self.router.epoch();
+            self.shard
+                .cache_egress(hit.id, hit.direction, number, epoch);
+        }
+        let reason = match plan {
+            [_, _] => Counter::ForwardHairpin,
+            [hit] if hit.direction == Direction::Outbound => Counter::ForwardOutbound,
+            _ if packet.hairpinned || self.shard.is_inside(usize::from(packet.interface)) => {
+                Counter::ForwardHairpin
+            }
+            _ => Counter::ForwardInbound,
+        };
+        let outbound = plan
+            .first()
+            .is_some_and(|hit| hit.direction == Direction::Outbound);
+        let id =
+            (outbound && !packet.ip.is_atomic()).then(|| self.next_id(self.shard.hash(packet.key)));
+        if packet.ip.is_fragment() {
+            self.fate = Some(Fate {
+                rewrites: rewrites.clone(),
+                id,
+                realm,
+                reason,
+            });
+        }
+        self.clamp_mss(&mut buf, packet, hop);
+        let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) else {
+            return Some(Counter::DropIpTruncated);
+        };
+        for rewrite in &rewrites {
+            emit::rewrite(bytes, packet.ip.header_len, packet.ip.protocol, rewrite);
+        }
+        ipv4::decrement_ttl(bytes);
+        if let Some(id) = id {
+            ipv4::set_id(bytes, id);
+        }
+        Some(self.emit(buf, packet.l3, hop, reason))
+    }
+
+    /// Forwards a packet as it is.
+    fn pass(&mut self, mut buf: I::Buf, packet: &Packet) -> End {
+        let Some(hop) = self.router.route(packet.realm, packet.ip.dst) else {
+            return Some(self.unreachable(buf, packet, Counter::DropNoRoute, 0));
+        };
+        if let Some(refusal) = self.cannot_leave(packet, hop) {
+            return Some(self.answer(buf, packet, refusal));
+        }
+        if packet.ip.is_fragment() {
+            self.fate = Some(Fate {
+                rewrites: ArrayVec::new(),
+                id: None,
+                realm: packet.realm,
+                reason: Counter::ForwardPass,
+            });
+        }
+        self.clamp_mss(&mut buf, packet, hop);
+        if let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) {
+            ipv4::decrement_ttl(bytes);
+        }
+        Some(self.emit(buf, packet.l3, hop, Counter::ForwardPass))
+    }
+
+    /// Why a packet cannot take a hop, with the ICMP that says so.
+    pub(crate) fn cannot_leave(&self, packet: &Packet, hop: Hop) -> Option<(Counter, Punt)> {
+        if packet.ip.ttl <= 1 {
+            let punt = Punt::Error {
+                kind: icmp::TIME_EXCEEDED,
+                code: 0,
+                rest: 0,
+            };
+            return Some((Counter::DropTtl, punt));
+        }
+        let mtu = self.router.interface(hop.interface)?.mtu;
+        if packet.ip.total_len > usize::from(mtu) && packet.ip.fragment & ipv4::DF != 0 {
+            let punt = Punt::Error {
+                kind: icmp::UNREACHABLE,
+                code: icmp::FRAGMENTATION_NEEDED,
+                rest: mtu,
+            };
+            return Some((Counter::DropFragmentationNeeded, punt));
+        }
+        None
+    }
+
+    fn clamp_mss(&mut self, buf: &mut I::Buf, packet: &Packet, hop: Hop) {
+        let syn = packet
+            .segment
+            .is_some_and(|segment| segment.flags & tcp::SYN != 0);
+        let of = |number| {
+            self.router
+                .interface(number)
+                .and_then(|found| found.mss_clamp)
+        };
+        let limit = match (of(packet.interface), of(hop.interface)) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        if let Some(mss) = limit.filter(|_| syn)
+            && let Some(segment) = buf
+                .bytes_mut()
+                .get_mut(packet.l3 + packet.ip.header_len..packet.l3 + packet.ip.total_len)
+            && let Ok(header) = tcp::Header::parse(segment)
+            && tcp::clamp_mss(segment, header.len, mss)
+        {
+            self.counters.bump(Counter::TcpMssClamped);
+        }
+    }
+
+    // --- answers of the appliance ------------------------------------------
+
+    fn arp(&mut self, buf: I::Buf, l3: usize, interface: u16, realm: Realm) -> Counter {
+        let Some(Ok(message)) = buf.bytes().get(l3..).map(Arp::parse) else {
+            return Counter::DropArp;
+        };
+        let target = message.target_ip.to_bits();
+        let ours = self.router.owner(realm, target) == Some(interface)
+            || self.router.is_connected(interface, message.target_ip)
+                && self.shard.outside_address(realm, target).is_some();
+        if !ours || !message.sender_mac.is_unicast() || message.sender_mac == Mac::default() {
+            return Counter::DropArp;
+        }
+        let reason = match message.operation {
+            wire::arp::REQUEST => Counter::ConsumeArpRequest,
+            _ => Counter::ConsumeArpReply,
+        };
+        if self.punt(buf, Mark::new(Punt::Arp, interface)) {
+            reason
+        } else {
+            Counter::DropNoBuffer
+        }
+    }
+
+    /// A packet for the appliance itself.
+    fn local(&mut self, buf: I::Buf, packet: &Packet) -> Counter {
+        if packet.ip.is_fragment() {
+            return Counter::DropNoService;
+        }
+        match packet.icmp {
+            Some(icmp::Kind::Query) => {
+                let echo = buf.bytes().get(packet.l3 + packet.ip.header_len) == Some(&icmp::ECHO);
+                if !echo {
+                    Counter::ConsumeIcmp
+                } else if self.punt(buf, Mark::new(Punt::Echo, packet.interface)) {
+                    Counter::ConsumeEcho
+                } else {
+                    Counter::DropNoBuffer
+                }
+            }
+            Some(_) => Counter::ConsumeIcmp,
+            None => {
+                let code = match packet.ip.protocol {
+                    protocol::TCP | protocol::UDP => 3,
+                    _ => 2,
+                };
+                self.unreachable(buf, packet, Counter::DropNoService, code)
+            }
+        }
+    }
+
+    fn expired(&mut self, buf: I::Buf, packet: &Packet) -> Counter {
+        let punt = Punt::Error {
+            kind: icmp::TIME_EXCEEDED,
+            code: 0,
+            rest: 0,
+        };
+        self.answer(buf, packet, (Counter::DropTtl, punt))
+    }
+
+    pub(crate) fn unreachable(
+        &mut self,
+        buf: I::Buf,
+        packet: &Packet,
+        reason: Counter,
+        code: u8,
+    ) -> Counter {
+        let punt = Punt::Error {
+            kind: icmp::UNREACHABLE,
+            code,
+            rest: 0,
+        };
+        self.answer(buf, packet, (reason, punt))
+    }
+
+    /// Drops a packet and has the slow path say why to its sender.
+    pub(crate) fn answer(
+        &mut self,
+        buf: I::Buf,
+        packet: &Packet,
+        (reason, punt): (Counter, Punt),
+    ) -> Counter {
+        // The verdict stands, whether or not there is room for the answer.
+        self.punt(buf, Mark::new(punt, packet.interface));
+        reason
+    }
+
+    /// A held SYN's time is over: if its connection was opened from inside
+    /// meanwhile it is forgotten, else answered.
+    pub(crate) fn check_held_syn(&mut self, buf: I::Buf, interface: u16, now: Nanos) {
+        let taken_up = self.flow_of(&buf, interface, now).is_some_and(|packet| {
+            self.shard
+                .find(packet.key, self.shard.hash(packet.key))
+                .is_some()
+        });
+        if taken_up {
+            self.counters.bump(Counter::HoldSynMatched);
+        } else if self.punt(buf, Mark::new(Punt::SynExpired, interface)) {
+            self.counters.bump(Counter::HoldSynAnswered);
+        } else {
+            self.counters.bump(Counter::HoldSynDropped);
+        }
+    }
+
+    fn flow_of(&self, buf: &I::Buf, interface: u16, now: Nanos) -> Option<Packet> {
+        let header = ethernet::parse(buf.bytes()).ok()?;
+        let ip = ipv4::Header::parse(buf.bytes().get(header.len..)?, true).ok()?;
+        let mut packet = Packet {
+            interface,
+            realm: self.router.interface(interface)?.realm,
+            l3: header.len,
+            ip,
+            key: FlowKey::default(),
+            segment: None,
+            icmp: None,
+            hairpinned: false,
+            steered: true,
+            now,
+        };
+        read_flow(buf.bytes(), &mut packet).ok()?;
+        Some(packet)
+    }
+}
+
+/// Reads the transport header of a packet or first fragment.
+fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter> {
+    let ip = &packet.ip;
+    let payload = frame
+        .get(packet.l3 + ip.header_len..packet.l3 + ip.total_len)
+        .ok_or(Counter::DropIpTruncated)?;
+    let (mut src_port, mut dst_port) = (0, 0);
+    match ip.protocol {
+        protocol::TCP => {
+            let header = tcp::Header::parse(payload)?;
+            let syn = header.flags & tcp::SYN != 0;
+            (src_port, dst_port) = (header.src_port, header.dst_port);
+            packet.segment = Some(Segment {
+                flags: header.flags,
+                seq: header.seq,
+                ack: header.ack,
+                window_scale: if syn {
+                    tcp::window_scale(payload, header.len)
+                } else {
+                    0
+                },
+            });
+        }
+        protocol::UDP => {
+            (src_port, dst_port) = udp::ports(payload, payload.len(), ip.is_fragment())?;
+        }
+        protocol::ICMP => {
+            let (kind, id) = icmp::classify(payload)?;
+            packet.icmp = Some(kind);
+            match kind {
+                icmp::Kind::Query => src_port = id,
+                icmp::Kind::Reply => dst_port = id,
+                icmp::Kind::Error | icmp::Kind::Other => {}
+            }
+        }
+        _ => {}
+    }
+    packet.key = FlowKey::new(
+        ip.src,
+        ip.dst,
+        src_port,
+        dst_port,
+        ip.protocol,
+        packet.realm,
+    );
+    Ok(())
+}
+
+/// The key after an outbound rewrite.
+fn turned(key: FlowKey, rewrite: &Rewrite) -> FlowKey {
+    // A reply has its identifier on the other side.
+    if key.protocol() == protocol::ICMP && key.src_port() == 0 && key.dst_port() != 0 {
+        key.with_src(rewrite.address, 0)
+    } else {
+        key.with_src(rewrite.address, rewrite.port)
+    }
+}

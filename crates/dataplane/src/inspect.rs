@@ -1,0 +1,82 @@
+//! Looking at a worker's tables without stopping it: rows in bounded slices.
+
+use base::Ticks;
+use nat::{Mapping, SessionView, Shard, Subscriber};
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inspect {
+    /// Sessions.
+    Sessions,
+    /// Mappings.
+    Mappings,
+    /// Subscribers.
+    Subscribers,
+}
+
+/// One row, as plain data; naming things is the reader's.
+#[derive(Clone, Copy, Debug)]
+pub enum Row {
+    /// A session, the time now, and when it would end.
+    Session(SessionView, Ticks, Ticks),
+    /// A mapping.
+    Mapping(Mapping),
+    /// A subscriber.
+    Subscriber(Subscriber),
+    /// That was all; with the number of sessions ended, after a `Clear`.
+    End(u64),
+}
+
+/// Table slots looked at per turn.
+const SLICE: u32 = 256;
+
+/// Where a walk over a table has got to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor {
+    what: Inspect,
+    next: u32,
+}
+
+impl Cursor {
+    pub(crate) const fn new(what: Inspect) -> Self {
+        Self { what, next: 0 }
+    }
+
+    /// Hands out the rows of the next slice; true when the table is done. `put`
+    /// answers false when it has no room, and gets that row again next time.
+    pub(crate) fn step(
+        &mut self,
+        shard: &Shard,
+        now: Ticks,
+        put: &mut impl FnMut(Row) -> bool,
+    ) -> bool {
+        for _ in 0..SLICE {
+            let (slots, row) = match self.what {
+                Inspect::Sessions => (
+                    shard.session_slots(),
+                    shard
+                        .session_at(self.next)
+                        .map(|view| Row::Session(view, now, shard.deadline(&view))),
+                ),
+                Inspect::Mappings => (
+                    shard.mapping_slots(),
+                    shard.mapping_at(self.next).copied().map(Row::Mapping),
+                ),
+                Inspect::Subscribers => (
+                    shard.subscriber_slots(),
+                    shard.subscriber_at(self.next).copied().map(Row::Subscriber),
+                ),
+            };
+            if self.next >= slots {
+                return true;
+            }
+            if let Some(row) = row
+                && !put(row)
+            {
+                return false;
+            }
+            self.next += 1;
+        }
+        false
+    }
+}

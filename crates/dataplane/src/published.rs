@@ -1,0 +1,105 @@
+//! Figures a worker lays out for others to read: relaxed stores by one writer,
+//! a few times a second, never per packet.
+
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use base::{Counter, Counters};
+use nat::{PoolUse, Shard};
+
+/// One worker's figures.
+#[derive(Debug)]
+pub struct Published {
+    counters: Vec<AtomicU64>,
+    sessions: AtomicU64,
+    mappings: AtomicU64,
+    subscribers: AtomicU64,
+    /// Busy share of the time, in millionths.
+    busy: AtomicU64,
+    pools: Vec<[AtomicU64; 2]>,
+}
+
+impl Published {
+    /// Zeros, for so many pools.
+    #[must_use]
+    pub fn new(pools: usize) -> Self {
+        Self {
+            counters: (0..Counter::COUNT).map(|_| AtomicU64::new(0)).collect(),
+            sessions: AtomicU64::new(0),
+            mappings: AtomicU64::new(0),
+            subscribers: AtomicU64::new(0),
+            busy: AtomicU64::new(0),
+            pools: (0..pools)
+                .map(|_| [AtomicU64::new(0), AtomicU64::new(0)])
+                .collect(),
+        }
+    }
+
+    pub(crate) fn update(&self, own: &Counters, shard: &Shard, busy_millionths: u64) {
+        for (place, counter) in self.counters.iter().zip(Counter::ALL) {
+            place.store(
+                own.value(*counter)
+                    .wrapping_add(shard.counters.value(*counter)),
+                Relaxed,
+            );
+        }
+        self.sessions
+            .store(u64::from(shard.session_count()), Relaxed);
+        self.mappings
+            .store(u64::from(shard.mapping_count()), Relaxed);
+        self.subscribers
+            .store(u64::from(shard.subscriber_count()), Relaxed);
+        self.busy.store(busy_millionths, Relaxed);
+        for (number, [total, used]) in self.pools.iter().enumerate() {
+            let pool = shard.pool_use(number);
+            total.store(pool.blocks_total, Relaxed);
+            used.store(pool.blocks_used, Relaxed);
+        }
+    }
+
+    /// All counters.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut counters = Counters::default();
+        for (place, counter) in self.counters.iter().zip(Counter::ALL) {
+            counters.add(*counter, place.load(Relaxed));
+        }
+        counters
+    }
+
+    /// Sessions.
+    #[must_use]
+    pub fn sessions(&self) -> u64 {
+        self.sessions.load(Relaxed)
+    }
+
+    /// Mappings.
+    #[must_use]
+    pub fn mappings(&self) -> u64 {
+        self.mappings.load(Relaxed)
+    }
+
+    /// Subscribers.
+    #[must_use]
+    pub fn subscribers(&self) -> u64 {
+        self.subscribers.load(Relaxed)
+    }
+
+    /// Share of the time spent on packets, 0 to 1.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn busy(&self) -> f64 {
+        self.busy.load(Relaxed) as f64 / 1e6
+    }
+
+    /// How full a pool is.
+    #[must_use]
+    pub fn pool(&self, number: usize) -> PoolUse {
+        self.pools
+            .get(number)
+            .map(|[total, used]| PoolUse {
+                blocks_total: total.load(Relaxed),
+                blocks_used: used.load(Relaxed),
+            })
+            .unwrap_or_default()
+    }
+}

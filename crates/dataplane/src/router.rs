@@ -1,0 +1,211 @@
+//! Routing as one thread sees it: interfaces, routes, and the adjacencies the
+//! slow path has told it of.
+//!
+//! Each worker and the slow path own a copy. An adjacency's number is the slow
+//! path's and the same everywhere. Sessions cache numbers together with the
+//! [`Router::epoch`], which moves whenever a number may have changed its meaning.
+
+use core::net::Ipv4Addr;
+
+use base::Prefix;
+use hashbrown::HashMap;
+use nat::Realm;
+use pktio::PortId;
+use wire::ethernet::{Mac, Tags};
+
+use crate::emit::Egress;
+use crate::topology::{Interface, Topology};
+
+/// Where a packet goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hop {
+    /// Interface it leaves by.
+    pub(crate) interface: u16,
+    /// Neighbour it goes to.
+    pub(crate) ip: u32,
+}
+
+/// A neighbour with a known MAC address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Adjacency {
+    pub(crate) hop: Hop,
+    pub(crate) mac: Mac,
+    pub(crate) egress: Egress,
+    /// Long not heard of: the slow path wants to know when it is used.
+    pub(crate) stale: bool,
+}
+
+/// Routing of one thread.
+#[derive(Clone, Debug)]
+pub struct Router {
+    interfaces: Vec<Interface>,
+    /// Interfaces of each port with their tags.
+    by_port: Vec<Vec<(Tags, u16)>>,
+    /// By realm and descending prefix length.
+    routes: Vec<(Realm, Prefix, u16, Option<Ipv4Addr>)>,
+    own: HashMap<(Realm, u32), u16>,
+    adjacencies: Vec<Option<Adjacency>>,
+    by_hop: HashMap<(u16, u32), u16>,
+    epoch: u16,
+}
+
+impl Router {
+    /// Routing for a topology, without neighbours.
+    #[must_use]
+    pub fn new(topology: &Topology) -> Self {
+        let mut by_port: Vec<Vec<(Tags, u16)>> = Vec::new();
+        let mut routes = Vec::new();
+        let mut own = HashMap::new();
+        for (number, interface) in topology.interfaces.iter().enumerate() {
+            let number = u16::try_from(number).unwrap_or(u16::MAX);
+            let port = usize::from(interface.port.0);
+            if by_port.len() <= port {
+                by_port.resize(port + 1, Vec::new());
+            }
+            if let Some(interfaces) = by_port.get_mut(port) {
+                interfaces.push((interface.tags, number));
+            }
+            for (address, network) in &interface.addresses {
+                own.insert((interface.realm, address.to_bits()), number);
+                routes.push((interface.realm, *network, number, None));
+            }
+        }
+        for route in &topology.routes {
+            routes.push((
+                route.realm,
+                route.prefix,
+                route.interface,
+                Some(route.next_hop),
+            ));
+        }
+        // Stable: connected networks stay in front of routes of the same length.
+        routes.sort_by_key(|(realm, prefix, ..)| (*realm, 32 - prefix.length()));
+        let neighbors = usize::from(topology.max_neighbors);
+        Self {
+            interfaces: topology.interfaces.clone(),
+            by_port,
+            routes,
+            own,
+            adjacencies: vec![None; neighbors],
+            by_hop: HashMap::with_capacity(neighbors),
+            epoch: 1,
+        }
+    }
+
+    pub(crate) fn interface(&self, number: u16) -> Option<&Interface> {
+        self.interfaces.get(usize::from(number))
+    }
+
+    /// The interface of a frame.
+    #[inline]
+    pub(crate) fn interface_of(&self, port: PortId, tags: Tags) -> Option<u16> {
+        self.by_port
+            .get(usize::from(port.0))?
+            .iter()
+            .find(|(of, _)| *of == tags)
+            .map(|(_, number)| *number)
+    }
+
+    /// The interface that has this very address.
+    pub(crate) fn owner(&self, realm: Realm, address: u32) -> Option<u16> {
+        self.own.get(&(realm, address)).copied()
+    }
+
+    /// Whether an interface is connected to the network of `address`.
+    pub(crate) fn is_connected(&self, interface: u16, address: Ipv4Addr) -> bool {
+        self.interface(interface).is_some_and(|interface| {
+            interface
+                .addresses
+                .iter()
+                .any(|(_, network)| network.contains(address))
+        })
+    }
+
+    /// Whether `address` is the broadcast or network address of a connected network.
+    pub(crate) fn is_broadcast(&self, realm: Realm, address: u32) -> bool {
+        let address = Ipv4Addr::from_bits(address);
+        self.interfaces
+            .iter()
+            .filter(|interface| interface.realm == realm)
+            .flat_map(|interface| &interface.addresses)
+            .any(|(_, network)| {
+                network.length() < 31 && (network.last() == address || network.network() == address)
+            })
+    }
+
+    /// Longest match.
+    pub(crate) fn route(&self, realm: Realm, destination: u32) -> Option<Hop> {
+        let address = Ipv4Addr::from_bits(destination);
+        self.routes
+            .iter()
+            .find(|(of, prefix, ..)| *of == realm && prefix.contains(address))
+            .map(|(_, _, interface, next_hop)| Hop {
+                interface: *interface,
+                ip: next_hop.map_or(destination, Ipv4Addr::to_bits),
+            })
+    }
+
+    /// The address to answer with on an interface, to a host at `to`: in the
+    /// host's network if there is one.
+    pub(crate) fn address_towards(&self, interface: u16, to: u32) -> Option<Ipv4Addr> {
+        let addresses = &self.interface(interface)?.addresses;
+        let to = Ipv4Addr::from_bits(to);
+        addresses
+            .iter()
+            .find(|(_, network)| network.contains(to))
+            .or_else(|| addresses.first())
+            .map(|(address, _)| *address)
+    }
+
+    /// Number of the adjacency of a hop, if its MAC address is known.
+    pub(crate) fn adjacency_of(&self, hop: Hop) -> Option<u16> {
+        self.by_hop.get(&(hop.interface, hop.ip)).copied()
+    }
+
+    #[inline]
+    pub(crate) fn adjacency(&self, number: u16) -> Option<&Adjacency> {
+        self.adjacencies.get(usize::from(number))?.as_ref()
+    }
+
+    /// Moves when numbers of adjacencies may have changed their meaning.
+    #[inline]
+    pub(crate) const fn epoch(&self) -> u16 {
+        self.epoch
+    }
+
+    /// Notes the MAC address behind a hop.
+    pub(crate) fn set_adjacency(&mut self, number: u16, hop: Hop, mac: Mac) {
+        let Some(egress) = self
+            .interface(hop.interface)
+            .map(|interface| Egress::new(interface, mac))
+        else {
+            return;
+        };
+        if let Some(place) = self.adjacencies.get_mut(usize::from(number)) {
+            *place = Some(Adjacency {
+                hop,
+                mac,
+                egress,
+                stale: false,
+            });
+            self.by_hop.insert((hop.interface, hop.ip), number);
+        }
+    }
+
+    /// Sets or clears the wish to know when an adjacency is used.
+    pub(crate) fn set_stale(&mut self, number: u16, stale: bool) {
+        if let Some(Some(adjacency)) = self.adjacencies.get_mut(usize::from(number)) {
+            adjacency.stale = stale;
+        }
+    }
+
+    /// Forgets an adjacency.
+    pub(crate) fn remove_adjacency(&mut self, number: u16) {
+        if let Some(place) = self.adjacencies.get_mut(usize::from(number))
+            && let Some(gone) = place.take()
+        {
+            self.by_hop.remove(&(gone.hop.interface, gone.hop.ip));
+            self.epoch = self.epoch.wrapping_add(1).max(1);
+        }
+    }
+}

@@ -1,0 +1,507 @@
+//! The slow path: what a worker should not do itself.
+//!
+//! ```text
+//!  punts ──> ARP ────────> neighbours ──> adjacencies to all workers
+//!        ──> no MAC ─────> held by the neighbour until it answers
+//!        ──> ping, errors ─> ICMP made here, within a rate
+//!        ──> SYN ────────> held six seconds, then asked back, then answered
+//!  everything made here goes out through a worker's reply ring
+//! ```
+//!
+//! One thread owns it. Never writes a shard; talks to workers through rings. Its
+//! work is bounded by what the rings bring and by the queues' capacities.
+
+mod errors;
+mod neighbors;
+
+use std::collections::VecDeque;
+
+use base::{Counter, Counters, Nanos};
+use pktio::{Burst, PacketBuf, RingReceiver, RingSender};
+use wire::arp::{self, Arp};
+use wire::ethernet::{self, Mac};
+use wire::{checksum, icmp, ipv4};
+
+pub use neighbors::NeighborRow;
+
+use crate::command::{Command, Event};
+use crate::emit::reheader;
+use crate::inspect::Row;
+use crate::mark::{Mark, Punt};
+use crate::router::{Hop, Router};
+use crate::topology::Topology;
+use errors::ErrorLimit;
+use neighbors::{Action, Neighbors};
+
+/// How long an unsolicited SYN is held (RFC 5382 REQ-4).
+const SYN_HOLD: Nanos = Nanos::from_secs(6);
+
+/// Most SYNs held at once.
+const MAX_HELD_SYNS: usize = 4096;
+
+/// Rows taken from workers before somebody fetches them; more wait in the rings.
+const MAX_ROWS: usize = 4096;
+
+/// TTL of packets made here.
+const TTL: u8 = 64;
+
+/// The slow path's ends of the rings to one worker.
+#[derive(Debug)]
+pub struct SlowPorts<S, R> {
+    /// Packets from the worker.
+    pub punt: R,
+    /// Packets to the worker.
+    pub reply: S,
+    /// Messages to the worker.
+    pub commands: rtrb::Producer<Command>,
+    /// Messages from the worker.
+    pub events: rtrb::Consumer<Event>,
+}
+
+/// The slow path.
+pub struct SlowPath<B, S, R> {
+    router: Router,
+    workers: Vec<SlowPorts<S, R>>,
+    outgoing: Vec<VecDeque<B>>,
+    pending: Vec<VecDeque<Command>>,
+    allocate: Box<dyn FnMut() -> Option<B> + Send>,
+    neighbors: Neighbors<B>,
+    syns: VecDeque<(Nanos, usize, B)>,
+    limit: ErrorLimit,
+    counters: Counters,
+    rows: Vec<(usize, Row)>,
+    id: u16,
+}
+
+impl<B, S, R> SlowPath<B, S, R>
+where
+    B: PacketBuf,
+    S: RingSender<Buf = B>,
+    R: RingReceiver<Buf = B>,
+{
+    /// Puts it together; `allocate` gives buffers for frames made from nothing.
+    #[must_use]
+    pub fn new(
+        topology: &Topology,
+        workers: Vec<SlowPorts<S, R>>,
+        allocate: Box<dyn FnMut() -> Option<B> + Send>,
+        now: Nanos,
+    ) -> Self {
+        let mut slow = Self {
+            router: Router::new(topology),
+            outgoing: workers.iter().map(|_| VecDeque::new()).collect(),
+            pending: workers.iter().map(|_| VecDeque::new()).collect(),
+            workers,
+            allocate,
+            neighbors: Neighbors::new(topology.max_neighbors),
+            syns: VecDeque::new(),
+            limit: ErrorLimit::new(now),
+            counters: Counters::default(),
+            rows: Vec::new(),
+            id: 0,
+        };
+        for neighbor in &topology.neighbors {
+            let hop = Hop {
+                interface: neighbor.interface,
+                ip: neighbor.ip.to_bits(),
+            };
+            let actions = slow.neighbors.add_static(hop, neighbor.mac, now);
+            slow.carry_out(actions, 0);
+        }
+        slow.flush();
+        slow
+    }
+
+    /// One turn; answers how many packets and messages it moved.
+    pub fn turn(&mut self, now: Nanos) -> usize {
+        let mut moved = 0;
+        for worker in 0..self.workers.len() {
+            let mut burst = Burst::new();
+            if let Some(ports) = self.workers.get_mut(worker) {
+                ports.punt.pop(&mut burst);
+            }
+            moved += burst.len();
+            for buf in burst.drain(..) {
+                self.punted(buf, worker, now);
+            }
+            while self.rows.len() < MAX_ROWS
+                && let Some(Ok(event)) =
+                    self.workers.get_mut(worker).map(|ports| ports.events.pop())
+            {
+                moved += 1;
+                match event {
+                    Event::AdjacencyUsed(number) => {
+                        let actions = self.neighbors.used(number, now);
+                        self.carry_out(actions, worker);
+                    }
+                    Event::Row(row) => self.rows.push((worker, row)),
+                }
+            }
+        }
+        while let Some((due, ..)) = self.syns.front()
+            && now >= *due
+            && let Some((_, worker, mut buf)) = self.syns.pop_front()
+        {
+            moved += 1;
+            let interface = Mark::decode(buf.mark()).map_or(0, |mark| mark.interface);
+            buf.set_mark(Mark::new(Punt::SynCheck, interface).encode());
+            self.reply(worker, buf);
+        }
+        let actions = self.neighbors.expire(now);
+        moved += actions.len();
+        self.carry_out(actions, 0);
+        self.flush();
+        moved
+    }
+
+    /// Sends a command to one worker.
+    pub fn command(&mut self, worker: usize, command: Command) {
+        if let Some(pending) = self.pending.get_mut(worker) {
+            pending.push_back(command);
+        }
+        self.flush();
+    }
+
+    /// Rows that workers have sent since the last call, with the worker's number.
+    pub fn take_rows(&mut self) -> Vec<(usize, Row)> {
+        core::mem::take(&mut self.rows)
+    }
+
+    /// What happened here.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The neighbour table.
+    #[must_use]
+    pub fn neighbors(&self, now: Nanos) -> Vec<NeighborRow> {
+        self.neighbors.rows(now)
+    }
+
+    /// Forgets neighbours that were learned and that `meant` says yes to; answers how many.
+    pub fn clear_neighbors(&mut self, now: Nanos, meant: impl Fn(&NeighborRow) -> bool) -> u64 {
+        let actions = self.neighbors.clear(now, meant);
+        let count = actions
+            .iter()
+            .filter(|action| matches!(action, Action::Remove(_)))
+            .count() as u64;
+        self.carry_out(actions, 0);
+        self.flush();
+        count
+    }
+
+    // --- packets -----------------------------------------------------------
+
+    fn punted(&mut self, buf: B, worker: usize, now: Nanos) {
+        let Some(Mark { punt, interface }) = Mark::decode(buf.mark()) else {
+            return;
+        };
+        match punt {
+            Punt::Arp => self.arp(buf, interface, worker, now),
+            Punt::Echo => self.echo(buf, interface, worker, now),
+            Punt::Neighbor(ip) => {
+                let hop = Hop { interface, ip };
+                let (actions, dropped) = self.neighbors.hold(hop, buf, now);
+                self.counters.add(Counter::HoldNeighborDropped, dropped);
+                self.carry_out(actions, worker);
+            }
+            Punt::Error { kind, code, rest } => {
+                self.error(buf, interface, (kind, code, rest), None, worker, now);
+            }
+            Punt::Syn if self.syns.len() < MAX_HELD_SYNS => {
+                self.syns.push_back((now.plus(SYN_HOLD), worker, buf));
+            }
+            Punt::Syn => self.counters.bump(Counter::HoldSynDropped),
+            Punt::SynExpired => {
+                // In the name of the host that is not there.
+                let source = buf
+                    .bytes()
+                    .get(ethernet::parse(buf.bytes()).map_or(0, |header| header.len)..)
+                    .and_then(|packet| ipv4::Header::parse(packet, true).ok())
+                    .map(|ip| ip.destination());
+                self.error(
+                    buf,
+                    interface,
+                    (icmp::UNREACHABLE, 3, 0),
+                    source,
+                    worker,
+                    now,
+                );
+            }
+            Punt::Handoff { .. } | Punt::Send | Punt::SynCheck => {}
+        }
+    }
+
+    fn arp(&mut self, mut buf: B, number: u16, worker: usize, now: Nanos) {
+        let Ok(header) = ethernet::parse(buf.bytes()) else {
+            return;
+        };
+        let Some(Ok(message)) = buf.bytes().get(header.len..).map(Arp::parse) else {
+            return;
+        };
+        let Some(interface) = self.router.interface(number) else {
+            return;
+        };
+        let (mac, tags, port) = (interface.mac, interface.tags, interface.port);
+        // Whoever speaks of itself to us is known from now on (RFC 826), unless
+        // it claims an address it cannot have.
+        let known = self.router.is_connected(number, message.sender_ip)
+            && self
+                .router
+                .owner(interface.realm, message.sender_ip.to_bits())
+                .is_none();
+        if known {
+            let hop = Hop {
+                interface: number,
+                ip: message.sender_ip.to_bits(),
+            };
+            let actions = self.neighbors.learn(hop, message.sender_mac, now);
+            self.carry_out(actions, worker);
+        }
+        if message.operation != arp::REQUEST {
+            return;
+        }
+        let written = buf
+            .bytes_mut()
+            .get_mut(header.len..)
+            .is_some_and(|payload| message.reply(mac).write(payload));
+        let to = message.sender_mac;
+        if written && reheader(&mut buf, header.len, tags, to, mac, ethernet::ARP) {
+            buf.set_port(port);
+            self.send(worker, buf);
+        }
+    }
+
+    /// A ping becomes its answer.
+    fn echo(&mut self, mut buf: B, interface: u16, worker: usize, now: Nanos) {
+        let Ok(header) = ethernet::parse(buf.bytes()) else {
+            return;
+        };
+        let Some(packet) = buf.bytes_mut().get_mut(header.len..) else {
+            return;
+        };
+        let Ok(ip) = ipv4::Header::parse(packet, true) else {
+            return;
+        };
+        let Some(message) = packet.get_mut(ip.header_len..ip.total_len) else {
+            return;
+        };
+        if !checksum::is_valid(message) {
+            return;
+        }
+        if let Some(kind) = message.first_mut() {
+            *kind = icmp::ECHO_REPLY;
+        }
+        let delta = wire::ChecksumDelta::NONE.replace(u16::from_be_bytes([icmp::ECHO, 0]), 0);
+        checksum::patch(message, 2, delta);
+        wire::put32(packet, 12, ip.dst);
+        wire::put32(packet, 16, ip.src);
+        if let Some(ttl) = packet.get_mut(8) {
+            *ttl = TTL;
+        }
+        ipv4::refresh_checksum(packet, ip.header_len);
+        self.route(buf, header.len, interface, ip.src, worker, now);
+    }
+
+    /// An ICMP error about the packet in `buf`, if there may be one.
+    fn error(
+        &mut self,
+        mut buf: B,
+        interface: u16,
+        (kind, code, rest): (u8, u8, u16),
+        source: Option<core::net::Ipv4Addr>,
+        worker: usize,
+        now: Nanos,
+    ) {
+        let Ok(header) = ethernet::parse(buf.bytes()) else {
+            return;
+        };
+        let Some(packet) = buf.bytes().get(header.len..) else {
+            return;
+        };
+        let Ok(ip) = ipv4::Header::parse(packet, true) else {
+            return;
+        };
+        let source = source.or_else(|| self.router.address_towards(interface, ip.src));
+        let Some(source) = source.filter(|_| errors::is_allowed(packet, &ip)) else {
+            self.counters.bump(Counter::IcmpSuppressed);
+            return;
+        };
+        if !self.limit.take(now) {
+            self.counters.bump(Counter::IcmpRateLimited);
+            return;
+        }
+        self.id = self.id.wrapping_add(1);
+        let made = errors::write(
+            &mut buf,
+            header.len,
+            &ip,
+            (kind, code, rest),
+            source,
+            self.id,
+        );
+        if made {
+            self.counters.bump(Counter::IcmpSent);
+            self.route(buf, ethernet::HEADER_LEN, interface, ip.src, worker, now);
+        }
+    }
+
+    /// Sends a packet made here: by its route, else back where its cause came from.
+    fn route(
+        &mut self,
+        mut buf: B,
+        l3: usize,
+        interface: u16,
+        destination: u32,
+        worker: usize,
+        now: Nanos,
+    ) {
+        let Some(realm) = self.router.interface(interface).map(|found| found.realm) else {
+            return;
+        };
+        let Some(hop) = self.router.route(realm, destination) else {
+            return;
+        };
+        if let Some(mac) = self.neighbors.mac_of(hop) {
+            let actions = self.neighbors.used_hop(hop, now);
+            self.carry_out(actions, worker);
+            self.send_to(buf, l3, hop, mac, worker);
+            return;
+        }
+        let (to, from) = (Mac::default(), Mac::default());
+        if reheader(&mut buf, l3, ethernet::Tags::NONE, to, from, ethernet::IPV4) {
+            let (actions, dropped) = self.neighbors.hold_own(hop, buf, now);
+            // Not a received packet: nothing to account for.
+            let _ = dropped;
+            self.carry_out(actions, worker);
+        }
+    }
+
+    fn send_to(&mut self, mut buf: B, l3: usize, hop: Hop, mac: Mac, worker: usize) {
+        let Some(interface) = self.router.interface(hop.interface) else {
+            return;
+        };
+        let (tags, from, port) = (interface.tags, interface.mac, interface.port);
+        if reheader(&mut buf, l3, tags, mac, from, ethernet::IPV4) {
+            buf.set_port(port);
+            self.send(worker, buf);
+        }
+    }
+
+    fn request(&mut self, hop: Hop, to: Option<Mac>, worker: usize) {
+        let Some(interface) = self.router.interface(hop.interface) else {
+            return;
+        };
+        let Some(own) = self.router.address_towards(hop.interface, hop.ip) else {
+            return;
+        };
+        let (mac, tags, port) = (interface.mac, interface.tags, interface.port);
+        let message = Arp {
+            operation: arp::REQUEST,
+            sender_mac: mac,
+            sender_ip: own,
+            target_mac: to.unwrap_or_default(),
+            target_ip: core::net::Ipv4Addr::from_bits(hop.ip),
+        };
+        let Some(mut buf) = (self.allocate)() else {
+            return;
+        };
+        let l2 = ethernet::HEADER_LEN + tags.len();
+        let frame_to = to.unwrap_or(Mac::BROADCAST);
+        let written = buf.set_len(l2 + arp::LEN)
+            && ethernet::write(buf.bytes_mut(), frame_to, mac, tags, ethernet::ARP)
+            && buf
+                .bytes_mut()
+                .get_mut(l2..)
+                .is_some_and(|payload| message.write(payload));
+        if written {
+            self.counters.bump(Counter::ArpRequestsSent);
+            buf.set_port(port);
+            self.send(worker, buf);
+        }
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action<B>>, worker: usize) {
+        for action in actions {
+            match action {
+                Action::Request(hop, to) => self.request(hop, to, worker),
+                Action::Set(number, hop, mac) => {
+                    self.router.set_adjacency(number, hop, mac);
+                    self.tell_all(Command::SetAdjacency {
+                        number,
+                        interface: hop.interface,
+                        ip: hop.ip,
+                        mac,
+                    });
+                }
+                Action::Watch(number) => self.tell_all(Command::WatchAdjacency(number)),
+                Action::Remove(number) => {
+                    self.router.remove_adjacency(number);
+                    self.tell_all(Command::RemoveAdjacency(number));
+                }
+                Action::Release(hop, mac, buf, own) => {
+                    let l3 = ethernet::parse(buf.bytes()).map_or(0, |header| header.len);
+                    if !own {
+                        self.counters.bump(Counter::HoldNeighborSent);
+                    }
+                    self.send_to(buf, l3, hop, mac, worker);
+                }
+                Action::Dropped(count) => self.counters.add(Counter::HoldNeighborDropped, count),
+            }
+        }
+    }
+
+    // --- rings -------------------------------------------------------------
+
+    fn tell_all(&mut self, command: Command) {
+        for pending in &mut self.pending {
+            pending.push_back(command);
+        }
+    }
+
+    fn send(&mut self, worker: usize, mut buf: B) {
+        buf.set_mark(Mark::new(Punt::Send, 0).encode());
+        self.reply(worker, buf);
+    }
+
+    fn reply(&mut self, worker: usize, buf: B) {
+        if let Some(queue) = self.outgoing.get_mut(worker)
+            && queue.len() < MAX_HELD_SYNS
+        {
+            queue.push_back(buf);
+        }
+    }
+
+    /// Hands over what is waiting, as far as there is room.
+    fn flush(&mut self) {
+        for ((ports, queue), pending) in self
+            .workers
+            .iter_mut()
+            .zip(&mut self.outgoing)
+            .zip(&mut self.pending)
+        {
+            while let Some(command) = pending.pop_front() {
+                if let Err(rtrb::PushError::Full(command)) = ports.commands.push(command) {
+                    pending.push_front(command);
+                    break;
+                }
+            }
+            while !queue.is_empty() {
+                let mut burst: Burst<B> = Burst::new();
+                while !burst.is_full()
+                    && let Some(buf) = queue.pop_front()
+                {
+                    burst.push(buf);
+                }
+                ports.reply.push(&mut burst);
+                if !burst.is_empty() {
+                    for buf in burst.drain(..).rev() {
+                        queue.push_front(buf);
+                    }
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Interfaces, routes and static neighbours: the layer-3 part of the configuration.
+
+use core::net::Ipv4Addr;
+
+use base::{Nanos, Prefix};
+use nat::Realm;
+use pktio::PortId;
+use wire::ethernet::{Mac, Tags};
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    /// Interfaces; others name them by place.
+    pub interfaces: Vec<Interface>,
+    /// Static routes.
+    pub routes: Vec<Route>,
+    /// Static neighbours.
+    pub neighbors: Vec<StaticNeighbor>,
+    /// Most neighbours.
+    pub max_neighbors: u16,
+    /// Most fragmented datagrams followed at once, per worker.
+    pub max_fragments: u32,
+    /// How long fragments wait for their first.
+    pub fragment_timeout: Nanos,
+    /// ICMP unreachable code when no session can be made: 1 or 13.
+    pub refusal_code: u8,
+}
+
+/// One interface.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    /// Port it is on.
+    pub port: PortId,
+    /// VLAN tags that make it.
+    pub tags: Tags,
+    /// Realm it belongs to.
+    pub realm: Realm,
+    /// Own MAC address.
+    pub mac: Mac,
+    /// Takes frames for any MAC address: replaying other machines' captures.
+    pub any_mac: bool,
+    /// Longest IP packet.
+    pub mtu: u16,
+    /// Upper bound of TCP MSS through it.
+    pub mss_clamp: Option<u16>,
+    /// Own addresses with their networks.
+    pub addresses: Vec<(Ipv4Addr, Prefix)>,
+}
+
+/// A static route.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// Destinations.
+    pub prefix: Prefix,
+    /// Where to send them.
+    pub next_hop: Ipv4Addr,
+    /// Where that is.
+    pub interface: u16,
+    /// Realm.
+    pub realm: Realm,
+}
+
+/// A neighbour that is configured.
+#[derive(Clone, Copy, Debug)]
+pub struct StaticNeighbor {
+    /// Where it is.
+    pub interface: u16,
+    /// Its address.
+    pub ip: Ipv4Addr,
+    /// Its MAC address.
+    pub mac: Mac,
+}

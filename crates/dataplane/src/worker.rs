@@ -1,0 +1,556 @@
+//! The worker: one core's packets from receive to send.
+//!
+//! ```text
+//!  turn:  receive <= 64 ─> classify ─> look up ─> translate ─> send     plain packets
+//!                             └──────────┴───────────┴─> general lane   all others, in order
+//!         hand-offs, replies of the slow path, commands, bounded expiry
+//! ```
+//!
+//! Plain is a packet whose fate needs nothing but its session: unicast to us,
+//! IPv4, whole, TTL left, TCP without SYN, FIN and RST, or UDP. Whatever is not,
+//! or whose session is not known, is looked at again from its first byte in the
+//! general lane (`general.rs`), so there is one place that decides why a packet
+//! is dropped.
+//!
+//! Owns a [`Shard`] and everything else it touches; talks through rings only.
+
+use std::sync::Arc;
+
+use arrayvec::ArrayVec;
+use base::{Counter, Counters, Direction, Nanos};
+use nat::steer::Steering;
+use nat::{FlowKey, Shard};
+use pktio::{BURST, Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
+use wire::ipv4::{self, protocol};
+use wire::{ethernet, tcp, udp};
+
+use crate::command::{Command, Event, SessionFilter};
+use crate::emit;
+use crate::fragment::{Fate, Fragments};
+use crate::inspect::{Cursor, Row};
+use crate::mark::{Mark, Punt};
+use crate::published::Published;
+use crate::router::Router;
+use crate::topology::Topology;
+
+/// Sessions, ports and blocks whose end is looked at in one turn.
+const EXPIRY_BUDGET: u32 = 256;
+
+/// How often figures are published.
+const PUBLISH_EVERY: Nanos = Nanos(20_000_000);
+
+/// Identification counters (RFC 6864), by hash of the flow.
+const IDS: usize = 256;
+
+/// A worker's ends of the rings.
+#[derive(Debug)]
+pub struct Ports<S, R> {
+    /// Packets to the slow path.
+    pub punt: S,
+    /// Packets from the slow path.
+    pub reply: R,
+    /// Packets to the other workers; `None` at the own place.
+    pub handoff_out: Vec<Option<S>>,
+    /// Packets from the other workers.
+    pub handoff_in: Vec<R>,
+    /// Messages from the slow path.
+    pub commands: rtrb::Consumer<Command>,
+    /// Messages to the slow path.
+    pub events: rtrb::Producer<Event>,
+}
+
+/// A plain packet on its way through a burst.
+#[derive(Clone, Copy, Debug)]
+struct Plain {
+    key: FlowKey,
+    hash: u64,
+    len: u32,
+    ack: u32,
+    l3: u16,
+    l4: u16,
+    atomic: bool,
+}
+
+/// One worker.
+#[derive(Debug)]
+pub struct Worker<I: Io, S, R> {
+    pub(crate) io: I,
+    pub(crate) router: Router,
+    pub(crate) shard: Shard,
+    pub(crate) steering: Steering,
+    pub(crate) number: u32,
+    pub(crate) fragments: Fragments<I::Buf>,
+    /// What became of the first fragment just translated.
+    pub(crate) fate: Option<Fate>,
+    pub(crate) counters: Counters,
+    pub(crate) refusal_code: u8,
+    tx: Vec<Burst<I::Buf>>,
+    ports: Ports<S, R>,
+    punts: Burst<I::Buf>,
+    handoffs: Vec<Burst<I::Buf>>,
+    incoming: Burst<I::Buf>,
+    plain: ArrayVec<Option<Plain>, BURST>,
+    ids: [u16; IDS],
+    cursor: Option<Cursor>,
+    clear: Option<(SessionFilter, u32, u64)>,
+    ended: Option<u64>,
+    published: Arc<Published>,
+    published_at: Nanos,
+    turns: [u64; 2],
+}
+
+impl<I, S, R> Worker<I, S, R>
+where
+    I: Io,
+    S: RingSender<Buf = I::Buf>,
+    R: RingReceiver<Buf = I::Buf>,
+{
+    /// Puts a worker together; `number` is its place among the shards `steering` plans.
+    #[must_use]
+    pub fn new(
+        io: I,
+        topology: &Topology,
+        shard: Shard,
+        steering: Steering,
+        number: u32,
+        ports: Ports<S, R>,
+        published: Arc<Published>,
+    ) -> Self {
+        let tx = (0..io.ports()).map(|_| Burst::new()).collect();
+        let handoffs = ports.handoff_out.iter().map(|_| Burst::new()).collect();
+        Self {
+            io,
+            router: Router::new(topology),
+            shard,
+            steering,
+            number,
+            fragments: Fragments::new(topology.max_fragments, topology.fragment_timeout),
+            fate: None,
+            counters: Counters::default(),
+            refusal_code: topology.refusal_code,
+            tx,
+            ports,
+            punts: Burst::new(),
+            handoffs,
+            incoming: Burst::new(),
+            plain: ArrayVec::new(),
+            ids: [0; IDS],
+            cursor: None,
+            clear: None,
+            ended: None,
+            published,
+            published_at: Nanos(0),
+            turns: [0; 2],
+        }
+    }
+
+    /// One turn of the loop; answers how many packets it moved.
+    pub fn turn(&mut self, now: Nanos) -> usize {
+        let mut moved = 0;
+        for port in 0..self.io.ports() {
+            let mut burst = core::mem::take(&mut self.incoming);
+            self.io.receive(PortId(port), &mut burst);
+            moved += burst.len();
+            if !burst.is_empty() {
+                self.received(&mut burst, now);
+            }
+            self.incoming = burst;
+        }
+        moved += self.take_handoffs(now);
+        moved += self.take_replies(now);
+        self.take_commands();
+        self.shard.expire(now.ticks(), EXPIRY_BUDGET);
+        let given_up = self.fragments.expire(now, EXPIRY_BUDGET as usize);
+        self.counters.add(Counter::HoldFragmentDropped, given_up);
+        self.inspect(now);
+        self.flush();
+        self.publish(moved, now);
+        moved
+    }
+
+    /// Ends everything that is due, in as many turns as that takes; for virtual time.
+    pub fn catch_up(&mut self, now: Nanos) {
+        while self.shard.expire(now.ticks(), EXPIRY_BUDGET) == 0 {}
+        let given_up = self.fragments.expire(now, usize::MAX);
+        self.counters.add(Counter::HoldFragmentDropped, given_up);
+    }
+
+    /// The ports, for whoever feeds them.
+    pub const fn io_mut(&mut self) -> &mut I {
+        &mut self.io
+    }
+
+    /// The translator, to look at.
+    pub const fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    /// What happened here, the translator's part included.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        counters.merge(&self.shard.counters);
+        counters
+    }
+
+    /// Lays out the figures at once.
+    pub fn publish_now(&mut self) {
+        let [idle, busy] = self.turns;
+        let share = busy * 1_000_000 / (idle + busy).max(1);
+        self.published.update(&self.counters, &self.shard, share);
+        self.turns = [0; 2];
+    }
+
+    fn publish(&mut self, moved: usize, now: Nanos) {
+        if let Some(turns) = self.turns.get_mut(usize::from(moved > 0)) {
+            *turns += 1;
+        }
+        if now.since(self.published_at) >= PUBLISH_EVERY {
+            self.published_at = now;
+            self.publish_now();
+        }
+    }
+
+    // --- plain packets -----------------------------------------------------
+
+    fn received(&mut self, burst: &mut Burst<I::Buf>, now: Nanos) {
+        self.counters.add(Counter::RxPackets, burst.len() as u64);
+        self.plain.clear();
+        let mut bytes = 0;
+        for buf in burst.iter() {
+            bytes += buf.bytes().len() as u64;
+            let plain = self.classify(buf);
+            if let Some(plain) = &plain {
+                self.shard.prefetch_index(plain.hash);
+            }
+            self.plain.push(plain);
+        }
+        self.counters.add(Counter::RxBytes, bytes);
+        for plain in self.plain.iter().flatten() {
+            self.shard.prefetch_session(plain.hash);
+        }
+        let plain = self.plain.take();
+        for (buf, plain) in burst.drain(..).zip(plain) {
+            let left = match plain {
+                Some(plain) => self.translate_plain(buf, &plain, now),
+                None => Some(buf),
+            };
+            if let Some(buf) = left {
+                self.general(buf, now);
+            }
+        }
+    }
+
+    /// Whether a packet is plain; says nothing about why not.
+    #[inline]
+    fn classify(&self, buf: &I::Buf) -> Option<Plain> {
+        let frame = buf.bytes();
+        let header = ethernet::parse(frame).ok()?;
+        let interface = self.router.interface_of(buf.port(), header.tags)?;
+        let interface = self.router.interface(interface)?;
+        if header.ether_type != ethernet::IPV4 || header.dst != interface.mac && !interface.any_mac
+        {
+            return None;
+        }
+        let packet = frame.get(header.len..)?;
+        let ip = ipv4::Header::parse(packet, buf.ip_checksum_verified()).ok()?;
+        if ip.is_fragment() || ip.ttl <= 1 || ip.header_len != ipv4::HEADER_LEN {
+            return None;
+        }
+        let payload = packet.get(ipv4::HEADER_LEN..ip.total_len)?;
+        let (src_port, dst_port, ack) = match ip.protocol {
+            protocol::TCP => {
+                let segment = tcp::Header::parse(payload).ok()?;
+                if segment.flags & (tcp::SYN | tcp::FIN | tcp::RST | tcp::ACK) != tcp::ACK {
+                    return None;
+                }
+                (segment.src_port, segment.dst_port, segment.ack)
+            }
+            protocol::UDP => {
+                let (src, dst) = udp::ports(payload, payload.len(), false).ok()?;
+                (src, dst, 0)
+            }
+            _ => return None,
+        };
+        let key = FlowKey::new(
+            ip.src,
+            ip.dst,
+            src_port,
+            dst_port,
+            ip.protocol,
+            interface.realm,
+        );
+        Some(Plain {
+            key,
+            hash: self.shard.hash(key),
+            len: u32::try_from(ip.total_len).unwrap_or(0),
+            ack,
+            l3: wire::low16(header.len),
+            l4: wire::low16(header.len + ipv4::HEADER_LEN),
+            atomic: ip.is_atomic(),
+        })
+    }
+
+    /// Translates and sends a plain packet, or gives it back for the general lane.
+    #[inline]
+    fn translate_plain(&mut self, mut buf: I::Buf, plain: &Plain, now: Nanos) -> Option<I::Buf> {
+        let Some(hit) = self.shard.find(plain.key, plain.hash) else {
+            return Some(buf);
+        };
+        let epoch = self.router.epoch();
+        // What cannot leave like this must not be counted as if it had.
+        let Some(adjacency) = self
+            .shard
+            .session(hit.id)
+            .and_then(|session| self.router.adjacency(session.adjacency(hit.direction)))
+        else {
+            return Some(buf);
+        };
+        let egress = &adjacency.egress;
+        if plain.len > u32::from(egress.mtu)
+            || adjacency.stale
+            || egress.l2_len != usize::from(plain.l3)
+            || buf.bytes().len() < usize::from(plain.l4)
+        {
+            return Some(buf);
+        }
+        let Some(cached) = self
+            .shard
+            .touch_plain(hit, plain.len, plain.ack, now.ticks(), epoch)
+        else {
+            return Some(buf);
+        };
+        let frame = buf.bytes_mut();
+        egress.write(frame);
+        if let Some(packet) = frame.get_mut(usize::from(plain.l3)..) {
+            emit::rewrite(
+                packet,
+                ipv4::HEADER_LEN,
+                plain.key.protocol(),
+                &cached.rewrite,
+            );
+            ipv4::decrement_ttl(packet);
+            if !plain.atomic && hit.direction == Direction::Outbound {
+                ipv4::set_id(packet, next_id(&mut self.ids, plain.hash));
+            }
+        }
+        let port = egress.port;
+        self.counters.verdict(match hit.direction {
+            Direction::Outbound => Counter::ForwardOutbound,
+            Direction::Inbound => Counter::ForwardInbound,
+        });
+        self.transmit(port, buf);
+        None
+    }
+
+    // --- sending -----------------------------------------------------------
+
+    /// Queues a finished frame.
+    #[inline]
+    pub(crate) fn transmit(&mut self, port: PortId, buf: I::Buf) {
+        let Some(burst) = self.tx.get_mut(usize::from(port.0)) else {
+            return;
+        };
+        burst.push(buf);
+        if burst.is_full() {
+            self.flush_port(port);
+        }
+    }
+
+    fn flush_port(&mut self, port: PortId) {
+        let Some(burst) = self.tx.get_mut(usize::from(port.0)) else {
+            return;
+        };
+        if burst.is_empty() {
+            return;
+        }
+        let bytes = burst.iter().map(|buf| buf.bytes().len() as u64).sum();
+        let frames = burst.len();
+        let refused = self.io.send(port, burst);
+        self.counters
+            .add(Counter::TxPackets, (frames - refused) as u64);
+        self.counters.add(Counter::TxBytes, bytes);
+        self.counters.add(Counter::TxDropped, refused as u64);
+    }
+
+    /// Sends all that is queued.
+    fn flush(&mut self) {
+        for port in 0..self.io.ports() {
+            self.flush_port(PortId(port));
+        }
+        self.flush_punts();
+        for to in 0..self.handoffs.len() {
+            self.flush_handoffs(to);
+        }
+    }
+
+    /// Gives a packet to the slow path; false, and the packet gone, without room.
+    pub(crate) fn punt(&mut self, mut buf: I::Buf, mark: Mark) -> bool {
+        if self.punts.is_full() {
+            self.flush_punts();
+        }
+        buf.set_mark(mark.encode());
+        let taken = self.punts.try_push(buf).is_ok();
+        self.counters.bump(if taken {
+            Counter::PuntSent
+        } else {
+            Counter::PuntDropped
+        });
+        taken
+    }
+
+    fn flush_punts(&mut self) {
+        if !self.punts.is_empty() {
+            self.ports.punt.push(&mut self.punts);
+        }
+    }
+
+    /// Gives a packet to the worker that owns it; false, and the packet gone, without room.
+    pub(crate) fn hand_off(&mut self, mut buf: I::Buf, to: u32, mark: Mark) -> bool {
+        let to = to as usize;
+        if self.handoffs.get(to).is_some_and(ArrayVec::is_full) {
+            self.flush_handoffs(to);
+        }
+        buf.set_mark(mark.encode());
+        let taken = self
+            .handoffs
+            .get_mut(to)
+            .is_some_and(|burst| burst.try_push(buf).is_ok());
+        self.counters.bump(if taken {
+            Counter::HandoffOut
+        } else {
+            Counter::HandoffDropped
+        });
+        taken
+    }
+
+    fn flush_handoffs(&mut self, to: usize) {
+        if let (Some(burst), Some(Some(ring))) = (
+            self.handoffs.get_mut(to),
+            self.ports.handoff_out.get_mut(to),
+        ) && !burst.is_empty()
+        {
+            ring.push(burst);
+        }
+    }
+
+    /// The next identification for a flow outside (RFC 7857 section 10).
+    pub(crate) fn next_id(&mut self, hash: u64) -> u16 {
+        next_id(&mut self.ids, hash)
+    }
+
+    // --- other inputs ------------------------------------------------------
+
+    fn take_handoffs(&mut self, now: Nanos) -> usize {
+        let mut moved = 0;
+        for from in 0..self.ports.handoff_in.len() {
+            let mut burst = core::mem::take(&mut self.incoming);
+            if let Some(ring) = self.ports.handoff_in.get_mut(from) {
+                ring.pop(&mut burst);
+            }
+            moved += burst.len();
+            self.counters.add(Counter::HandoffIn, burst.len() as u64);
+            for buf in burst.drain(..) {
+                self.handed_off(buf, now);
+            }
+            self.incoming = burst;
+        }
+        moved
+    }
+
+    fn take_replies(&mut self, now: Nanos) -> usize {
+        let mut burst = core::mem::take(&mut self.incoming);
+        self.ports.reply.pop(&mut burst);
+        let moved = burst.len();
+        for buf in burst.drain(..) {
+            match Mark::decode(buf.mark()) {
+                Some(Mark {
+                    punt: Punt::SynCheck,
+                    interface,
+                }) => self.check_held_syn(buf, interface, now),
+                _ => {
+                    let port = buf.port();
+                    self.transmit(port, buf);
+                }
+            }
+        }
+        self.incoming = burst;
+        moved
+    }
+
+    fn take_commands(&mut self) {
+        // One question at a time: the next waits until this one is answered.
+        while self.cursor.is_none()
+            && self.clear.is_none()
+            && self.ended.is_none()
+            && let Ok(command) = self.ports.commands.pop()
+        {
+            match command {
+                Command::SetAdjacency {
+                    number,
+                    interface,
+                    ip,
+                    mac,
+                } => self
+                    .router
+                    .set_adjacency(number, crate::router::Hop { interface, ip }, mac),
+                Command::WatchAdjacency(number) => self.router.set_stale(number, true),
+                Command::RemoveAdjacency(number) => self.router.remove_adjacency(number),
+                Command::Inspect(what) => self.cursor = Some(Cursor::new(what)),
+                Command::Clear(filter) => self.clear = Some((filter, 0, 0)),
+            }
+        }
+    }
+
+    /// Tells the slow path that a watched adjacency was used, once.
+    pub(crate) fn report_use(&mut self, number: u16) {
+        if self.ports.events.push(Event::AdjacencyUsed(number)).is_ok() {
+            self.router.set_stale(number, false);
+        }
+    }
+
+    /// One slice of whatever was asked for.
+    fn inspect(&mut self, now: Nanos) {
+        let events = &mut self.ports.events;
+        let mut put = |row| events.push(Event::Row(row)).is_ok();
+        if let Some(cursor) = &mut self.cursor
+            && cursor.step(&self.shard, now.ticks(), &mut put)
+        {
+            self.cursor = None;
+            self.ended = Some(0);
+        }
+        if let Some((filter, next, ended)) = &mut self.clear {
+            let last = self.shard.session_slots().min(*next + 256);
+            while *next < last {
+                if let Some(view) = self.shard.session_at(*next)
+                    && filter.matches(&view)
+                {
+                    self.shard.end_session(view.id, now.ticks());
+                    *ended += 1;
+                }
+                *next += 1;
+            }
+            if last == self.shard.session_slots() {
+                self.ended = Some(*ended);
+                self.clear = None;
+            }
+        }
+        if let Some(ended) = self.ended
+            && put(Row::End(ended))
+        {
+            self.ended = None;
+        }
+    }
+}
+
+fn next_id(ids: &mut [u16; IDS], hash: u64) -> u16 {
+    #[allow(clippy::cast_possible_truncation)]
+    let place = (hash >> 16) as usize % IDS;
+    match ids.get_mut(place) {
+        Some(id) => {
+            *id = id.wrapping_add(1);
+            *id
+        }
+        None => 0,
+    }
+}

@@ -1,0 +1,125 @@
+//! Memory for packets.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use dpdk_sys::rte_mempool;
+
+use crate::eal::{Eal, EalInner, c_string};
+use crate::error::{DpdkError, Errno};
+
+/// A pool of buffers; clones are the same pool.
+///
+/// Freed when neither a handle, a port nor a buffer of it is left.
+#[derive(Clone, Debug)]
+pub struct Mempool {
+    inner: Arc<PoolInner>,
+}
+
+/// How large a [`Mempool`] is.
+#[derive(Clone, Debug)]
+pub struct MempoolConfig {
+    /// Names it in DPDK; unique.
+    pub name: String,
+    /// How many buffers. The best number is a power of two less one; there must
+    /// be enough for every descriptor, burst, ring and cache at once.
+    pub buffers: u32,
+    /// The largest MTU of the ports that use it.
+    pub mtu: u16,
+    /// Buffers that each thread keeps to itself, at most 512.
+    pub cache: u16,
+}
+
+impl Mempool {
+    /// Allocates a pool.
+    ///
+    /// # Errors
+    ///
+    /// [`DpdkError::Call`] if memory does not suffice, the name is taken or too
+    /// long, or the cache too large for the pool.
+    pub fn new(eal: &Eal, config: &MempoolConfig) -> Result<Self, DpdkError> {
+        let name = c_string(&config.name)?;
+        // SAFETY: DPDK is initialised; `name` is terminated and copied.
+        let pool = unsafe {
+            dpdk_sys::rte_pktmbuf_pool_create(
+                name.as_ptr(),
+                config.buffers,
+                u32::from(config.cache),
+                0,
+                data_room(config.mtu),
+                dpdk_sys::PTL_SOCKET_ID_ANY,
+            )
+        };
+        let pool = NonNull::new(pool).ok_or_else(|| DpdkError::Call {
+            call: "rte_pktmbuf_pool_create",
+            subject: config.name.clone(),
+            errno: Errno::last(),
+        })?;
+        Ok(Self {
+            inner: Arc::new(PoolInner {
+                pool,
+                eal: Arc::clone(&eal.inner),
+            }),
+        })
+    }
+
+    /// Buffers that somebody holds: a program, a device, a ring. Exact only
+    /// while nothing moves.
+    #[must_use]
+    pub fn in_use(&self) -> u32 {
+        // SAFETY: the pool lives as long as `self`; any thread may count.
+        unsafe { dpdk_sys::rte_mempool_in_use_count(self.as_ptr()) }
+    }
+
+    /// For the functions of DPDK, good as long as `self`.
+    pub(crate) fn as_ptr(&self) -> *mut rte_mempool {
+        self.inner.pool.as_ptr()
+    }
+}
+
+#[derive(Debug)]
+struct PoolInner {
+    pool: NonNull<rte_mempool>,
+    eal: Arc<EalInner>,
+}
+
+// SAFETY: all that is done with a pool (take, give back, count) DPDK allows from
+// any thread; freeing is left to the environment.
+unsafe impl Send for PoolInner {}
+// SAFETY: as above; take and give back use the calling thread's own cache or the
+// pool's lockless ring.
+unsafe impl Sync for PoolInner {}
+
+impl Drop for PoolInner {
+    fn drop(&mut self) {
+        self.eal.give_up_pool(self.pool);
+    }
+}
+
+/// Room for a frame of this MTU with Ethernet header, two tags and what a
+/// gateway adds, behind the head room: 2 KiB, or more in steps of 1 KiB, the
+/// grain that receive buffers of devices have.
+fn data_room(mtu: u16) -> u16 {
+    const SMALLEST: u32 = 2048;
+    const GRAIN: u32 = 1024;
+    const LINK: u32 = 14 + 2 * 4;
+    const GROWTH: u32 = 128;
+    let room = (u32::from(mtu) + LINK + GROWTH)
+        .next_multiple_of(GRAIN)
+        .max(SMALLEST);
+    u16::try_from(room + dpdk_sys::PTL_HEADROOM).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_follows_the_mtu() {
+        assert_eq!(data_room(68), 2048 + 128);
+        assert_eq!(data_room(1500), 2048 + 128);
+        assert_eq!(data_room(2000), 3072 + 128);
+        assert_eq!(data_room(9000), 9216 + 128);
+        assert_eq!(data_room(u16::MAX), u16::MAX);
+    }
+}

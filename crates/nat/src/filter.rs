@@ -1,0 +1,123 @@
+//! Which remote addresses an inside endpoint has spoken to: what address-dependent
+//! filtering of endpoint-independent mappings asks (RFC 4787 REQ-8).
+//!
+//! One entry per mapping and remote address, counted by the sessions behind it.
+//! Allocated only if a rule filters like that.
+
+use alloc::vec::Vec;
+
+use crate::index::Index;
+use crate::key::FlowKey;
+use crate::mapping::MappingId;
+use crate::session::TableFull;
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    mapping: u32,
+    remote: u32,
+    sessions: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct AddressFilter {
+    slots: Vec<Entry>,
+    free: Vec<u32>,
+    capacity: usize,
+    index: Index,
+    seed: u64,
+}
+
+impl AddressFilter {
+    pub(crate) fn with_capacity(capacity: u32, seed: u64) -> Self {
+        let capacity = capacity as usize;
+        Self {
+            slots: Vec::with_capacity(capacity),
+            free: Vec::with_capacity(capacity),
+            capacity,
+            index: Index::with_capacity(capacity),
+            seed,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.capacity * (size_of::<Entry>() + size_of::<u32>()) + self.index.bytes()
+    }
+
+    fn hash(&self, mapping: MappingId, remote: u32) -> u64 {
+        FlowKey::new(mapping.0, remote, 0, 0, 0, 0).hash(self.seed)
+    }
+
+    fn find(&self, mapping: MappingId, remote: u32) -> Option<u32> {
+        self.index.find(self.hash(mapping, remote), |at| {
+            self.slots
+                .get(at as usize)
+                .is_some_and(|entry| entry.mapping == mapping.0 && entry.remote == remote)
+        })
+    }
+
+    pub(crate) fn admits(&self, mapping: MappingId, remote: u32) -> bool {
+        self.find(mapping, remote).is_some()
+    }
+
+    pub(crate) fn add(&mut self, mapping: MappingId, remote: u32) -> Result<(), TableFull> {
+        if let Some(at) = self.find(mapping, remote) {
+            if let Some(entry) = self.slots.get_mut(at as usize) {
+                entry.sessions += 1;
+            }
+            return Ok(());
+        }
+        let entry = Entry {
+            mapping: mapping.0,
+            remote,
+            sessions: 1,
+        };
+        let slot = match self.free.last() {
+            Some(slot) => *slot,
+            None if self.slots.len() < self.capacity => {
+                u32::try_from(self.slots.len()).map_err(|_| TableFull)?
+            }
+            None => return Err(TableFull),
+        };
+        let hash = self.hash(mapping, remote);
+        self.index.insert(hash, slot).map_err(|_| TableFull)?;
+        if self.free.pop().is_some() {
+            if let Some(place) = self.slots.get_mut(slot as usize) {
+                *place = entry;
+            }
+        } else {
+            self.slots.push(entry);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn remove(&mut self, mapping: MappingId, remote: u32) {
+        if let Some(at) = self.find(mapping, remote)
+            && let Some(entry) = self.slots.get_mut(at as usize)
+        {
+            entry.sessions -= 1;
+            if entry.sessions == 0 {
+                let hash = self.hash(mapping, remote);
+                self.index.remove(hash, at);
+                self.free.push(at);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_admitted_while_a_session_is_left() {
+        let mut filter = AddressFilter::with_capacity(1, 3);
+        let mapping = MappingId(7);
+        assert!(filter.add(mapping, 1).is_ok() && filter.add(mapping, 1).is_ok());
+        assert_eq!(filter.add(mapping, 2), Err(TableFull));
+        filter.remove(mapping, 1);
+        assert!(filter.admits(mapping, 1) && !filter.admits(MappingId(8), 1));
+        filter.remove(mapping, 1);
+        assert!(!filter.admits(mapping, 1));
+        assert!(filter.add(mapping, 2).is_ok());
+    }
+}

@@ -1,0 +1,263 @@
+//! From a hash to a slot number: open addressing over cache-line buckets.
+//!
+//! ```text
+//!  one bucket, 64 bytes:  12 tags of 8 bits | overflow | 12 entries of 32 bits
+//! ```
+//!
+//! A lookup compares the twelve tags of one line at once and asks the caller
+//! only about entries whose tag fits (one wrong in twenty). An entry lives in
+//! its home bucket or one of the next `PROBES - 1`; `overflow` counts those that passed
+//! this bucket on their way, so a lookup stops at the first bucket nobody passed.
+//! Nothing is ever moved or resized; a full neighbourhood refuses.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Entries a bucket holds.
+const LANES: usize = 12;
+
+/// Buckets an entry may be away from home, itself included.
+const PROBES: usize = 16;
+
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Bucket {
+    /// Zero is empty.
+    tags: [u8; LANES],
+    overflow: u32,
+    entries: [u32; LANES],
+}
+
+const _: () = assert!(size_of::<Bucket>() == 64);
+
+const EMPTY: Bucket = Bucket {
+    tags: [0; LANES],
+    overflow: 0,
+    entries: [0; LANES],
+};
+
+/// No room near an entry's home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexFull;
+
+/// The index of one table. Entries are numbers of the table's slots.
+#[derive(Debug)]
+pub(crate) struct Index {
+    buckets: Vec<Bucket>,
+}
+
+impl Index {
+    /// Room for `entries` at a load of 80 %.
+    pub(crate) fn with_capacity(entries: usize) -> Self {
+        let buckets = (entries * 5 / 4).div_ceil(LANES).max(PROBES);
+        Self {
+            buckets: vec![EMPTY; buckets],
+        }
+    }
+
+    /// Bytes it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.buckets.len() * size_of::<Bucket>()
+    }
+
+    /// Loads the line a lookup of `hash` begins with.
+    #[inline]
+    pub(crate) fn prefetch(&self, hash: u64) {
+        if let Some(bucket) = self.buckets.get(self.home(hash)) {
+            base::prefetch(bucket);
+        }
+    }
+
+    /// The first entry whose tag fits in the home bucket: a guess, right in
+    /// nineteen of twenty hits, good for prefetching.
+    #[inline]
+    pub(crate) fn guess(&self, hash: u64) -> Option<u32> {
+        let bucket = self.buckets.get(self.home(hash))?;
+        let lane = matches(&bucket.tags, tag(hash)).trailing_zeros() as usize / 8;
+        bucket.entries.get(lane).copied()
+    }
+
+    /// The entry under `hash` that `is_it` accepts.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let mut at = self.home(hash);
+        for _ in 0..PROBES {
+            let bucket = self.buckets.get(at)?;
+            let mut lanes = matches(&bucket.tags, tag(hash));
+            while lanes != 0 {
+                let lane = lanes.trailing_zeros() as usize / 8;
+                lanes &= lanes - 1;
+                let entry = *bucket.entries.get(lane)?;
+                if is_it(entry) {
+                    return Some(entry);
+                }
+            }
+            if bucket.overflow == 0 {
+                return None;
+            }
+            at = self.after(at);
+        }
+        None
+    }
+
+    /// Adds an entry, which must not be there yet.
+    pub(crate) fn insert(&mut self, hash: u64, entry: u32) -> Result<(), IndexFull> {
+        let home = self.home(hash);
+        let mut at = home;
+        for passed in 0..PROBES {
+            let next = self.after(at);
+            let Some(bucket) = self.buckets.get_mut(at) else {
+                return Err(IndexFull);
+            };
+            if let Some(lane) = bucket.tags.iter().position(|tag| *tag == 0)
+                && let (Some(place), Some(value)) =
+                    (bucket.tags.get_mut(lane), bucket.entries.get_mut(lane))
+            {
+                *place = tag(hash);
+                *value = entry;
+                self.count_passing(home, passed, 1);
+                return Ok(());
+            }
+            at = next;
+        }
+        Err(IndexFull)
+    }
+
+    /// Removes an entry; false if it was not there.
+    pub(crate) fn remove(&mut self, hash: u64, entry: u32) -> bool {
+        let home = self.home(hash);
+        let mut at = home;
+        for passed in 0..PROBES {
+            let next = self.after(at);
+            let Some(bucket) = self.buckets.get_mut(at) else {
+                return false;
+            };
+            let found = bucket
+                .tags
+                .iter_mut()
+                .zip(&bucket.entries)
+                .find(|(place, value)| **place == tag(hash) && **value == entry);
+            if let Some((place, _)) = found {
+                *place = 0;
+                self.count_passing(home, passed, u32::MAX);
+                return true;
+            }
+            if bucket.overflow == 0 {
+                return false;
+            }
+            at = next;
+        }
+        false
+    }
+
+    /// Adds `change`, wrapping, to the overflow of the first `passed` buckets from `home`.
+    fn count_passing(&mut self, home: usize, passed: usize, change: u32) {
+        let mut at = home;
+        for _ in 0..passed {
+            let next = self.after(at);
+            if let Some(bucket) = self.buckets.get_mut(at) {
+                bucket.overflow = bucket.overflow.wrapping_add(change);
+            }
+            at = next;
+        }
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)]
+    fn home(&self, hash: u64) -> usize {
+        (((hash >> 32) * self.buckets.len() as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.buckets.len() {
+            0
+        } else {
+            at + 1
+        }
+    }
+}
+
+/// Never zero.
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+fn tag(hash: u64) -> u8 {
+    (hash as u8) | 1 << ((hash >> 8) & 7)
+}
+
+/// A bit in the top of each of twelve bytes that equals `tag`.
+///
+/// A borrow can mark a byte above a true match wrongly; the caller compares
+/// keys anyway, so that costs time and nothing else.
+#[inline]
+fn matches(tags: &[u8; LANES], tag: u8) -> u128 {
+    const ONES: u128 = 0x0101_0101_0101_0101_0101_0101;
+    const TOPS: u128 = ONES << 7;
+    let [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11] = *tags;
+    let word = u128::from_le_bytes([
+        t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, 0xff, 0xff, 0xff, 0xff,
+    ]);
+    let differ = word ^ (ONES * u128::from(tag));
+    differ.wrapping_sub(ONES) & !differ & TOPS
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::rng::Rng;
+
+    #[test]
+    fn behaves_like_a_map_up_to_its_capacity() {
+        let mut rng = Rng::new(7);
+        let mut index = Index::with_capacity(3000);
+        let mut model: HashMap<u32, u64> = HashMap::new();
+        for step in 0..40_000u32 {
+            if model.len() < 3000 && rng.below(100) < 55 {
+                let hash = rng.word();
+                index.insert(hash, step).expect("below capacity");
+                model.insert(step, hash);
+            } else if let Some((&entry, &hash)) = model.iter().next() {
+                assert!(index.remove(hash, entry));
+                assert!(!index.remove(hash, entry));
+                model.remove(&entry);
+            }
+        }
+        for (entry, hash) in &model {
+            assert_eq!(index.find(*hash, |found| found == *entry), Some(*entry));
+        }
+        for (entry, hash) in model.drain() {
+            assert!(index.remove(hash, entry));
+        }
+        assert!(
+            index
+                .buckets
+                .iter()
+                .all(|bucket| bucket.overflow == 0 && bucket.tags == [0; LANES])
+        );
+    }
+
+    #[test]
+    fn one_hash_for_all_fills_a_neighbourhood_and_then_refuses() {
+        let mut index = Index::with_capacity(10_000);
+        let full = (0..)
+            .take_while(|entry| index.insert(42, *entry).is_ok())
+            .count();
+        assert_eq!(full, LANES * PROBES);
+        assert_eq!(index.find(42, |entry| entry == 191), Some(191));
+        assert_eq!(index.find(42, |_| false), None);
+    }
+
+    #[test]
+    fn every_lane_is_found_whatever_its_neighbours() {
+        for lane in 0..LANES {
+            for tag in 1..=255u8 {
+                let mut tags = [tag ^ 1; LANES];
+                tags[lane] = tag;
+                assert_ne!(matches(&tags, tag) & 0x80 << (8 * lane), 0);
+            }
+        }
+        assert_eq!(matches(&[0; LANES], 1), 0);
+    }
+}

@@ -1,0 +1,411 @@
+//! Names for the engine's numbers: turns its plain rows into those of `show`.
+
+use std::net::Ipv4Addr;
+
+use base::{Prefix, TICK_SHIFT, Ticks};
+use config::Config;
+use control::filter::Filter;
+use control::rows::{
+    AlgRow, InterfaceRow, MappingRow, NeighborRow, PoolRow, SubscriberRow, TranslationRow, ZoneRow,
+};
+use dataplane::SessionFilter;
+use nat::steer::Steering;
+use nat::{Mapping, MappingKind, SessionView, Subscriber};
+
+use crate::plan::Plan;
+
+/// Protocols with a name; others are shown by number.
+const PROTOCOLS: [(u8, &str); 9] = [
+    (1, "icmp"),
+    (6, "tcp"),
+    (17, "udp"),
+    (33, "dccp"),
+    (47, "gre"),
+    (50, "esp"),
+    (51, "ah"),
+    (132, "sctp"),
+    (136, "udplite"),
+];
+
+/// What a port has carried.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PortFigures {
+    pub(crate) up: bool,
+    pub(crate) rx_packets: u64,
+    pub(crate) rx_bytes: u64,
+    pub(crate) rx_missed: u64,
+    pub(crate) tx_packets: u64,
+    pub(crate) tx_bytes: u64,
+    pub(crate) tx_dropped: u64,
+}
+
+/// The names of one configuration.
+#[derive(Debug)]
+pub(crate) struct Book {
+    vrfs: Vec<String>,
+    rules: Vec<String>,
+    pools: Vec<(String, Vec<Ipv4Addr>)>,
+    interfaces: Vec<InterfaceRow>,
+    ports: Vec<usize>,
+    zones: Vec<ZoneRow>,
+    algs: Vec<AlgRow>,
+    whole_statics: Vec<MappingRow>,
+    steering: Steering,
+    pub(crate) cores: Vec<u16>,
+}
+
+impl Book {
+    pub(crate) fn new(config: &Config, plan: &Plan, steering: Steering) -> Self {
+        let nat = &config.nat;
+        let vrf = |id: u8| {
+            config
+                .vrfs
+                .get(usize::from(id))
+                .cloned()
+                .unwrap_or_default()
+        };
+        let rules = nat.rules.iter().map(|rule| rule.name.clone());
+        let pools = nat
+            .pools
+            .iter()
+            .map(|pool| (pool.name.clone(), pool.addresses.clone()));
+        let computed = || nat.deterministic.iter();
+        Self {
+            vrfs: config.vrfs.clone(),
+            rules: rules
+                .chain(computed().map(|one| one.name.clone()))
+                .collect(),
+            pools: pools
+                .chain(computed().map(|one| (one.name.clone(), one.addresses.clone())))
+                .collect(),
+            interfaces: interface_rows(config, plan),
+            ports: plan
+                .topology
+                .interfaces
+                .iter()
+                .map(|interface| usize::from(interface.port.0))
+                .collect(),
+            zones: zone_rows(config),
+            algs: config
+                .alg
+                .iter()
+                .map(|alg| AlgRow {
+                    alg: alg.name.clone(),
+                    // No gateway exists in this version, whatever the file asks for.
+                    enabled: false,
+                    ports: alg.ports.clone(),
+                    ..AlgRow::default()
+                })
+                .collect(),
+            whole_statics: plan
+                .settings
+                .statics
+                .iter()
+                .filter(|one| one.ports.is_none())
+                .flat_map(|one| {
+                    (0..one.count).map(|nth| MappingRow {
+                        protocol: one.protocol.map_or_else(|| "any".into(), protocol_name),
+                        vrf: vrf(one.realm),
+                        inside: shifted(one.inside, nth),
+                        outside: shifted(one.outside, nth),
+                        kind: MappingKind::Static.name().into(),
+                        sessions: 0,
+                        worker: worker_number(
+                            steering.inside_owner(one.inside.to_bits().wrapping_add(nth)),
+                        ),
+                    })
+                })
+                .collect(),
+            steering,
+            cores: config.workers.cores.clone(),
+        }
+    }
+
+    pub(crate) fn translation(
+        &self,
+        worker: usize,
+        view: &SessionView,
+        now: Ticks,
+        deadline: Ticks,
+    ) -> TranslationRow {
+        let key = view.out_key;
+        let [packets_out, packets_in] = view.packets;
+        let [bytes_out, bytes_in] = view.bytes;
+        // A query opened from outside has its identifier on the remote's side.
+        let id = if key.protocol() == 1 && key.src_port() == 0 {
+            key.dst_port()
+        } else {
+            key.src_port()
+        };
+        let outside_id = if key.protocol() == 1 && key.src_port() == 0 {
+            key.dst_port()
+        } else {
+            view.outside_port
+        };
+        TranslationRow {
+            protocol: protocol_name(key.protocol()),
+            vrf: self.vrf(key.realm()),
+            rule: self
+                .rules
+                .get(usize::from(view.rule))
+                .cloned()
+                .unwrap_or_default(),
+            inside: endpoint(key.src(), id),
+            outside: endpoint(view.outside, outside_id),
+            remote: endpoint(
+                key.dst(),
+                if key.protocol() == 1 {
+                    0
+                } else {
+                    key.dst_port()
+                },
+            ),
+            remote_inside: None,
+            state: view.state.name().into(),
+            age: seconds(now.since(view.created)),
+            expires: if now.reached(deadline) {
+                0.0
+            } else {
+                // Timeouts were rounded up to whole ticks.
+                seconds(deadline.since(now).saturating_sub(1))
+            },
+            alg: String::new(),
+            worker: worker_number(worker),
+            packets_out,
+            packets_in,
+            bytes_out,
+            bytes_in,
+        }
+    }
+
+    /// `None` for a static mapping that another worker shows.
+    pub(crate) fn mapping(&self, worker: usize, mapping: &Mapping) -> Option<MappingRow> {
+        let key = mapping.out_key;
+        let owner = self.steering.inside_owner(key.src()) as usize;
+        if mapping.kind == MappingKind::Static && owner != worker {
+            return None;
+        }
+        Some(MappingRow {
+            protocol: protocol_name(key.protocol()),
+            vrf: self.vrf(key.realm()),
+            inside: endpoint(key.src(), key.src_port()),
+            outside: endpoint(mapping.outside, mapping.outside_port),
+            kind: mapping.kind.name().into(),
+            sessions: u64::from(mapping.strong) + u64::from(mapping.weak),
+            worker: worker_number(worker),
+        })
+    }
+
+    pub(crate) fn whole_statics(&self) -> Vec<MappingRow> {
+        self.whole_statics.clone()
+    }
+
+    pub(crate) fn subscriber(&self, worker: usize, subscriber: &Subscriber) -> SubscriberRow {
+        SubscriberRow {
+            inside: subscriber.inside.to_string(),
+            vrf: self.vrf(subscriber.realm),
+            outside: subscriber
+                .outside
+                .map(|address| address.to_string())
+                .unwrap_or_default(),
+            blocks: u64::from(subscriber.blocks),
+            ports_used: subscriber.ports.iter().copied().map(u64::from).sum(),
+            sessions: u64::from(subscriber.sessions),
+            refused: subscriber.refused,
+            worker: worker_number(worker),
+        }
+    }
+
+    pub(crate) fn pool_count(&self) -> usize {
+        self.pools.len()
+    }
+
+    pub(crate) fn pool_name(&self, number: usize) -> String {
+        self.pools
+            .get(number)
+            .map(|(name, _)| name.clone())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn pool(&self, number: usize, use_of: nat::PoolUse, subscribers: u64) -> PoolRow {
+        PoolRow {
+            name: self.pool_name(number),
+            addresses: self
+                .pools
+                .get(number)
+                .map(|(_, addresses)| addresses.iter().map(ToString::to_string).collect())
+                .unwrap_or_default(),
+            blocks_total: use_of.blocks_total,
+            blocks_used: use_of.blocks_used,
+            subscribers,
+            draining: false,
+        }
+    }
+
+    pub(crate) fn interfaces(&self, ports: &[PortFigures]) -> Vec<InterfaceRow> {
+        self.interfaces
+            .iter()
+            .zip(&self.ports)
+            .map(|(row, port)| {
+                let figures = ports.get(*port).copied().unwrap_or_default();
+                InterfaceRow {
+                    up: figures.up,
+                    rx_packets: figures.rx_packets,
+                    rx_bytes: figures.rx_bytes,
+                    rx_missed: figures.rx_missed,
+                    tx_packets: figures.tx_packets,
+                    tx_bytes: figures.tx_bytes,
+                    tx_dropped: figures.tx_dropped,
+                    ..row.clone()
+                }
+            })
+            .collect()
+    }
+
+    pub(crate) fn interface_name(&self, number: u16) -> String {
+        self.interfaces
+            .get(usize::from(number))
+            .map(|row| row.name.clone())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn neighbor(&self, row: &dataplane::NeighborRow) -> NeighborRow {
+        NeighborRow {
+            interface: self.interface_name(row.interface),
+            ip: row.ip.to_string(),
+            mac: row.mac.map(|mac| mac.to_string()).unwrap_or_default(),
+            state: row.state.into(),
+            age: row.age.as_secs_f64(),
+        }
+    }
+
+    pub(crate) fn zones(&self) -> Vec<ZoneRow> {
+        self.zones.clone()
+    }
+
+    pub(crate) fn algs(&self) -> Vec<AlgRow> {
+        self.algs.clone()
+    }
+
+    /// A filter in the engine's terms.
+    ///
+    /// # Errors
+    ///
+    /// A name nobody has.
+    pub(crate) fn session_filter(&self, filter: &Filter) -> Result<SessionFilter, &'static str> {
+        let endpoint = |pattern: Option<control::filter::EndpointPattern>| {
+            pattern.map(|pattern| -> (Prefix, Option<u16>) {
+                let port = pattern.port().and_then(|port| u16::try_from(port).ok());
+                (pattern.addresses(), port)
+            })
+        };
+        let place = |names: &[String], wanted: &Option<String>, error: &'static str| match wanted {
+            None => Ok(None),
+            Some(wanted) => names
+                .iter()
+                .position(|name| name == wanted)
+                .map(Some)
+                .ok_or(error),
+        };
+        let protocol = match &filter.protocol {
+            None => None,
+            Some(name) => Some(
+                protocol_number(name)
+                    .ok_or("no such protocol: give a name such as tcp, or a number")?,
+            ),
+        };
+        Ok(SessionFilter {
+            inside: endpoint(filter.inside),
+            outside: endpoint(filter.outside),
+            remote: endpoint(filter.remote),
+            protocol,
+            realm: place(&self.vrfs, &filter.vrf, "no VRF has this name")?
+                .and_then(|place| u8::try_from(place).ok()),
+            rule: place(&self.rules, &filter.rule, "no rule has this name")?
+                .and_then(|place| u16::try_from(place).ok()),
+        })
+    }
+
+    fn vrf(&self, id: u8) -> String {
+        self.vrfs.get(usize::from(id)).cloned().unwrap_or_default()
+    }
+}
+
+fn interface_rows(config: &Config, plan: &Plan) -> Vec<InterfaceRow> {
+    config
+        .interfaces
+        .iter()
+        .zip(&plan.topology.interfaces)
+        .map(|(interface, planned)| InterfaceRow {
+            name: interface.name.clone(),
+            device: interface.device.clone(),
+            mac: planned.mac.to_string(),
+            mtu: interface.mtu,
+            vrf: config
+                .vrfs
+                .get(usize::from(interface.vrf))
+                .cloned()
+                .unwrap_or_default(),
+            zone: interface
+                .zone
+                .and_then(|zone| config.zones.get(zone).cloned())
+                .unwrap_or_default(),
+            addresses: interface
+                .addresses
+                .iter()
+                .map(|own| format!("{}/{}", own.address, own.network.length()))
+                .collect(),
+            ..InterfaceRow::default()
+        })
+        .collect()
+}
+
+fn zone_rows(config: &Config) -> Vec<ZoneRow> {
+    config
+        .zones
+        .iter()
+        .enumerate()
+        .map(|(number, name)| ZoneRow {
+            name: name.clone(),
+            interfaces: config
+                .interfaces
+                .iter()
+                .filter(|interface| interface.zone == Some(number))
+                .map(|interface| interface.name.clone())
+                .collect(),
+        })
+        .collect()
+}
+
+fn endpoint(address: u32, port: u16) -> String {
+    format!("{}:{port}", Ipv4Addr::from_bits(address))
+}
+
+fn shifted(address: Ipv4Addr, by: u32) -> String {
+    Ipv4Addr::from_bits(address.to_bits().wrapping_add(by)).to_string()
+}
+
+fn protocol_name(number: u8) -> String {
+    PROTOCOLS
+        .iter()
+        .find(|(known, _)| *known == number)
+        .map_or_else(|| number.to_string(), |(_, name)| (*name).into())
+}
+
+fn protocol_number(name: &str) -> Option<u8> {
+    let lower = name.to_ascii_lowercase();
+    PROTOCOLS
+        .iter()
+        .find(|(_, known)| *known == lower)
+        .map(|(number, _)| *number)
+        .or_else(|| lower.parse().ok())
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn seconds(ticks: u32) -> f64 {
+    (u64::from(ticks) << TICK_SHIFT) as f64 / 1e9
+}
+
+fn worker_number(number: impl TryInto<u16>) -> u16 {
+    number.try_into().unwrap_or(u16::MAX)
+}

@@ -1,0 +1,419 @@
+//! Answers `show`, `clear` and metrics on the slow path's thread, a slice per turn.
+//!
+//! What workers own is asked for by command and comes back as rows; what they
+//! have laid out is read; the rest is the slow path's own. One question at a
+//! time; the others wait in the channel.
+
+use std::sync::Arc;
+
+use base::{Counter, Counters, Nanos};
+use control::exchange::{NotSent, Piece, Question, Reply};
+use control::filter::Filter;
+use control::metrics::{InterfaceNumbers, PoolNumbers, Snapshot, WorkerNumbers};
+use control::protocol::Request;
+use control::rows::{CounterRow, Rows, WorkerRow};
+use control::what::{Clearable, What};
+use dataplane::{Command, Inspect, Published, Row, SlowPath};
+use pktio::{PacketBuf, RingReceiver, RingSender};
+
+use crate::book::{Book, PortFigures};
+
+/// Rows in one piece of an answer.
+const PIECE: usize = 512;
+
+/// Where an answer goes.
+pub(crate) trait Sink {
+    /// Takes a piece; gives it back if there is no room now, `None` if nobody waits.
+    fn put(&mut self, piece: Piece) -> Result<(), Option<Piece>>;
+}
+
+impl Sink for Reply {
+    fn put(&mut self, piece: Piece) -> Result<(), Option<Piece>> {
+        self.send(piece).map_err(|error| match error {
+            NotSent::Full(piece) => Some(piece),
+            NotSent::Gone => None,
+        })
+    }
+}
+
+/// A question being answered.
+struct Job<K> {
+    sink: K,
+    kind: Kind,
+    /// Workers that have not said all yet.
+    waiting: usize,
+    ended: u64,
+    rows: Option<Rows>,
+    /// Pieces the sink had no room for.
+    ready: Vec<Piece>,
+    subscribers: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Rows,
+    Pools,
+    Clear,
+}
+
+/// The desk where questions are answered.
+pub(crate) struct Console<K> {
+    book: Book,
+    published: Vec<Arc<Published>>,
+    figures: Box<dyn FnMut() -> Vec<PortFigures> + Send>,
+    baseline: Counters,
+    job: Option<Job<K>>,
+}
+
+impl<K: Sink> Console<K> {
+    pub(crate) fn new(
+        book: Book,
+        published: Vec<Arc<Published>>,
+        figures: Box<dyn FnMut() -> Vec<PortFigures> + Send>,
+    ) -> Self {
+        Self {
+            book,
+            published,
+            figures,
+            baseline: Counters::default(),
+            job: None,
+        }
+    }
+
+    pub(crate) const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Ready for the next question.
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.job.is_none()
+    }
+
+    /// Begins to answer; only when idle.
+    pub(crate) fn start<B, S, R>(
+        &mut self,
+        question: &Question,
+        sink: K,
+        slow: &mut SlowPath<B, S, R>,
+        now: Nanos,
+    ) where
+        B: PacketBuf,
+        S: RingSender<Buf = B>,
+        R: RingReceiver<Buf = B>,
+    {
+        let workers = self.published.len();
+        let mut job = Job {
+            sink,
+            kind: Kind::Rows,
+            waiting: 0,
+            ended: 0,
+            rows: None,
+            ready: Vec::new(),
+            subscribers: vec![0; self.book.pool_count()],
+        };
+        let mut ask_all = |job: &mut Job<K>, command: Command| {
+            job.waiting = workers;
+            for worker in 0..workers {
+                slow.command(worker, command);
+            }
+        };
+        match question {
+            Question::Snapshot => {
+                let snapshot = self.snapshot(slow.counters());
+                job.ready.push(Piece::Snapshot(Box::new(snapshot)));
+            }
+            Question::Request(Request::Show { what, .. }) => match what {
+                What::Translations => {
+                    job.rows = Some(Rows::none(*what));
+                    ask_all(&mut job, Command::Inspect(Inspect::Sessions));
+                }
+                What::Mappings => {
+                    job.rows = Some(Rows::Mappings(self.book.whole_statics()));
+                    ask_all(&mut job, Command::Inspect(Inspect::Mappings));
+                }
+                What::Subscribers => {
+                    job.rows = Some(Rows::none(*what));
+                    ask_all(&mut job, Command::Inspect(Inspect::Subscribers));
+                }
+                What::Pools => {
+                    job.kind = Kind::Pools;
+                    ask_all(&mut job, Command::Inspect(Inspect::Subscribers));
+                }
+                _ => {
+                    let rows = self.at_once(*what, slow, now);
+                    job.ready.push(Piece::Rows(rows));
+                    job.ready.push(Piece::End);
+                }
+            },
+            Question::Request(Request::Clear { what, filter }) => match what {
+                Clearable::Translations => match self.book.session_filter(filter) {
+                    Ok(wanted) => {
+                        job.kind = Kind::Clear;
+                        let only = filter.worker.map(usize::from);
+                        for worker in
+                            (0..workers).filter(|worker| only.is_none_or(|only| only == *worker))
+                        {
+                            job.waiting += 1;
+                            slow.command(worker, Command::Clear(wanted));
+                        }
+                        if job.waiting == 0 {
+                            job.ready.push(Piece::Refused("no worker has this number"));
+                        }
+                    }
+                    Err(why) => job.ready.push(Piece::Refused(why)),
+                },
+                Clearable::Counters => {
+                    let cleared = self.clear_counters(filter, slow.counters());
+                    job.ready.push(Piece::Cleared(cleared));
+                }
+                Clearable::Neighbors => {
+                    let book = &self.book;
+                    let cleared = slow
+                        .clear_neighbors(now, |row| filter.matches_neighbor(&book.neighbor(row)));
+                    job.ready.push(Piece::Cleared(cleared));
+                }
+                // No gateway keeps calls in this version.
+                Clearable::Calls => job.ready.push(Piece::Cleared(0)),
+            },
+        }
+        self.job = Some(job);
+    }
+
+    /// Goes on answering.
+    pub(crate) fn step<B, S, R>(&mut self, slow: &mut SlowPath<B, S, R>)
+    where
+        B: PacketBuf,
+        S: RingSender<Buf = B>,
+        R: RingReceiver<Buf = B>,
+    {
+        let Some(mut job) = self.job.take() else {
+            // Late rows of a question nobody waits for any more.
+            drop(slow.take_rows());
+            return;
+        };
+        if job.ready.is_empty() {
+            for (worker, row) in slow.take_rows() {
+                self.collect(&mut job, worker, row);
+            }
+            if job.waiting == 0 {
+                self.finish(&mut job);
+            }
+        }
+        if let Some(job) = deliver(job) {
+            self.job = Some(job);
+        }
+    }
+
+    fn collect(&self, job: &mut Job<K>, worker: usize, row: Row) {
+        match (row, &mut job.rows) {
+            (Row::End(ended), _) => {
+                job.waiting = job.waiting.saturating_sub(1);
+                job.ended += ended;
+            }
+            (Row::Session(view, now, deadline), Some(Rows::Translations(rows))) => {
+                rows.push(self.book.translation(worker, &view, now, deadline));
+            }
+            (Row::Mapping(mapping), Some(Rows::Mappings(rows))) => {
+                rows.extend(self.book.mapping(worker, &mapping));
+            }
+            (Row::Subscriber(subscriber), Some(Rows::Subscribers(rows))) => {
+                rows.push(self.book.subscriber(worker, &subscriber));
+            }
+            (Row::Subscriber(subscriber), None) => {
+                if let Some(count) = job.subscribers.get_mut(usize::from(subscriber.pool)) {
+                    *count += 1;
+                }
+            }
+            _ => {}
+        }
+        if let Some(rows) = &mut job.rows
+            && rows.len() >= PIECE
+        {
+            let what = rows.what();
+            job.ready
+                .push(Piece::Rows(core::mem::replace(rows, Rows::none(what))));
+        }
+    }
+
+    fn finish(&self, job: &mut Job<K>) {
+        match job.kind {
+            Kind::Rows => {
+                job.ready.extend(job.rows.take().map(Piece::Rows));
+                job.ready.push(Piece::End);
+            }
+            Kind::Pools => {
+                let rows = (0..self.book.pool_count())
+                    .map(|pool| {
+                        let subscribers = job.subscribers.get(pool).copied().unwrap_or(0);
+                        self.book.pool(pool, self.pool_use(pool), subscribers)
+                    })
+                    .collect();
+                job.ready.push(Piece::Rows(Rows::Pools(rows)));
+                job.ready.push(Piece::End);
+            }
+            Kind::Clear => job.ready.push(Piece::Cleared(job.ended)),
+        }
+    }
+
+    fn pool_use(&self, pool: usize) -> nat::PoolUse {
+        self.published.iter().map(|worker| worker.pool(pool)).fold(
+            nat::PoolUse::default(),
+            |sum, part| nat::PoolUse {
+                blocks_total: sum.blocks_total + part.blocks_total,
+                blocks_used: sum.blocks_used + part.blocks_used,
+            },
+        )
+    }
+
+    fn at_once<B, S, R>(&mut self, what: What, slow: &SlowPath<B, S, R>, now: Nanos) -> Rows
+    where
+        B: PacketBuf,
+        S: RingSender<Buf = B>,
+        R: RingReceiver<Buf = B>,
+    {
+        match what {
+            What::Counters => Rows::Counters(self.counter_rows(slow.counters())),
+            What::Workers => Rows::Workers(self.worker_rows()),
+            What::Interfaces => Rows::Interfaces(self.book.interfaces(&(self.figures)())),
+            What::Neighbors => Rows::Neighbors(
+                slow.neighbors(now)
+                    .iter()
+                    .map(|row| self.book.neighbor(row))
+                    .collect(),
+            ),
+            What::Alg => Rows::Alg(self.book.algs()),
+            What::Zones => Rows::Zones(self.book.zones()),
+            // Gateways open doors and keep calls; there is none in this version.
+            _ => Rows::none(what),
+        }
+    }
+
+    fn totals(&self, slow: &Counters) -> Counters {
+        let mut totals = *slow;
+        for worker in &self.published {
+            totals.merge(&worker.counters());
+        }
+        totals
+    }
+
+    fn counter_rows(&self, slow: &Counters) -> Vec<CounterRow> {
+        let totals = self.totals(slow);
+        Counter::ALL
+            .iter()
+            .map(|counter| CounterRow {
+                name: counter.name().into(),
+                value: totals
+                    .value(*counter)
+                    .wrapping_sub(self.baseline.value(*counter)),
+            })
+            .collect()
+    }
+
+    fn clear_counters(&mut self, filter: &Filter, slow: &Counters) -> u64 {
+        let totals = self.totals(slow);
+        let mut cleared = 0;
+        for counter in Counter::ALL {
+            let row = CounterRow {
+                name: counter.name().into(),
+                value: 0,
+            };
+            if filter.matches_counter(&row) {
+                let behind = totals
+                    .value(*counter)
+                    .wrapping_sub(self.baseline.value(*counter));
+                self.baseline.add(*counter, behind);
+                cleared += 1;
+            }
+        }
+        cleared
+    }
+
+    fn worker_rows(&self) -> Vec<WorkerRow> {
+        self.published
+            .iter()
+            .enumerate()
+            .map(|(number, worker)| {
+                let counters = worker.counters();
+                WorkerRow {
+                    worker: u16::try_from(number).unwrap_or(u16::MAX),
+                    core: self.book.cores.get(number).copied().unwrap_or(0),
+                    packets: counters.value(Counter::RxPackets),
+                    sessions: worker.sessions(),
+                    mappings: worker.mappings(),
+                    handoff_in: counters.value(Counter::HandoffIn),
+                    handoff_out: counters.value(Counter::HandoffOut),
+                    handoff_dropped: counters.value(Counter::HandoffDropped),
+                    punted: counters.value(Counter::PuntSent),
+                    busy: worker.busy(),
+                }
+            })
+            .collect()
+    }
+
+    fn snapshot(&mut self, slow: &Counters) -> Snapshot {
+        let figures = (self.figures)();
+        Snapshot {
+            version: env!("CARGO_PKG_VERSION").into(),
+            workers: self
+                .published
+                .iter()
+                .enumerate()
+                .map(|(number, worker)| WorkerNumbers {
+                    worker: u16::try_from(number).unwrap_or(u16::MAX),
+                    counters: worker.counters(),
+                    sessions: worker.sessions(),
+                    mappings: worker.mappings(),
+                    subscribers: worker.subscribers(),
+                    busy: worker.busy(),
+                })
+                .collect(),
+            slow_path: Some(*slow),
+            pools: (0..self.book.pool_count())
+                .map(|number| {
+                    let pool = self.pool_use(number);
+                    PoolNumbers {
+                        name: self.book.pool_name(number),
+                        blocks_total: pool.blocks_total,
+                        blocks_used: pool.blocks_used,
+                    }
+                })
+                .collect(),
+            interfaces: self
+                .book
+                .interfaces(&figures)
+                .into_iter()
+                .map(|row| InterfaceNumbers {
+                    name: row.name,
+                    up: row.up,
+                    rx_packets: row.rx_packets,
+                    rx_bytes: row.rx_bytes,
+                    rx_missed: row.rx_missed,
+                    tx_packets: row.tx_packets,
+                    tx_bytes: row.tx_bytes,
+                    tx_dropped: row.tx_dropped,
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Hands out what is ready; `None` when all has been, or nobody waits.
+fn deliver<K: Sink>(mut job: Job<K>) -> Option<Job<K>> {
+    let mut pieces = core::mem::take(&mut job.ready).into_iter();
+    while let Some(piece) = pieces.next() {
+        let last = !matches!(piece, Piece::Rows(_));
+        match job.sink.put(piece) {
+            Ok(()) if last => return None,
+            Ok(()) => {}
+            Err(Some(piece)) => {
+                job.ready.push(piece);
+                job.ready.extend(pieces);
+                return Some(job);
+            }
+            // Whoever asked has gone; the workers' rows still have to come in.
+            Err(None) if job.waiting == 0 => return None,
+            Err(None) => {}
+        }
+    }
+    Some(job)
+}

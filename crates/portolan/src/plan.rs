@@ -1,0 +1,346 @@
+//! From the validated file to what the engine is made from.
+
+use std::time::Duration;
+
+use base::Nanos;
+use config::Config;
+use config::model::{self, Vlan};
+use dataplane::{Interface, Route, StaticNeighbor, Topology};
+use nat::settings::{
+    Action, Dependence, Division, Limits, Pool, Rule, Settings, Static, Timeouts, Translate,
+};
+use nat::{Shard, Sizes};
+use pktio::PortId;
+use wire::ethernet::{Mac, Tags};
+
+/// A configuration in the engine's terms.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Layer 3; MAC addresses that the file leaves open are zero.
+    pub(crate) topology: Topology,
+    /// Translation.
+    pub(crate) settings: Settings,
+    /// Device strings; a port's number is its place.
+    pub(crate) devices: Vec<String>,
+}
+
+impl Plan {
+    pub(crate) fn new(config: &Config) -> Self {
+        let mut devices: Vec<String> = Vec::new();
+        for interface in &config.interfaces {
+            if !devices.contains(&interface.device) {
+                devices.push(interface.device.clone());
+            }
+        }
+        Self {
+            topology: topology(config, &devices),
+            settings: settings(config),
+            devices,
+        }
+    }
+
+    /// Largest MTU of the interfaces on a port, with room for their tags.
+    pub(crate) fn mtu_of(&self, port: PortId) -> u16 {
+        self.topology
+            .interfaces
+            .iter()
+            .filter(|interface| interface.port == port)
+            .map(|interface| interface.mtu)
+            .max()
+            .unwrap_or(1500)
+    }
+
+    /// Gives interfaces without a MAC address of their own that of their port.
+    pub(crate) fn set_macs(&mut self, of_port: impl Fn(PortId) -> Mac) {
+        for interface in &mut self.topology.interfaces {
+            if interface.mac == Mac::default() {
+                interface.mac = of_port(interface.port);
+            }
+        }
+    }
+}
+
+/// One worker's share of the tables.
+pub(crate) fn sizes(config: &Config, workers: u32) -> Sizes {
+    let share = |all: u32| all.div_ceil(workers);
+    Sizes {
+        sessions: share(config.limits.sessions),
+        // Static port mappings are in every shard.
+        mappings: share(config.limits.mappings).saturating_add(static_ports(config)),
+        subscribers: share(config.limits.subscribers),
+    }
+}
+
+fn static_ports(config: &Config) -> u32 {
+    config
+        .nat
+        .statics
+        .iter()
+        .filter_map(|one| one.outside_ports)
+        .map(|(first, last)| u32::from(last.saturating_sub(first)) + 1)
+        .sum()
+}
+
+/// Bytes of a shard, said in words.
+pub(crate) fn describe_memory(shard: &Shard, sizes: Sizes) -> String {
+    let mib = |bytes: usize| bytes.div_ceil(1 << 20);
+    format!(
+        "{} sessions in {} MiB ({} bytes each with their index), all tables {} MiB",
+        sizes.sessions,
+        mib(shard.bytes_of_sessions()),
+        shard.bytes_of_sessions() / usize::try_from(sizes.sessions.max(1)).unwrap_or(1),
+        mib(shard.bytes()),
+    )
+}
+
+fn topology(config: &Config, devices: &[String]) -> Topology {
+    let port_of = |device: &String| {
+        let place = devices
+            .iter()
+            .position(|known| known == device)
+            .unwrap_or(0);
+        PortId(number(place))
+    };
+    Topology {
+        interfaces: config
+            .interfaces
+            .iter()
+            .map(|interface| Interface {
+                port: port_of(&interface.device),
+                tags: match interface.vlan {
+                    Vlan::None => Tags::NONE,
+                    Vlan::Single(vlan) => Tags::single(vlan),
+                    Vlan::Double(outer, inner) => Tags::double(outer, inner),
+                },
+                realm: interface.vrf,
+                mac: interface.mac.map(Mac).unwrap_or_default(),
+                any_mac: false,
+                mtu: interface.mtu,
+                mss_clamp: interface.mss_clamp,
+                addresses: interface
+                    .addresses
+                    .iter()
+                    .map(|own| (own.address, own.network))
+                    .collect(),
+            })
+            .collect(),
+        routes: config
+            .routes
+            .iter()
+            .map(|route| Route {
+                prefix: route.prefix,
+                next_hop: route.next_hop,
+                interface: number(route.interface),
+                realm: route.vrf,
+            })
+            .collect(),
+        neighbors: config
+            .neighbors
+            .iter()
+            .map(|neighbor| StaticNeighbor {
+                interface: number(neighbor.interface),
+                ip: neighbor.ip,
+                mac: Mac(neighbor.mac),
+            })
+            .collect(),
+        max_neighbors: number(config.limits.neighbors as usize),
+        max_fragments: config.limits.fragments,
+        fragment_timeout: nanos(config.nat.timeouts.fragments),
+        refusal_code: config.nat.refusal_code,
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    let nat = &config.nat;
+    let mut pools: Vec<Pool> = nat
+        .pools
+        .iter()
+        .map(|pool| pool_settings(config, pool))
+        .collect();
+    let mut rules: Vec<Rule> = nat
+        .rules
+        .iter()
+        .map(|rule| rule_settings(rule, config.interfaces.len()))
+        .collect();
+    for one in &nat.deterministic {
+        rules.push(deterministic_rule(one, pools.len()));
+        pools.push(deterministic_pool(one));
+    }
+    Settings {
+        pools,
+        rules,
+        statics: nat.statics.iter().flat_map(static_settings).collect(),
+        timeouts: timeouts(&nat.timeouts),
+        udp_inbound_refresh: nat.udp_inbound_refresh,
+        hold_down: nanos(nat.hold_down.time),
+        hold_down_percent: nat.hold_down.max_percent,
+    }
+}
+
+/// The outside of a pool: where its rules say, else its own realm.
+fn outside_realm(config: &Config, pool: &model::Pool) -> u8 {
+    let place = config.nat.pools.iter().position(|known| known == pool);
+    config
+        .nat
+        .rules
+        .iter()
+        .find(|rule| {
+            matches!(&rule.action, model::Action::Translate(translate) if Some(translate.pool) == place)
+        })
+        .map_or(pool.vrf, |rule| rule.outside_vrf)
+}
+
+fn pool_settings(config: &Config, pool: &model::Pool) -> Pool {
+    Pool {
+        addresses: pool.addresses.clone(),
+        realm: outside_realm(config, pool),
+        first_port: pool.ports.0,
+        last_port: pool.ports.1,
+        exclude_ports: pool.exclude_ports.clone(),
+        division: match &pool.blocks {
+            None => Division::Shared,
+            Some(blocks) => Division::Blocks {
+                size: blocks.size,
+                max_per_subscriber: blocks.max_per_subscriber,
+                idle: nanos(blocks.idle_timeout),
+                active: blocks.active_timeout.map(nanos),
+            },
+        },
+    }
+}
+
+fn rule_settings(rule: &model::Rule, interfaces: usize) -> Rule {
+    Rule {
+        interfaces: rule.inside.as_ref().map(|inside| {
+            (0..interfaces)
+                .map(|number| inside.contains(&number))
+                .collect()
+        }),
+        realm: rule.vrf,
+        outside_realm: rule.outside_vrf,
+        source: rule.source.clone(),
+        destination: rule
+            .destination
+            .iter()
+            .copied()
+            .filter(|prefix| prefix.length() > 0)
+            .collect(),
+        destination_ports: rule.destination_ports.clone(),
+        protocols: rule.protocols.clone(),
+        action: match &rule.action {
+            model::Action::Pass => Action::Pass,
+            model::Action::Drop => Action::Drop,
+            model::Action::Translate(translate) => Action::Translate(Translate {
+                pool: translate.pool,
+                mapping: dependence(translate.mapping),
+                filtering: dependence(translate.filtering),
+                paired: translate.paired,
+                parity: translate.parity,
+                hairpin: translate.hairpin.enabled,
+                hairpin_preserve: translate.hairpin.preserve_source,
+                limits: limits(&translate.limits),
+            }),
+        },
+    }
+}
+
+fn limits(limits: &model::RuleLimits) -> Limits {
+    let most = |limit: Option<u32>| limit.unwrap_or(u32::MAX);
+    Limits {
+        sessions: most(limits.sessions),
+        rate: limits.new_sessions_per_second,
+        ports: [
+            most(limits.tcp_ports),
+            most(limits.udp_ports),
+            most(limits.icmp_ids),
+        ],
+    }
+}
+
+fn deterministic_rule(one: &model::Deterministic, pool: usize) -> Rule {
+    Rule {
+        interfaces: None,
+        realm: one.vrf,
+        outside_realm: one.outside_vrf,
+        source: vec![one.source],
+        destination: Vec::new(),
+        destination_ports: Vec::new(),
+        protocols: Vec::new(),
+        action: Action::Translate(Translate {
+            pool,
+            mapping: Dependence::Endpoint,
+            filtering: Dependence::Endpoint,
+            paired: true,
+            parity: true,
+            hairpin: true,
+            hairpin_preserve: false,
+            limits: limits(&model::RuleLimits::default()),
+        }),
+    }
+}
+
+fn deterministic_pool(one: &model::Deterministic) -> Pool {
+    Pool {
+        addresses: one.addresses.clone(),
+        realm: one.outside_vrf,
+        first_port: one.ports.0,
+        last_port: one.ports.1,
+        exclude_ports: Vec::new(),
+        division: Division::Deterministic {
+            source: one.source,
+            ports_per_host: one.ports_per_host,
+            overflow: one.overflow_pool,
+        },
+    }
+}
+
+/// Load sharing over several inside hosts is not in this version; the
+/// configuration refuses lists of more than one.
+fn static_settings(one: &model::Static) -> Option<Static> {
+    let inside = *one.inside.first()?;
+    let ports = one.outside_ports.map(|(first, last)| {
+        (
+            one.inside_port.unwrap_or(first),
+            first,
+            last.saturating_sub(first).saturating_add(1),
+        )
+    });
+    Some(Static {
+        protocol: one.protocol,
+        inside,
+        outside: one.outside,
+        count: one.count,
+        ports,
+        realm: one.vrf,
+        outside_realm: one.outside_vrf,
+        filtering: dependence(one.filtering),
+    })
+}
+
+const fn dependence(dependence: model::Dependence) -> Dependence {
+    match dependence {
+        model::Dependence::EndpointIndependent => Dependence::Endpoint,
+        model::Dependence::AddressDependent => Dependence::Address,
+        model::Dependence::AddressAndPortDependent => Dependence::AddressAndPort,
+    }
+}
+
+fn timeouts(timeouts: &model::Timeouts) -> Timeouts {
+    Timeouts {
+        udp: nanos(timeouts.udp),
+        udp_dns: nanos(timeouts.udp_dns),
+        tcp_established: nanos(timeouts.tcp_established),
+        tcp_transitory: nanos(timeouts.tcp_transitory),
+        tcp_time_wait: nanos(timeouts.tcp_time_wait),
+        icmp: nanos(timeouts.icmp),
+        esp: nanos(timeouts.esp),
+    }
+}
+
+fn nanos(duration: Duration) -> Nanos {
+    Nanos(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn number(place: usize) -> u16 {
+    u16::try_from(place).unwrap_or(u16::MAX)
+}

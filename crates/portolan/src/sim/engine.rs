@@ -1,0 +1,292 @@
+//! The engine in one thread: a worker, the slow path, and rings between them.
+
+use std::sync::Arc;
+
+use base::{Counter, Counters, Nanos};
+use config::Config;
+use control::exchange::{Piece, Question};
+use control::protocol::{Request, Response};
+use control::rows::Rows;
+use dataplane::{Ports, Published, SlowPath, SlowPorts, Worker};
+use nat::Shard;
+use nat::steer::Steering;
+use pktio::mem::{MemBuf, MemIo, MemReceiver, MemSender, ring};
+use pktio::{PacketBuf, PortId};
+use wire::ethernet::{Mac, Tags};
+
+use crate::book::{Book, PortFigures};
+use crate::console::{Console, Sink};
+use crate::plan::{Plan, sizes};
+
+/// Buffers in a ring between worker and slow path.
+const RING: usize = 4096;
+
+/// A frame that left.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// Name of the interface.
+    pub(crate) interface: String,
+    /// The frame.
+    pub(crate) frame: MemBuf,
+}
+
+/// What became of a frame put in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    /// `forward`, `drop`, `consume` or `hold`.
+    pub(crate) verdict: &'static str,
+    /// Name of the counter that explains it.
+    pub(crate) reason: &'static str,
+}
+
+/// Pieces of an answer, all kept.
+#[derive(Debug, Default)]
+struct Kept(Arc<std::sync::Mutex<Vec<Piece>>>);
+
+impl Sink for Kept {
+    fn put(&mut self, piece: Piece) -> Result<(), Option<Piece>> {
+        if let Ok(mut pieces) = self.0.lock() {
+            pieces.push(piece);
+        }
+        Ok(())
+    }
+}
+
+/// The appliance in memory.
+pub(crate) struct Engine {
+    worker: Worker<MemIo, MemSender, MemReceiver>,
+    slow: SlowPath<MemBuf, MemSender, MemReceiver>,
+    console: Console<Kept>,
+    figures: Arc<std::sync::Mutex<Vec<PortFigures>>>,
+    /// Port, tags and name of each interface.
+    interfaces: Vec<(PortId, Tags, String)>,
+    now: Nanos,
+}
+
+impl Engine {
+    /// Makes it at time `now`; with `any_mac` every frame counts as addressed to us.
+    pub(crate) fn new(config: &Config, seed: u64, any_mac: bool, now: Nanos) -> Self {
+        let mut plan = Plan::new(config);
+        plan.set_macs(|port| {
+            let [high, low] = port.0.wrapping_add(1).to_be_bytes();
+            Mac([0x02, 0, 0, 0, high, low])
+        });
+        for interface in &mut plan.topology.interfaces {
+            interface.any_mac = any_mac;
+        }
+        let ports = u16::try_from(plan.devices.len()).unwrap_or(u16::MAX);
+        let steering = Steering::new(&plan.settings, 1);
+        let shard = Shard::new(
+            plan.settings.clone(),
+            sizes(config, 1),
+            &steering,
+            0,
+            seed,
+            now,
+        );
+        let published = Arc::new(Published::new(plan.settings.pools.len()));
+        let (punt_in, punt_out) = ring(RING);
+        let (reply_in, reply_out) = ring(RING);
+        let (command_in, command_out) = rtrb::RingBuffer::new(RING);
+        let (event_in, event_out) = rtrb::RingBuffer::new(RING);
+        let ends = Ports {
+            punt: punt_in,
+            reply: reply_out,
+            handoff_out: vec![None],
+            handoff_in: Vec::new(),
+            commands: command_out,
+            events: event_in,
+        };
+        let worker = Worker::new(
+            MemIo::new(ports),
+            &plan.topology,
+            shard,
+            steering.clone(),
+            0,
+            ends,
+            Arc::clone(&published),
+        );
+        let slow_ends = SlowPorts {
+            punt: punt_out,
+            reply: reply_in,
+            commands: command_in,
+            events: event_out,
+        };
+        let allocate = Box::new(|| Some(MemBuf::new()));
+        let slow = SlowPath::new(&plan.topology, vec![slow_ends], allocate, now);
+        let up = PortFigures {
+            up: true,
+            ..PortFigures::default()
+        };
+        let figures = Arc::new(std::sync::Mutex::new(vec![up; usize::from(ports)]));
+        let read = Arc::clone(&figures);
+        let console = Console::new(
+            Book::new(config, &plan, steering),
+            vec![published],
+            Box::new(move || {
+                read.lock()
+                    .map(|figures| figures.clone())
+                    .unwrap_or_default()
+            }),
+        );
+        let interfaces = plan
+            .topology
+            .interfaces
+            .iter()
+            .enumerate()
+            .map(|(number, interface)| {
+                let name = console
+                    .book()
+                    .interface_name(u16::try_from(number).unwrap_or(0));
+                (interface.port, interface.tags, name)
+            })
+            .collect();
+        let mut engine = Self {
+            worker,
+            slow,
+            console,
+            figures,
+            interfaces,
+            now,
+        };
+        // Static neighbours reach the worker before the first packet.
+        engine.settle();
+        engine
+    }
+
+    /// The time it has got to.
+    pub(crate) const fn now(&self) -> Nanos {
+        self.now
+    }
+
+    /// The port of a named interface.
+    pub(crate) fn port(&self, interface: &str) -> Option<PortId> {
+        self.interfaces
+            .iter()
+            .find(|(_, _, name)| name == interface)
+            .map(|(port, ..)| *port)
+    }
+
+    /// Names of all interfaces, for error messages.
+    pub(crate) fn interface_names(&self) -> String {
+        let names: Vec<&str> = self
+            .interfaces
+            .iter()
+            .map(|(_, _, name)| name.as_str())
+            .collect();
+        names.join(", ")
+    }
+
+    /// Moves time on and lets happen what that brings; never backwards.
+    pub(crate) fn advance(&mut self, now: Nanos) -> Vec<Sent> {
+        self.now = self.now.max(now);
+        self.worker.catch_up(self.now);
+        self.settle()
+    }
+
+    /// Receives a frame, and answers what left and what became of it.
+    pub(crate) fn receive(&mut self, frame: MemBuf) -> (Vec<Sent>, Verdict) {
+        let before = self.worker.counters();
+        self.count(frame.port(), |figures| {
+            figures.rx_packets += 1;
+            figures.rx_bytes += frame.bytes().len() as u64;
+        });
+        self.worker.io_mut().deliver(frame);
+        let sent = self.settle();
+        (sent, verdict(&before, &self.worker.counters()))
+    }
+
+    /// Answers a request.
+    pub(crate) fn ask(&mut self, request: Request) -> Response {
+        let what = match &request {
+            Request::Show { what, .. } => Some(*what),
+            Request::Clear { .. } => None,
+        };
+        self.worker.publish_now();
+        let kept = Kept::default();
+        let pieces = Arc::clone(&kept.0);
+        self.console
+            .start(&Question::Request(request), kept, &mut self.slow, self.now);
+        while !self.console.is_idle() {
+            self.worker.turn(self.now);
+            self.slow.turn(self.now);
+            self.console.step(&mut self.slow);
+        }
+        let pieces = pieces
+            .lock()
+            .map(|mut pieces| core::mem::take(&mut *pieces))
+            .unwrap_or_default();
+        let mut chunks: Vec<Rows> = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Rows(rows) => chunks.push(rows),
+                Piece::Cleared(count) => return Response::Cleared(count),
+                Piece::Refused(why) => return Response::refused(why),
+                Piece::Snapshot(_) | Piece::End => {}
+            }
+        }
+        match what {
+            Some(what) => Response::Rows(what, Box::new(chunks.into_iter().map(Ok))),
+            None => Response::refused("nothing was cleared"),
+        }
+    }
+
+    /// Turns until nothing moves any more.
+    fn settle(&mut self) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        loop {
+            let mut moved = self.worker.turn(self.now);
+            moved += self.slow.turn(self.now);
+            moved += self.collect(&mut sent);
+            if moved == 0 {
+                return sent;
+            }
+        }
+    }
+
+    fn collect(&mut self, sent: &mut Vec<Sent>) -> usize {
+        let frames = self.worker.io_mut().take_sent();
+        let count = frames.len();
+        for (port, frame) in frames {
+            self.count(port, |figures| {
+                figures.tx_packets += 1;
+                figures.tx_bytes += frame.bytes().len() as u64;
+            });
+            let tags = wire::ethernet::parse(frame.bytes())
+                .map(|header| header.tags)
+                .unwrap_or_default();
+            let interface = self
+                .interfaces
+                .iter()
+                .find(|(of, with, _)| *of == port && *with == tags)
+                .map(|(_, _, name)| name.clone())
+                .unwrap_or_default();
+            sent.push(Sent { interface, frame });
+        }
+        count
+    }
+
+    fn count(&self, port: PortId, change: impl FnOnce(&mut PortFigures)) {
+        if let Ok(mut figures) = self.figures.lock()
+            && let Some(figures) = figures.get_mut(usize::from(port.0))
+        {
+            change(figures);
+        }
+    }
+}
+
+/// The one verdict and the one reason that moved.
+fn verdict(before: &Counters, after: &Counters) -> Verdict {
+    let moved = |counter: &Counter| after.value(*counter) != before.value(*counter);
+    let reason = Counter::ALL
+        .iter()
+        .copied()
+        .find(|counter| counter.is_reason().is_some() && moved(counter));
+    let verdict = reason.and_then(Counter::is_reason);
+    Verdict {
+        verdict: verdict
+            .and_then(|counter| counter.name().strip_prefix("verdict."))
+            .unwrap_or("drop"),
+        reason: reason.map_or("", Counter::name),
+    }
+}
