@@ -234,6 +234,11 @@ impl Pipe {
     #[track_caller]
     pub fn clear(&mut self, what: &str) -> u64 {
         let (_, end) = self.exchange(&format!(r#"{{"clear": "{what}"}}"#));
+        if what == "counters" {
+            self.fed = 0;
+            self.checked.clear();
+            self.seen_since_check.clear();
+        }
         end.get("cleared")
             .and_then(Value::as_u64)
             .unwrap_or_else(|| panic!("not cleared: {end}"))

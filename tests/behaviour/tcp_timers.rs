@@ -1,0 +1,183 @@
+//! How long a connection is remembered (RFC 5382 REQ-5, RFC 7857 section 2).
+
+use base::Counter;
+use testkit::tcp;
+use tests::{Config, Pipe};
+
+use crate::{Connection, GRAIN, lost};
+
+/// A pipe whose connections are closed to strangers, so that what gets in is
+/// what the session lets in.
+fn pipe() -> Pipe {
+    Pipe::new(&Config::new())
+}
+
+/// RFC 5382 REQ-5: two hours and four minutes.
+#[test]
+fn an_established_connection_lasts_7440_seconds() {
+    let mut nat = pipe();
+    let connection = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    nat.later(7439.0);
+    connection.receive(&mut nat, b"x");
+    nat.later(7439.0);
+    connection.send(&mut nat, b"x");
+    nat.later(7440.0 + GRAIN);
+    lost(&nat.outside(connection.inbound().payload(b"x")));
+    nat.inside(connection.outbound().payload(b"x"))
+        .dropped(Counter::DropTcpNotSyn);
+}
+
+/// RFC 5382 REQ-5: four minutes for the answer.
+#[test]
+fn a_half_open_connection_lasts_240_seconds() {
+    let mut nat = pipe();
+    let open = |nat: &mut Pipe, port: u16| {
+        nat.inside(tcp(&format!("10.64.0.7:{port} > 192.0.2.1:80")).syn())
+            .forwarded()
+    };
+    let first = open(&mut nat, 5000);
+    let second = open(&mut nat, 5001);
+    nat.later(239.0)
+        .outside(first.reply().syn_ack())
+        .forwarded();
+    lost(&nat.later(1.0 + GRAIN).outside(second.reply().syn_ack()));
+}
+
+/// RFC 7857 section 2.1: 240 s after both FINs, while the last acknowledgement is missing.
+#[test]
+fn a_closing_connection_lasts_240_seconds() {
+    let mut nat = pipe();
+    let first = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    let second = Connection::open(&mut nat, "10.64.0.7:5001", "192.0.2.1:80");
+    first.close_without_last_ack(&mut nat);
+    second.close_without_last_ack(&mut nat);
+    nat.later(239.0).outside(first.inbound().fin()).forwarded();
+    lost(&nat.later(1.0 + GRAIN).outside(second.inbound().fin()));
+}
+
+/// Contract 7.2, `tcp_time_wait`: 120 s after the last acknowledgement.
+#[test]
+fn a_closed_connection_lasts_120_seconds() {
+    let mut nat = pipe();
+    let first = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    let second = Connection::open(&mut nat, "10.64.0.7:5001", "192.0.2.1:80");
+    first.close(&mut nat);
+    second.close(&mut nat);
+    nat.later(119.0).outside(first.inbound().fin()).forwarded();
+    lost(&nat.later(1.0 + GRAIN).outside(second.inbound().fin()));
+}
+
+/// RFC 7857 section 2.2: 240 s after a reset.
+#[test]
+fn a_reset_connection_lasts_240_seconds() {
+    let mut nat = pipe();
+    let first = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    let second = Connection::open(&mut nat, "10.64.0.7:5001", "192.0.2.1:80");
+    nat.outside(first.inbound().rst()).forwarded();
+    nat.inside(second.outbound().rst()).forwarded();
+    nat.later(240.0 + GRAIN);
+    lost(&nat.outside(first.inbound().payload(b"x")));
+    nat.inside(first.outbound().payload(b"x"))
+        .dropped(Counter::DropTcpNotSyn);
+    lost(&nat.outside(second.inbound().payload(b"x")));
+}
+
+/// RFC 7857 section 2.2: whoever goes on after a reset is established again.
+#[test]
+fn a_connection_that_goes_on_after_a_reset_is_established() {
+    let mut nat = pipe();
+    let connection = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    nat.outside(connection.inbound().rst()).forwarded();
+    nat.later(239.0);
+    connection.send(&mut nat, b"still here");
+    nat.later(7000.0);
+    connection.receive(&mut nat, b"so am I");
+}
+
+/// RFC 7857 section 2, the state machine: further resets do not lengthen the time.
+#[test]
+fn a_second_reset_is_no_sign_of_life() {
+    let mut nat = pipe();
+    let connection = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    nat.outside(connection.inbound().rst()).forwarded();
+    nat.later(100.0)
+        .outside(connection.inbound().rst())
+        .forwarded();
+    nat.later(242.0 + GRAIN);
+    lost(&nat.outside(connection.inbound().payload(b"x")));
+}
+
+/// RFC 7857 section 2.2: a guessed reset has no effect.
+#[test]
+fn a_reset_outside_the_window_has_no_effect() {
+    let mut nat = pipe();
+    let connection = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    connection.receive(&mut nat, b"data");
+    connection.send(&mut nat, b"data");
+    for far in [9001 + 1_000_000, 9001_u32.wrapping_sub(1_000_000)] {
+        let outcome = nat.outside(connection.inbound().rst().seq(far));
+        assert!(matches!(outcome.verdict.as_str(), "forward" | "drop"));
+    }
+    nat.later(1000.0);
+    connection.receive(&mut nat, b"still here");
+    connection.send(&mut nat, b"so am I");
+}
+
+/// RFC 7857 section 2.2: the window is that of either direction.
+#[test]
+fn an_outbound_reset_outside_the_window_has_no_effect() {
+    let mut nat = pipe();
+    let connection = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    connection.receive(&mut nat, b"data");
+    connection.send(&mut nat, b"data");
+    let outcome = nat.inside(connection.outbound().rst().seq(1001 + 1_000_000));
+    assert!(matches!(outcome.verdict.as_str(), "forward" | "drop"));
+    nat.later(1000.0);
+    connection.receive(&mut nat, b"still here");
+}
+
+/// RFC 5382 REQ-5a, RFC 7857 section 2.1.
+#[test]
+fn the_timers_are_configurable() {
+    let config = Config::new()
+        .timeout("tcp_established", "8000s")
+        .timeout("tcp_transitory", "300s")
+        .timeout("tcp_time_wait", "30s");
+    let mut nat = Pipe::new(&config);
+    let kept = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    let closed = Connection::open(&mut nat, "10.64.0.7:5002", "192.0.2.1:80");
+    closed.close(&mut nat);
+    let opening = nat
+        .inside(tcp("10.64.0.7:5004 > 192.0.2.1:80").syn())
+        .forwarded();
+    lost(&nat.later(30.0 + GRAIN).outside(closed.inbound().fin()));
+    nat.at(299.0);
+    nat.outside(opening.reply().syn_ack()).forwarded();
+    nat.at(7999.0);
+    kept.receive(&mut nat, b"x");
+    nat.later(8000.0 + GRAIN);
+    lost(&nat.outside(kept.inbound()));
+}
+
+/// RFC 5382 REQ-1 and REQ-5: a mapping lives as long as its longest session.
+#[test]
+fn an_old_mapping_takes_new_connections() {
+    let mut nat = pipe();
+    let kept = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    let short = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.9:80");
+    short.close(&mut nat);
+    nat.later(6000.0);
+    let next = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.9:443");
+    assert_eq!(next.outside, kept.outside);
+}
+
+/// RFC 5382 REQ-5: when the last session ends, so does the mapping.
+#[test]
+fn nothing_is_left_of_a_connection_that_ended() {
+    let mut nat = pipe();
+    let connection = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    connection.close(&mut nat);
+    nat.wait(120.0 + GRAIN);
+    assert!(nat.show("translations").is_empty());
+    assert!(nat.show("mappings").is_empty());
+}
