@@ -109,10 +109,10 @@ fn an_idle_block_goes_back() {
     assert_eq!(pool[0]["blocks_total"], 16);
     assert_eq!(pool[0]["blocks_used"], 1);
     assert_eq!(pool[0]["subscribers"], 1);
-    // The session ends at 300 s, the block's idle time at 420 s.
-    nat.at(415.0);
+    // The session ends at 300 s; the port rests until 420 s, and then the block.
+    crate::run_until(&mut nat, 415.0);
     assert_eq!(nat.show("pools")[0]["blocks_used"], 1);
-    nat.at(425.0);
+    crate::run_until(&mut nat, 545.0);
     let pool = nat.show("pools");
     assert_eq!(pool[0]["blocks_used"], 0);
     assert_eq!(pool[0]["subscribers"], 0);
@@ -148,10 +148,10 @@ fn a_returned_block_serves_somebody_else() {
         .inside(udp("10.64.0.8:5000 > 192.0.2.1:7000"))
         .refused(Counter::DropNoPort);
     assert_eq!(error.icmp_kind(), Some((3, 1)));
-    nat.at(415.0);
+    crate::run_until(&mut nat, 415.0);
     nat.inside(udp("10.64.0.8:5000 > 192.0.2.1:7000"))
         .refused(Counter::DropNoPort);
-    nat.at(425.0);
+    crate::run_until(&mut nat, 545.0);
     udp_endpoint(&mut nat, "10.64.0.8:5000", "192.0.2.1:7000");
     nat.inside(udp("10.64.0.7:5000 > 192.0.2.1:7000"))
         .refused(Counter::DropNoPort);

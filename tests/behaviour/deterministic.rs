@@ -12,7 +12,7 @@ fn config() -> Config {
     Config::new()
         .interface("inside", "addresses", "[10.64.0.1/16, 10.80.255.1/16]")
         .deterministic(
-            "name: det, source: 10.80.0.0/28, prefixes: [203.0.113.128/31], ports: 1024-1535",
+            "name: det, source: 10.80.1.0/28, prefixes: [203.0.113.128/31], ports: 1024-1535",
         )
 }
 
@@ -31,8 +31,8 @@ fn each_host_stays_in_its_computed_ports() {
     for host in 0..16 {
         let (address, ports) = computed(host);
         for port in 5000..5010 {
-            let flow = format!("10.80.0.{host}:{port} > 192.0.2.1:7000");
-            let ping = echo(&format!("10.80.0.{host}:{port} > 192.0.2.1"));
+            let flow = format!("10.80.1.{host}:{port} > 192.0.2.1:7000");
+            let ping = echo(&format!("10.80.1.{host}:{port} > 192.0.2.1"));
             for packet in [udp(&flow), tcp(&flow).syn(), ping] {
                 let out = nat.inside(packet).forwarded();
                 assert_eq!(out.src.ip(), address, "{flow}");
@@ -48,34 +48,34 @@ fn each_host_stays_in_its_computed_ports() {
 #[test]
 fn a_host_can_use_all_its_computed_ports_and_no_others() {
     let mut nat = Pipe::new(&config());
-    let used: BTreeSet<u16> = crate::open_udp(&mut nat, "10.80.0.9", 5000, 64)
+    let used: BTreeSet<u16> = crate::open_udp(&mut nat, "10.80.1.9", 5000, 64)
         .iter()
         .map(|endpoint: &Endpoint| endpoint.port())
         .collect();
     assert_eq!(used, computed(9).1.collect());
-    let outcome = nat.inside(udp("10.80.0.9:6000 > 192.0.2.1:7000"));
+    let outcome = nat.inside(udp("10.80.1.9:6000 > 192.0.2.1:7000"));
     assert_eq!(outcome.verdict, "drop");
     assert_ne!(outcome.reason, Counter::DropNoRule.name());
     // The neighbours have theirs.
-    crate::open_udp(&mut nat, "10.80.0.8", 5000, 64);
-    crate::open_udp(&mut nat, "10.80.0.10", 5000, 64);
+    crate::open_udp(&mut nat, "10.80.1.8", 5000, 64);
+    crate::open_udp(&mut nat, "10.80.1.10", 5000, 64);
 }
 
 /// RFC 4787 REQ-1 and REQ-8 hold here as elsewhere.
 #[test]
 fn a_computed_mapping_is_a_mapping_like_others() {
     let mut nat = Pipe::new(&config());
-    nat.arp("inside", "10.80.0.5", "10.80.255.1", &[]);
-    let first = crate::udp_endpoint(&mut nat, "10.80.0.5:5000", "192.0.2.1:7000");
-    let second = crate::udp_endpoint(&mut nat, "10.80.0.5:5000", "192.0.2.9:53");
+    nat.arp("inside", "10.80.1.5", "10.80.255.1", &[]);
+    let first = crate::udp_endpoint(&mut nat, "10.80.1.5:5000", "192.0.2.1:7000");
+    let second = crate::udp_endpoint(&mut nat, "10.80.1.5:5000", "192.0.2.9:53");
     assert_eq!(first, second);
     let got = nat
         .outside(udp(&format!("192.0.2.77:1 > {first}")))
         .forwarded();
-    assert!(got.dst == "10.80.0.5:5000");
+    assert!(got.dst == "10.80.1.5:5000");
     let rows = nat.show("mappings");
     assert_eq!(rows[0]["kind"], "deterministic", "{rows:?}");
-    assert_eq!(rows[0]["inside"], "10.80.0.5:5000");
+    assert_eq!(rows[0]["inside"], "10.80.1.5:5000");
     assert_eq!(rows[0]["outside"], first.to_string());
 }
 
@@ -85,11 +85,11 @@ fn overflow_comes_from_the_pool() {
     let config = Config::new()
         .interface("inside", "addresses", "[10.64.0.1/16, 10.80.255.1/16]")
         .deterministic(
-            "name: det, source: 10.80.0.0/28, prefixes: [203.0.113.128/31], \
+            "name: det, source: 10.80.1.0/28, prefixes: [203.0.113.128/31], \
              ports: 1024-1535, overflow_pool: public",
         );
     let mut nat = Pipe::new(&config);
-    let opened = crate::open_udp(&mut nat, "10.80.0.3", 5000, 80);
+    let opened = crate::open_udp(&mut nat, "10.80.1.3", 5000, 80);
     let (address, ports) = computed(3);
     let base: BTreeSet<u16> = opened
         .iter()
@@ -110,7 +110,7 @@ fn the_range_of_a_host_does_not_depend_on_chance() {
     for seed in ["1", "2", "77"] {
         let mut nat = Pipe::with_args(&config(), &["--seed", seed]);
         let (address, ports) = computed(12);
-        for endpoint in crate::open_udp(&mut nat, "10.80.0.12", 5000, 20) {
+        for endpoint in crate::open_udp(&mut nat, "10.80.1.12", 5000, 20) {
             assert_eq!(endpoint.ip(), address);
             assert!(ports.contains(&endpoint.port()));
         }
@@ -121,7 +121,7 @@ fn the_range_of_a_host_does_not_depend_on_chance() {
 #[test]
 fn computed_ports_are_used_in_random_order() {
     let mut nat = Pipe::new(&config());
-    let ports: Vec<u16> = crate::open_udp(&mut nat, "10.80.0.3", 5000, 32)
+    let ports: Vec<u16> = crate::open_udp(&mut nat, "10.80.1.3", 5000, 32)
         .iter()
         .map(|endpoint| endpoint.port())
         .collect();

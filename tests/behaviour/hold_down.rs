@@ -38,7 +38,7 @@ fn rests(config: &Config, refusal: Counter) {
         .map(|endpoint| endpoint.port())
         .collect();
     // They end at 300 s, and rest until 420 s.
-    nat.at(303.0);
+    crate::run_until(&mut nat, 303.0);
     assert!(nat.show("mappings").is_empty());
     for endpoint in open_udp(&mut nat, "10.64.0.7", 6000, 108) {
         assert!(
@@ -48,10 +48,10 @@ fn rests(config: &Config, refusal: Counter) {
     }
     nat.inside(udp("10.64.0.7:7000 > 192.0.2.1:7000"))
         .refused(refusal);
-    nat.at(418.0);
+    crate::run_until(&mut nat, 418.0);
     nat.inside(udp("10.64.0.7:7000 > 192.0.2.1:7000"))
         .refused(refusal);
-    nat.at(424.0);
+    crate::run_until(&mut nat, 424.0);
     let again: BTreeSet<u16> = open_udp(&mut nat, "10.64.0.7", 7000, 20)
         .iter()
         .map(|endpoint| endpoint.port())
@@ -72,7 +72,7 @@ fn hold_down_can_be_switched_off() {
         .nat("hold_down: { time: 0 }");
     let mut nat = Pipe::new(&config);
     open_udp(&mut nat, "10.64.0.7", 5000, 16);
-    nat.at(303.0);
+    crate::run_until(&mut nat, 303.0);
     open_udp(&mut nat, "10.64.0.7", 6000, 16);
 }
 
@@ -90,7 +90,7 @@ fn at_most_the_configured_share_of_a_block_rests() {
         .nat("hold_down: { max_percent: 25 }");
     let mut nat = Pipe::new(&config);
     open_udp(&mut nat, "10.64.0.7", 5000, 64);
-    nat.at(303.0);
+    crate::run_until(&mut nat, 303.0);
     open_udp(&mut nat, "10.64.0.7", 6000, 48);
 }
 
@@ -107,7 +107,7 @@ fn a_late_packet_never_reaches_the_next_holder_of_a_port() {
         );
     let mut nat = Pipe::new(&config);
     let old = crate::udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
-    nat.at(310.0);
+    crate::run_until(&mut nat, 310.0);
     for port in 5000..5015 {
         let flow = format!("10.64.0.8:{port} > 192.0.2.9:7000");
         if let Some(left) = nat.inside(udp(&flow)).left.first() {

@@ -60,6 +60,14 @@ fn kept_out(outcome: &Outcome) {
     );
 }
 
+/// Time passes second by second, as it does for a host that keeps still.
+#[track_caller]
+fn run_until(nat: &mut Pipe, time: f64) {
+    while nat.now() < time {
+        nat.wait(1.0);
+    }
+}
+
 /// The outside endpoint of a UDP packet sent now.
 #[track_caller]
 fn udp_endpoint(nat: &mut Pipe, inside: &str, remote: &str) -> Endpoint {

@@ -169,13 +169,14 @@ fn answers_carry_the_time_of_the_question() {
     outcome.forwarded();
 }
 
-/// Contract 7.3: timers run by virtual time alone, in one step or in many.
+/// Contract 7.3: timers run by virtual time alone, in one step or in many; also
+/// those that another starts, as a session's end starts the rest of its port.
 #[test]
 fn small_steps_of_time_make_no_difference() {
     let run = |steps: u32| {
         let mut nat = Pipe::new(&Config::new());
         let connection = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
-        udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+        udp_endpoint(&mut nat, "10.64.0.8:5000", "192.0.2.1:7000");
         for step in 1..=steps {
             nat.at(1000.0 / f64::from(steps) * f64::from(step));
         }
@@ -183,8 +184,20 @@ fn small_steps_of_time_make_no_difference() {
         (
             nat.show("translations"),
             nat.show("mappings"),
+            nat.show("subscribers"),
             nat.show("pools"),
         )
     };
     assert_eq!(run(1), run(1000));
+}
+
+/// Contract 7.3: a frame that leaves while time moves carries the time at which it left.
+#[test]
+fn a_frame_that_leaves_meanwhile_has_its_own_time() {
+    let mut nat = Pipe::new(&Config::new());
+    let held = nat.outside(tcp("192.0.2.1:7000 > 203.0.113.5:80").syn());
+    assert_eq!(held.verdict, "hold");
+    let left = nat.wait(100.0);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!((6.0..7.0).contains(&left[0].at), "left at {}", left[0].at);
 }

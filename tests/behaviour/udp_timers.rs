@@ -84,7 +84,19 @@ fn a_visitor_does_not_prolong_a_mapping() {
     nat.at(120.0 + GRAIN);
     lost(&nat.outside(inbound(outside)));
     lost(&nat.outside(udp(&format!("192.0.2.77:3 > {outside}"))));
+}
+
+/// RFC 4787 REQ-6a, "keeps attackers from pinning ports": nothing is left of it.
+#[test]
+fn a_mapping_that_ended_is_not_pinned_by_visitors() {
+    let mut nat = Pipe::new(&short());
+    let outside = udp_endpoint(&mut nat, INSIDE, REMOTE);
+    nat.at(100.0);
+    nat.outside(udp(&format!("192.0.2.77:1 > {outside}")))
+        .forwarded();
+    nat.at(120.0 + GRAIN);
     assert!(nat.show("mappings").is_empty());
+    assert!(nat.show("translations").is_empty());
 }
 
 /// RFC 4787 REQ-6a: answering a visitor does.
