@@ -35,7 +35,7 @@ fn transcript(config: &Config, args: &[&str]) -> Vec<String> {
             let _ = nat.outside(tcp(&format!("{remote} > {target}")).syn());
         }
         if rng.chance(10) {
-            nat.wait(rng.below(40) as f64);
+            nat.wait(f64::from(rng.byte() % 40));
         }
     }
     for what in [

@@ -177,3 +177,24 @@ fn shared(ports: u16) -> Config {
         .pool("ports", &format!("2000-{}", 1999 + ports))
         .pool_without("blocks")
 }
+
+/// Contract 7.2, `interface`: the pool may be the appliance's own address.
+#[test]
+fn a_pool_may_be_the_address_of_an_interface() {
+    let config = Config::new()
+        .pool_without("prefixes")
+        .pool_without("blocks")
+        .pool("interface", "outside");
+    let mut nat = Pipe::new(&config);
+    for packet in [
+        udp("10.64.0.7:5000 > 192.0.2.1:7000"),
+        tcp("10.64.0.8:5000 > 192.0.2.1:80").syn(),
+        echo("10.64.0.7:9 > 192.0.2.1"),
+    ] {
+        let out = nat.inside(packet).forwarded();
+        assert_eq!(out.src.ip().to_string(), tests::OWN_OUTSIDE);
+        nat.outside(out.reply()).forwarded();
+    }
+    let ping = nat.outside(echo("192.0.2.9:5 > 198.51.100.1"));
+    assert_eq!(ping.consumed(Counter::ConsumeEcho).len(), 1);
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base::Counter;
-use testkit::{echo, tcp, udp};
+use testkit::{Endpoint, echo, tcp, udp};
 use tests::{Config, Pipe};
 
 use crate::{open_udp, tcp_endpoint};
@@ -116,11 +116,14 @@ fn ports_are_chosen_at_random_within_the_block() {
         .pool("ports", "8192-16383")
         .pool("blocks", "{ size: 8192, max_per_subscriber: 1 }");
     let mut nat = Pipe::new(&config);
-    let ports: Vec<i32> = (0..800)
+    let ports: Vec<u16> = (0..800)
         .map(|n| tcp_endpoint(&mut nat, &format!("10.64.0.7:{}", 5000 + n), "192.0.2.1:80"))
-        .map(|endpoint| i32::from(endpoint.port()))
+        .map(Endpoint::port)
         .collect();
-    let mut steps: Vec<i32> = ports.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let mut steps: Vec<i32> = ports
+        .windows(2)
+        .map(|pair| i32::from(pair[1]) - i32::from(pair[0]))
+        .collect();
     steps.sort_unstable();
     let most = steps
         .chunk_by(|a, b| a == b)
@@ -132,7 +135,7 @@ fn ports_are_chosen_at_random_within_the_block() {
     // in one case of ten thousand.
     let mut cells = [0_i32; 16];
     for port in &ports {
-        cells[((port - 8192) / 512) as usize] += 1;
+        cells[usize::from((port - 8192) / 512)] += 1;
     }
     let chi_square: f64 = cells
         .iter()

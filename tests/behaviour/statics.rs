@@ -300,3 +300,46 @@ fn static_mappings_are_shown_as_such() {
     assert_eq!(rows[0]["outside"], "203.0.113.13:80");
     assert_eq!(rows[0]["protocol"], "tcp");
 }
+
+/// Contract 7.2: a list of inside hosts shares the load, and a remote stays
+/// with its host for the affinity.
+#[test]
+fn a_list_of_servers_shares_the_load() {
+    let config = Config::new().fixed(
+        "protocol: tcp, inside: [\"10.64.0.7:80\", \"10.64.0.8:80\", \"10.64.0.9:80\"], \
+         outside: \"203.0.113.13:80\", affinity: 300s",
+    );
+    let mut nat = Pipe::new(&config);
+    let mut servers = BTreeSet::new();
+    for host in 1..=60 {
+        let remote = format!("192.0.2.{host}");
+        let connect = |nat: &mut Pipe, port: u16| {
+            let flow = format!("{remote}:{port} > 203.0.113.13:80");
+            nat.outside(tcp(&flow).syn()).forwarded()
+        };
+        let first = connect(&mut nat, 4000);
+        assert_eq!(first.dst.port(), 80);
+        let answer = nat.inside(first.reply().syn_ack().seq(9)).forwarded();
+        assert!(answer.src == "203.0.113.13:80");
+        assert_eq!(connect(&mut nat, 4001).dst, first.dst, "{remote} stays");
+        servers.insert(first.dst);
+    }
+    assert_eq!(servers.len(), 3);
+}
+
+/// Contract 7.2: the address may be the interface's own.
+#[test]
+fn a_port_of_the_appliance_itself_can_be_forwarded() {
+    let config = Config::new()
+        .fixed("protocol: tcp, inside: \"10.64.0.11:8080\", outside: \"interface outside:8443\"");
+    let mut nat = Pipe::new(&config);
+    let syn = nat
+        .outside(tcp("192.0.2.9:4000 > 198.51.100.1:8443").syn())
+        .forwarded();
+    assert!(syn.dst == "10.64.0.11:8080");
+    let answer = nat.inside(syn.reply().syn_ack().seq(9)).forwarded();
+    assert!(answer.src == "198.51.100.1:8443");
+    // The appliance still answers for itself.
+    let ping = nat.outside(echo("192.0.2.9:5 > 198.51.100.1"));
+    assert_eq!(ping.consumed(Counter::ConsumeEcho).len(), 1);
+}

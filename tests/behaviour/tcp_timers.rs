@@ -181,3 +181,95 @@ fn nothing_is_left_of_a_connection_that_ended() {
     assert!(nat.show("translations").is_empty());
     assert!(nat.show("mappings").is_empty());
 }
+
+/// RFC 7857 section 2.1: while one of the FINs is not acknowledged, the
+/// connection is closing, whatever else arrives.
+#[test]
+fn a_closing_connection_waits_for_both_acknowledgements() {
+    let mut nat = pipe();
+    let crossed = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    nat.inside(crossed.outbound().fin()).forwarded();
+    nat.outside(crossed.inbound().fin()).forwarded();
+    // The inside acknowledges the remote's; the remote's answer is lost.
+    nat.inside(crossed.outbound().seq(1002).ack(9002))
+        .forwarded();
+    let late = Connection::open(&mut nat, "10.64.0.7:5002", "192.0.2.1:80");
+    late.close_without_last_ack(&mut nat);
+    // A delayed segment from before the FIN acknowledges nothing.
+    late.receive(&mut nat, b"");
+    nat.at(238.0);
+    nat.outside(crossed.inbound().ack(1002).seq(9002))
+        .forwarded();
+    nat.outside(late.inbound().fin().ack(1002)).forwarded();
+}
+
+/// RFC 7857 section 2.2: the window is that of the connection there is now.
+#[test]
+fn a_reset_of_a_reopened_connection_has_effect() {
+    for closed in [true, false] {
+        let mut nat = pipe();
+        let old = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+        if closed {
+            old.close(&mut nat);
+        }
+        nat.later(5.0);
+        let syn = old.outbound().syn().seq(3_000_000_000).ack(0);
+        let out = nat.inside(syn).forwarded();
+        let answer = out.reply().syn_ack().seq(2_000_000_000);
+        nat.outside(answer).forwarded();
+        let ack = old.outbound().seq(3_000_000_001).ack(2_000_000_001);
+        nat.inside(ack).forwarded();
+        // One for the old connection is a stray.
+        let stray = nat.outside(old.inbound().rst().seq(9001));
+        assert!(matches!(stray.verdict.as_str(), "forward" | "drop"));
+        nat.later(1000.0);
+        let data = old.inbound().seq(2_000_000_001).ack(3_000_000_001);
+        nat.outside(data.clone().payload(b"x")).forwarded();
+        nat.outside(data.clone().seq(2_000_000_002).rst())
+            .forwarded();
+        lost(&nat.later(240.0 + GRAIN).outside(data));
+    }
+}
+
+/// RFC 7323 section 2.2: the scale counts only where both have offered one.
+#[test]
+fn the_window_is_scaled_only_if_both_offer_it() {
+    let scale = [3_u8, 3, 7, 0];
+    for both in [true, false] {
+        let mut nat = pipe();
+        let flow = "10.64.0.7:5000 > 192.0.2.1:80";
+        let syn = tcp(flow).syn().seq(1000).tcp_options(&scale);
+        let out = nat.inside(syn).forwarded();
+        let mut answer = out.reply().syn_ack().seq(9000);
+        if both {
+            answer = answer.tcp_options(&scale);
+        }
+        nat.outside(answer).forwarded();
+        let ack = tcp(flow).seq(1001).ack(9001).window(1000);
+        nat.inside(ack.clone()).forwarded();
+        // Within 128000, far beyond 65535.
+        let reset = out.reply().rst().seq(9001 + 100_000);
+        let outcome = nat.outside(reset);
+        assert!(matches!(outcome.verdict.as_str(), "forward" | "drop"));
+        let after = nat.later(240.0 + GRAIN).inside(ack);
+        assert_eq!(after.verdict == "drop", both, "{after:?}");
+    }
+}
+
+/// RFC 9293 section 3.4: sequence numbers begin again after the highest.
+#[test]
+fn a_window_may_span_the_end_of_the_sequence_numbers() {
+    for (near, far) in [(5, false), (u32::MAX - 5_000_000, true)] {
+        let mut nat = pipe();
+        let flow = "10.64.0.7:5000 > 192.0.2.1:80";
+        let out = nat.inside(tcp(flow).syn().seq(1000)).forwarded();
+        nat.outside(out.reply().syn_ack().seq(u32::MAX - 10))
+            .forwarded();
+        let ack = tcp(flow).seq(1001).ack(u32::MAX - 9);
+        nat.inside(ack.clone()).forwarded();
+        let outcome = nat.outside(out.reply().rst().seq(near));
+        assert!(matches!(outcome.verdict.as_str(), "forward" | "drop"));
+        let after = nat.later(240.0 + GRAIN).inside(ack);
+        assert_eq!(after.verdict == "forward", far, "{after:?}");
+    }
+}
