@@ -186,3 +186,28 @@ fn refusals_are_rate_limited() {
         5000
     );
 }
+
+/// Contract 7.2, an active block with a timeout: new ports come from a new block then.
+#[test]
+fn a_block_past_its_active_time_gives_out_no_more_ports() {
+    let config = Config::new()
+        .pool("prefixes", "[203.0.113.1/32]")
+        .pool("ports", "1024-1151")
+        .pool(
+            "blocks",
+            "{ size: 16, max_per_subscriber: 2, idle_timeout: 120s, active_timeout: 60s }",
+        );
+    let mut nat = Pipe::new(&config);
+    let block = |port: u16| (port - 1024) / 16;
+    let old = udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+    crate::run_until(&mut nat, 50.0);
+    let second = udp_endpoint(&mut nat, "10.64.0.7:5002", "192.0.2.1:7000");
+    assert_eq!(block(second.port()), block(old.port()));
+    crate::run_until(&mut nat, 65.0);
+    let third = udp_endpoint(&mut nat, "10.64.0.7:5004", "192.0.2.1:7000");
+    assert_ne!(block(third.port()), block(old.port()));
+    assert_eq!(third.ip(), old.ip());
+    // What the old block holds goes on.
+    let again = udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+    assert_eq!(again, old);
+}

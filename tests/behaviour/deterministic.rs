@@ -127,3 +127,18 @@ fn computed_ports_are_used_in_random_order() {
         .collect();
     assert!(!ports.is_sorted(), "{ports:?}");
 }
+
+/// RFC 4787 REQ-9 between hosts with computed ports.
+#[test]
+fn hosts_with_computed_ports_reach_each_other() {
+    let mut nat = Pipe::new(&config());
+    nat.arp("inside", "10.80.1.5", "10.80.255.1", &[]);
+    let of_b = crate::udp_endpoint(&mut nat, "10.80.1.5:6000", "192.0.2.1:7000");
+    let got = nat
+        .inside(udp("10.80.1.12:5000 > 0.0.0.0").to(of_b))
+        .hairpinned();
+    assert!(got.dst == "10.80.1.5:6000");
+    let (address, ports) = computed(12);
+    assert_eq!(got.src.ip(), address);
+    assert!(ports.contains(&got.src.port()));
+}

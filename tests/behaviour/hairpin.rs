@@ -220,3 +220,65 @@ fn a_ping_reaches_a_one_to_one_address_from_inside() {
     let pong = nat.inside(at_b.reply()).hairpinned();
     assert!(pong.src == "203.0.113.14" && pong.dst == "10.64.0.7:77");
 }
+
+/// Contract 7.2: a server that reaches itself by its static address keeps its
+/// own source, where the mapping says so.
+#[test]
+fn a_static_mapping_may_preserve_the_source() {
+    let config = Config::new().fixed(
+        "inside: 10.64.0.11, outside: 203.0.113.14, hairpin: { enabled: true, source: preserve }",
+    );
+    let mut nat = Pipe::new(&config);
+    let got = nat
+        .inside(udp("10.64.0.11:5000 > 203.0.113.14:5061"))
+        .hairpinned();
+    assert!(got.src == "10.64.0.11:5000" && got.dst == "10.64.0.11:5061");
+}
+
+/// RFC 4787 REQ-9: many packets, both ways, in one pair of sessions.
+#[test]
+fn a_hairpin_goes_on_as_it_began() {
+    for (_, config) in configs() {
+        let mut nat = Pipe::new(&config);
+        let of_a = udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+        let of_b = udp_endpoint(&mut nat, "10.64.0.8:6000", "192.0.2.1:7000");
+        for round in 0..5 {
+            let to_b = nat
+                .later(10.0)
+                .inside(udp("10.64.0.7:5000 > 0.0.0.0").to(of_b))
+                .hairpinned();
+            assert_eq!(to_b.src, of_a, "round {round}");
+            assert!(to_b.dst == "10.64.0.8:6000");
+        }
+    }
+}
+
+/// RFC 768: a checksum that was not computed stays so, through both translations.
+#[test]
+fn a_missing_udp_checksum_stays_missing() {
+    let mut nat = Pipe::new(&Config::new());
+    let plain = |flow: &str| udp(flow).transport_sum(testkit::Sum::Zero).payload(b"x");
+    let of_b = nat
+        .inside(plain("10.64.0.8:6000 > 192.0.2.1:7000"))
+        .forwarded();
+    assert_eq!(of_b.transport_sum, 0);
+    let back = nat
+        .outside(of_b.reply().transport_sum(testkit::Sum::Zero))
+        .forwarded();
+    assert_eq!(back.transport_sum, 0);
+    let at_b = nat
+        .inside(plain("10.64.0.7:5000 > 0.0.0.0").to(of_b.src))
+        .hairpinned();
+    assert_eq!(at_b.transport_sum, 0);
+}
+
+/// Contract 7.2: nobody comes in from inside where the static mapping says so.
+#[test]
+fn a_static_mapping_may_refuse_hairpins() {
+    let config = Config::new().fixed("inside: 10.64.0.11, outside: 203.0.113.14, hairpin: off");
+    let mut nat = Pipe::new(&config);
+    nat.inside(udp("10.64.0.7:5000 > 203.0.113.14:5061"))
+        .dropped(Counter::DropHairpin);
+    nat.outside(udp("192.0.2.1:5000 > 203.0.113.14:5061"))
+        .forwarded();
+}

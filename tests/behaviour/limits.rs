@@ -173,3 +173,29 @@ fn a_full_session_table_keeps_what_it_has() {
         assert_eq!(got.dst.port(), port);
     }
 }
+
+/// Contract 7.2, `limits.subscribers`: one more is refused, and those there go on.
+#[test]
+fn a_full_subscriber_table_keeps_whom_it_has() {
+    let mut nat = Pipe::new(&Config::new().limit("subscribers", "4"));
+    for host in 1..=4 {
+        udp_endpoint(&mut nat, &format!("10.64.1.{host}:5000"), "192.0.2.1:7000");
+    }
+    let fifth = nat.inside(udp("10.64.1.5:5000 > 192.0.2.1:7000"));
+    assert_eq!(fifth.verdict, "drop");
+    assert_eq!(fifth.reason, Counter::DropSubscriberTable.name());
+    for host in 1..=4 {
+        udp_endpoint(&mut nat, &format!("10.64.1.{host}:5001"), "192.0.2.1:7000");
+    }
+}
+
+/// RFC 6888 REQ-4: a hairpin counts like any other flow of its sender.
+#[test]
+fn a_hairpin_is_a_session_of_its_sender() {
+    let mut nat = Pipe::new(&Config::new().rule("limits", "{ sessions: 2 }"));
+    let of_b = udp_endpoint(&mut nat, "10.64.0.8:6000", "192.0.2.1:7000");
+    udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+    udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.2:7000");
+    nat.inside(udp("10.64.0.7:5000 > 0.0.0.0").to(of_b))
+        .refused(Counter::DropSessionLimit);
+}

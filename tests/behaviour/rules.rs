@@ -138,3 +138,18 @@ fn the_appliance_is_no_router_for_the_outside() {
         .dropped(Counter::DropNotInside);
     crate::lost(&nat.outside(udp("192.0.2.1:1 > 192.0.2.9:2")));
 }
+
+/// Contract 7.2: without `inside`, the source prefix alone decides, which serves
+/// an appliance with one interface.
+#[test]
+fn a_rule_without_inside_goes_by_the_source_alone() {
+    let mut nat = Pipe::new(&Config::new().rule_without("inside"));
+    let out = nat.inside(udp("10.64.0.7:1 > 192.0.2.1:2")).forwarded();
+    nat.outside(out.reply()).forwarded();
+    crate::lost(&nat.outside(udp("192.0.2.1:1 > 192.0.2.9:2")));
+    // By whichever interface it comes.
+    let on_a_stick = nat.outside(udp("10.64.0.8:1 > 192.0.2.1:2"));
+    assert_eq!(on_a_stick.verdict, "forward", "{on_a_stick:?}");
+    assert_eq!(on_a_stick.left[0].interface, "outside");
+    assert_eq!(on_a_stick.left[0].seen.src.ip().octets()[0], 203);
+}

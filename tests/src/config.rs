@@ -116,6 +116,13 @@ impl Config {
         self
     }
 
+    /// Removes a key of the last rule.
+    pub fn rule_without(mut self, key: &str) -> Self {
+        let rule = self.rules.last_mut().unwrap();
+        rule.retain(|(name, _)| name != key);
+        self
+    }
+
     /// Puts a rule, as `key: value, ...`, before the others.
     pub fn rule_before(mut self, keys: &str) -> Self {
         self.rules.insert(0, vec![(String::new(), keys.into())]);
