@@ -116,3 +116,25 @@ fn a_late_packet_never_reaches_the_next_holder_of_a_port() {
     }
     crate::lost(&nat.outside(udp(&format!("192.0.2.1:7000 > {old}"))));
 }
+
+/// Contract 7.2, `idle_timeout`: without a hold-down the block is soon another's.
+#[test]
+fn a_block_without_resting_ports_is_soon_lent_again() {
+    let config = Config::new()
+        .pool("prefixes", "[203.0.113.1/32]")
+        .pool("ports", "2000-2015")
+        .pool(
+            "blocks",
+            "{ size: 16, max_per_subscriber: 1, idle_timeout: 1s }",
+        )
+        .nat("hold_down: { time: 0 }");
+    let mut nat = Pipe::new(&config);
+    let old = crate::udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+    crate::run_until(&mut nat, 310.0);
+    let new = open_udp(&mut nat, "10.64.0.8", 5000, 16);
+    assert!(new.contains(&old), "all sixteen are to be had");
+    let got = nat
+        .outside(udp(&format!("192.0.2.1:7000 > {old}")))
+        .forwarded();
+    assert_eq!(got.dst.ip().octets(), [10, 64, 0, 8]);
+}
