@@ -1,0 +1,1 @@
+//! Random and mutated frames: nothing crashes, nothing grows, nothing gets in.
