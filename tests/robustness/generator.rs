@@ -117,9 +117,9 @@ impl Generator {
     /// A well-formed frame, though perhaps one that must not pass.
     fn good(&mut self) -> (&'static str, Vec<u8>) {
         let (interface, packet) = if self.rng.chance(50) {
-            ("lan", self.from_inside())
+            ("lan", self.inside_packet())
         } else {
-            ("wan", self.from_outside())
+            ("wan", self.outside_packet())
         };
         let packet = self.varied(packet);
         let packet = if self.rng.chance(12) {
@@ -130,7 +130,7 @@ impl Generator {
         (interface, self.frame(interface, &packet))
     }
 
-    fn from_inside(&mut self) -> Packet {
+    fn inside_packet(&mut self) -> Packet {
         let host = 7 + self.rng.below(64);
         let port = 5000 + self.rng.below(60);
         let remote = 1 + self.rng.below(8);
@@ -172,7 +172,7 @@ impl Generator {
         }
     }
 
-    fn from_outside(&mut self) -> Packet {
+    fn outside_packet(&mut self) -> Packet {
         let stranger = format!("192.0.2.{}:{}", self.rng.byte(), self.rng.word());
         let pool = format!("203.0.113.{}:{}", self.rng.below(5), self.rng.word());
         if self.outside.is_empty() || self.rng.chance(15) {

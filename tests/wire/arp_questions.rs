@@ -27,7 +27,7 @@ fn asks_for(left: &Left, target: &str) {
 }
 
 #[track_caller]
-fn held_and_asked(outcome: Outcome) {
+fn held_and_asked(outcome: &Outcome) {
     assert_eq!(outcome.verdict, "hold", "{outcome:?}");
     assert_eq!(outcome.reason, Counter::HoldNeighbor.name());
     assert_eq!(outcome.left.len(), 1, "{outcome:?}");
@@ -52,7 +52,7 @@ fn answer(pipe: &Pipe) -> Vec<u8> {
 #[test]
 fn a_packet_waits_for_the_answer_and_then_leaves() {
     let mut pipe = unknown();
-    held_and_asked(pipe.inside(to_stranger(0)));
+    held_and_asked(&pipe.inside(to_stranger(0)));
     pipe.later(0.3);
     let released = pipe.feed("outside", &answer(&pipe));
     assert_eq!(released.verdict, "consume", "{released:?}");
@@ -69,7 +69,7 @@ fn a_packet_waits_for_the_answer_and_then_leaves() {
 #[test]
 fn packets_leave_in_the_order_they_came() {
     let mut pipe = unknown();
-    held_and_asked(pipe.inside(to_stranger(0)));
+    held_and_asked(&pipe.inside(to_stranger(0)));
     for number in 1..3 {
         let outcome = pipe.inside(to_stranger(number));
         assert_eq!(outcome.verdict, "hold");
@@ -84,7 +84,7 @@ fn packets_leave_in_the_order_they_came() {
 #[test]
 fn the_queue_is_bounded() {
     let mut pipe = unknown();
-    held_and_asked(pipe.inside(to_stranger(0)));
+    held_and_asked(&pipe.inside(to_stranger(0)));
     let mut held = 1;
     for number in 1..1000 {
         let outcome = pipe.inside(to_stranger(number));
@@ -108,7 +108,7 @@ fn the_queue_is_bounded() {
 #[test]
 fn a_neighbour_that_is_silent_is_asked_once_a_second_and_given_up() {
     let mut pipe = unknown();
-    held_and_asked(pipe.inside(to_stranger(0)));
+    held_and_asked(&pipe.inside(to_stranger(0)));
     let mut times = vec![pipe.now()];
     for _ in 0..300 {
         for left in pipe.wait(0.1) {
@@ -123,7 +123,7 @@ fn a_neighbour_that_is_silent_is_asked_once_a_second_and_given_up() {
     }
     assert_eq!(pipe.counter(Counter::HoldNeighborDropped), 1);
     assert_eq!(pipe.counter(Counter::ArpRequestsSent), times.len() as u64);
-    held_and_asked(pipe.inside(to_stranger(1)));
+    held_and_asked(&pipe.inside(to_stranger(1)));
 }
 
 /// RFC 1122 section 2.3.2.1: a flood to a silent neighbour makes no flood of questions.
@@ -163,7 +163,7 @@ fn a_host_inside_is_asked_for_by_the_inside_address() {
 fn an_answer_with_a_group_address_is_not_believed() {
     for mac in [[0xff; 6], [1, 0, 0x5e, 0, 0, 1], [0; 6]] {
         let mut pipe = unknown();
-        held_and_asked(pipe.inside(to_stranger(0)));
+        held_and_asked(&pipe.inside(to_stranger(0)));
         let bad = Arp {
             operation: 2,
             sender_mac: mac,
@@ -179,12 +179,12 @@ fn an_answer_with_a_group_address_is_not_believed() {
 #[test]
 fn cleared_neighbours_are_asked_for_again() {
     let mut pipe = unknown();
-    held_and_asked(pipe.inside(to_stranger(0)));
+    held_and_asked(&pipe.inside(to_stranger(0)));
     let answer = answer(&pipe);
     let _ = pipe.feed("outside", &answer);
     pipe.inside(to_stranger(0)).forwarded();
     assert!(pipe.clear("neighbors") >= 1);
-    held_and_asked(pipe.inside(to_stranger(0)));
+    held_and_asked(&pipe.inside(to_stranger(0)));
 }
 
 /// Section 7.2: a static neighbour needs no question.

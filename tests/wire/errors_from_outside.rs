@@ -278,3 +278,62 @@ fn an_error_moves_only_its_own_counters() {
     pipe.outside(icmp_error(3, 3, ROUTER, &out.ip)).forwarded();
     pipe.expect_counters(&[(Counter::ForwardInbound, 1), (Counter::IcmpTranslated, 1)]);
 }
+
+/// RFC 792: the pointer of a parameter problem is kept.
+#[test]
+fn a_parameter_problem_keeps_its_pointer() {
+    let mut pipe = Pipe::new(&Config::new());
+    let out = open(&mut pipe);
+    let error = icmp_error(12, 0, ROUTER, &out.ip).rest(0x1400_0000);
+    let seen = pipe.outside(error).forwarded();
+    assert_eq!(seen.icmp.as_ref().unwrap().rest, 0x1400_0000);
+}
+
+/// B13: a quoted later fragment has no ports; it is dropped or comes to its own host.
+#[test]
+fn a_quoted_later_fragment_misleads_nobody() {
+    let mut pipe = Pipe::new(&Config::new());
+    let packet = udp("10.64.0.7:5000 > 192.0.2.1:7000").payload(&[3; 600]);
+    let mut pieces = Vec::new();
+    for piece in packet.fragments(&[208, 208]) {
+        pieces.extend(pipe.inside(piece).forwarded_pieces());
+    }
+    let outcome = pipe.outside(icmp_error(11, 1, ROUTER, &pieces[1].ip));
+    for left in outcome.left {
+        assert!(left.seen.dst == "10.64.0.7");
+    }
+    let seen = pipe
+        .outside(icmp_error(11, 1, ROUTER, &pieces[0].ip))
+        .forwarded();
+    assert!(seen.dst == "10.64.0.7", "the first piece names its ports");
+    assert_eq!(seen.quote().transport[..2], 5000_u16.to_be_bytes());
+}
+
+/// RFC 5508 REQ-4 for an address mapped one to one.
+#[test]
+fn errors_reach_a_host_with_an_address_of_its_own() {
+    let config = Config::new().fixed("inside: 10.64.0.10, outside: 203.0.113.14");
+    let mut pipe = Pipe::new(&config);
+    let out = pipe
+        .inside(udp("10.64.0.10:5000 > 192.0.2.1:7000"))
+        .forwarded();
+    assert!(out.src == "203.0.113.14:5000");
+    let seen = pipe.outside(icmp_error(3, 3, ROUTER, &out.ip)).forwarded();
+    assert!(seen.dst == "10.64.0.10" && seen.quote().src == "10.64.0.10:5000");
+}
+
+/// RFC 4884, RFC 5508 REQ-3d: a length attribute beyond the message is not followed.
+#[test]
+fn a_length_attribute_beyond_the_message_does_no_harm() {
+    let mut pipe = Pipe::new(&Config::new());
+    pipe.allow_wrong_checksums();
+    let out = open(&mut pipe);
+    for words in [1, 4, 200, 255] {
+        let error = icmp_error(11, 0, ROUTER, &out.ip).rest(words << 16);
+        let outcome = pipe.outside(error);
+        for left in &outcome.left {
+            assert!(left.seen.dst == "10.64.0.7");
+        }
+    }
+    pipe.outside(out.reply()).forwarded();
+}

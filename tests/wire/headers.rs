@@ -63,7 +63,7 @@ fn payloads_of_any_length_pass_with_and_without_link_padding() {
     let answer = pipe.outside(syn.reply().syn_ack()).forwarded();
     let ack = pipe.inside(answer.reply()).forwarded();
     for len in (0..=20).chain([999, 1471]) {
-        let data: Vec<u8> = (0..len).map(|byte| byte as u8 | 1).collect();
+        let data: Vec<u8> = (0_u32..len).map(|byte| byte as u8 | 1).collect();
         for packet in [
             udp("10.64.0.7:5000 > 192.0.2.1:7000"),
             echo("10.64.0.7:5 > 192.0.2.1"),

@@ -211,6 +211,48 @@ fn options_with_impossible_lengths_are_left_alone() {
     }
 }
 
+/// Requirement A6: `auto` leaves room for the headers.
+#[test]
+fn an_automatic_clamp_follows_the_mtu() {
+    let config = narrow_outside().interface("outside", "mss_clamp", "auto");
+    let mut pipe = Pipe::new(&config);
+    let syn = pipe
+        .inside(tcp("10.64.0.7:5000 > 192.0.2.1:80").syn())
+        .forwarded();
+    assert_eq!(mss_of(&syn), [2, 4, 0x05, 0x50]);
+}
+
+/// Requirement A6: later segments are none of the clamp's business.
+#[test]
+fn only_segments_with_syn_are_touched() {
+    let mut pipe = Pipe::new(&Config::new().interface("outside", "mss_clamp", "1200"));
+    let flow = "10.64.0.7:5000 > 192.0.2.1:80";
+    let syn = pipe.inside(tcp(flow).syn()).forwarded();
+    let answer = pipe.outside(syn.reply().syn_ack()).forwarded();
+    let data = answer.reply().mss(1460).payload(b"data");
+    let seen = pipe.inside(data).forwarded();
+    assert_eq!(mss_of(&seen), [2, 4, 0x05, 0xb4]);
+}
+
+/// RFC 4787 REQ-13 for a hairpinned packet.
+#[test]
+fn a_hairpinned_packet_meets_the_mtu_of_the_inside() {
+    let mut pipe = Pipe::new(&Config::new().interface("inside", "mtu", "1400"));
+    let to_b = pipe
+        .inside(udp("10.64.0.8:9 > 192.0.2.1:7000"))
+        .forwarded()
+        .src;
+    let big = udp("10.64.0.7:5000 > 192.0.2.1:1")
+        .to(to_b)
+        .payload(&[3; 1472]);
+    let error = pipe
+        .inside(big.clone().df(true))
+        .refused(Counter::DropFragmentationNeeded);
+    assert_eq!(error.icmp.as_ref().unwrap().rest & 0xffff, 1400);
+    let whole = reassemble(&pipe.inside(big).forwarded_pieces()).unwrap();
+    assert!(whole.problems.is_empty() && whole.dst == "10.64.0.8:9");
+}
+
 /// Requirement A6: without the key nothing is touched.
 #[test]
 fn without_a_clamp_the_mss_stays() {

@@ -17,7 +17,7 @@ fn an_echo_leaves_with_another_identifier_and_its_reply_comes_home() {
     let back = pipe.outside(out.reply()).forwarded();
     assert_eq!(back.icmp_kind(), Some((0, 0)));
     assert!(back.src == "192.0.2.1" && back.dst == "10.64.0.7:4660");
-    assert_eq!(back.icmp.as_ref().unwrap().rest, 4660 << 16 | 77);
+    assert_eq!(back.icmp.as_ref().unwrap().rest, 4660 * 0x1_0000 + 77);
 }
 
 /// RFC 5508 REQ-1: timestamp is a query like echo.
@@ -149,11 +149,38 @@ fn an_identifier_and_a_port_of_the_same_number_are_strangers() {
 #[test]
 fn data_of_every_length_arrives_unchanged() {
     let mut pipe = Pipe::new(&Config::new());
-    for len in [0, 1, 2, 3, 55, 56, 1001, 1472] {
+    for len in [0_u32, 1, 2, 3, 55, 56, 1001, 1472] {
         let data: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
         let query = echo("10.64.0.7:77 > 192.0.2.1").payload(&data);
         let out = pipe.inside(query).forwarded();
         let back = pipe.outside(out.reply()).forwarded();
         assert_eq!(back.payload, data);
     }
+}
+
+/// RFC 7857 section 12: an address mapped one to one admits queries from outside.
+#[test]
+fn a_host_with_an_address_of_its_own_can_be_pinged() {
+    let config = Config::new().fixed("inside: 10.64.0.10, outside: 203.0.113.14");
+    let mut pipe = Pipe::new(&config);
+    let ping = pipe.outside(echo("192.0.2.1:5 > 203.0.113.14")).forwarded();
+    assert!(ping.dst == "10.64.0.10");
+    let pong = pipe.inside(ping.reply()).forwarded();
+    assert!(pong.src == "203.0.113.14" && pong.dst == "192.0.2.1:5");
+    // RFC 7857 section 12: and from another host inside.
+    let ping = pipe.inside(echo("10.64.0.7:6 > 203.0.113.14")).hairpinned();
+    assert!(ping.dst == "10.64.0.10" && ping.src.ip().octets()[..3] == [203, 0, 113]);
+    let pong = pipe.inside(ping.reply()).hairpinned();
+    assert!(pong.dst == "10.64.0.7:6" && pong.src == "203.0.113.14");
+}
+
+/// RFC 5508 REQ-1: queries of unknown codes and types make no state.
+#[test]
+fn only_echo_and_timestamp_are_queries() {
+    let mut pipe = Pipe::new(&Config::new());
+    for kind in [1, 2, 7, 15, 17, 19, 37, 42, 255] {
+        pipe.inside(icmp_query(kind, "10.64.0.7:9 > 192.0.2.1"))
+            .dropped(Counter::DropIcmpType);
+    }
+    assert!(pipe.show("mappings").is_empty());
 }

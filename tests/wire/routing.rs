@@ -181,3 +181,43 @@ fn a_passed_source_keeps_its_address() {
     assert!(out.src == "10.64.0.20:5000" && out.dst == "192.0.2.1:7000");
     assert_eq!(pipe.counter(Counter::ForwardPass), 1);
 }
+
+/// RFC 1812 section 5.2.7.1: without a route the packet ends here, with 3/0 or 3/1 if anything.
+#[test]
+fn without_a_route_a_packet_ends_here() {
+    let mut pipe = Pipe::new(&Config::new().no_routes());
+    let outcome = pipe.inside(udp("10.64.0.7:5000 > 192.0.2.1:7000"));
+    assert_eq!(
+        (&*outcome.verdict, &*outcome.reason),
+        ("drop", "drop.no_route")
+    );
+    for left in &outcome.left {
+        assert!(matches!(left.seen.icmp_kind(), Some((3, 0 | 1))));
+        assert!(left.seen.dst == "10.64.0.7" && left.interface == "inside");
+        assert!(left.seen.quote().src == "10.64.0.7:5000");
+    }
+    assert!(outcome.left.len() <= 1);
+}
+
+/// RFC 1812 section 5.3.5: class E and the rest of loopback are no destinations either.
+#[test]
+fn reserved_space_is_no_destination_and_no_source() {
+    let mut pipe = Pipe::new(&Config::new());
+    for address in ["240.0.0.1", "250.1.2.3", "127.0.0.2"] {
+        let to = udp(&format!("10.64.0.7:5000 > {address}:7000"));
+        pipe.inside(to).dropped(Counter::DropIpDestination);
+        let from = udp(&format!("{address}:5000 > 192.0.2.1:7000"));
+        pipe.inside(from)
+            .dropped_for(&[Counter::DropIpSource, Counter::DropNoRule]);
+    }
+}
+
+/// RFC 1812 section 5.3.7: our networks' broadcast addresses are no sources.
+#[test]
+fn a_broadcast_address_is_no_source() {
+    let mut pipe = Pipe::new(&Config::new());
+    let packet = udp("10.64.255.255:5000 > 192.0.2.1:7000");
+    pipe.inside(packet).dropped(Counter::DropIpSource);
+    let packet = udp("10.64.0.0:5000 > 192.0.2.1:7000");
+    pipe.inside(packet).dropped(Counter::DropIpSource);
+}

@@ -102,7 +102,7 @@ fn frames_with_foreign_tags_are_dropped() {
 fn priority_bits_do_not_matter() {
     let mut pipe = tagged(Config::new(), &[100], &[]);
     for bits in [0x2000, 0xe000, 0x1000] {
-        let packet = udp("10.64.0.7:5000 > 192.0.2.1:7000").vlan(&[100 | bits]);
+        let packet = udp("10.64.0.7:5000 > 192.0.2.1:7000").vlan(&[100 + bits]);
         pipe.inside(packet).forwarded();
     }
 }
