@@ -337,3 +337,23 @@ fn a_length_attribute_beyond_the_message_does_no_harm() {
     }
     pipe.outside(out.reply()).forwarded();
 }
+
+/// RFC 5508 REQ-3d, 4a: a quote that ends inside its ports is translated as a whole or dropped.
+#[test]
+fn a_quote_that_ends_inside_its_ports_is_not_half_translated() {
+    let mut pipe = Pipe::new(&Config::new());
+    pipe.allow_wrong_checksums();
+    let out = open(&mut pipe);
+    for total in 20..28 {
+        let mut quoted = out.ip.clone();
+        quoted[2..4].copy_from_slice(&u16::to_be_bytes(total));
+        quoted[10..12].fill(0);
+        let sum = testkit::internet_checksum(&quoted[..20]);
+        quoted[10..12].copy_from_slice(&sum.to_be_bytes());
+        for left in pipe.outside(icmp_error(3, 3, ROUTER, &quoted)).left {
+            let transport = &left.seen.payload[20..];
+            assert_eq!(transport[..2], 5000_u16.to_be_bytes(), "length {total}");
+            assert_eq!(transport[2..4], 7000_u16.to_be_bytes());
+        }
+    }
+}
