@@ -18,7 +18,8 @@ mod generator;
 
 use admission::Admission;
 use generator::Generator;
-use tests::{Config, GATEWAY, OWN_INSIDE, OWN_OUTSIDE, Pipe};
+use testkit::Seen;
+use tests::{Config, GATEWAY, OWN_INSIDE, OWN_OUTSIDE, Outcome, Pipe};
 
 /// Filtering as strict as it gets, so that what may come in is known exactly,
 /// and tables small enough to be full for most of the run.
@@ -40,6 +41,21 @@ fn config() -> Config {
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect(name))
+}
+
+/// RFC 1624: what came in without a fault has none when it leaves.
+fn right_stays_right(outcome: &Outcome, left: &Seen, count: u64) {
+    let alone = outcome.verdict == "forward" && outcome.left.len() == 1;
+    if let Some(sent) = outcome.sent.as_ref()
+        && alone
+        && sent.problems.is_empty()
+    {
+        let problems = &left.problems;
+        assert!(
+            problems.is_empty(),
+            "frame {count}: {problems:?} {outcome:?}"
+        );
+    }
 }
 
 /// Requirement Q2: no packet, in any order or number, panics a worker, leaks
@@ -69,6 +85,7 @@ fn nothing_crashes_grows_or_gets_in() {
             admission.sent(pipe.now(), sent);
         }
         for left in &outcome.left {
+            right_stays_right(&outcome, &left.seen, count);
             if left.interface == "lan" {
                 admission
                     .check(pipe.now(), &left.seen)
