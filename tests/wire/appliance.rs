@@ -144,3 +144,20 @@ fn pool_space_never_goes_back_out() {
         pipe.outside(udp(&flow)).dropped(Counter::DropNoMapping);
     }
 }
+
+/// Requirement A6: pool addresses answer a subscriber too.
+#[test]
+fn pool_addresses_answer_a_subscriber() {
+    let mut pipe = Pipe::new(&Config::new());
+    pong(pipe.inside(echo("10.64.0.7:5 > 203.0.113.3")));
+    assert!(pipe.show("translations").is_empty());
+}
+
+/// RFC 1812 section 4.3.3.6: a ping of an own address is answered with its own DSCP (RFC 1349).
+#[test]
+fn an_answer_to_a_ping_keeps_its_differentiated_services() {
+    let mut pipe = Pipe::new(&Config::new());
+    let ping = echo("10.64.0.7:5 > 10.64.0.1").tos(0xb8);
+    let answers = pipe.inside(ping).consumed(Counter::ConsumeEcho);
+    assert_eq!(answers[0].tos, 0xb8);
+}

@@ -297,3 +297,27 @@ fn pieces_are_hairpinned() {
     assert!(whole.problems.is_empty(), "{:?}", whole.problems);
     assert!(whole.dst == "10.64.0.8:9");
 }
+
+/// RFC 768: a UDP checksum of zero stays zero in a first piece.
+#[test]
+fn a_checksum_of_zero_stays_zero_in_pieces() {
+    let mut pipe = Pipe::new(&Config::new());
+    let packet = udp("10.64.0.7:5000 > 192.0.2.1:7000").transport_sum(testkit::Sum::Zero);
+    let left = send(&mut pipe, "inside", &pieces(packet), &[1, 0, 2]);
+    assert_eq!(reassemble(&left).unwrap().transport_sum, 0);
+}
+
+/// RFC 4787 REQ-8: filtering looks at the first piece, and the others share its fate.
+#[test]
+fn pieces_from_a_stranger_are_filtered() {
+    let config = Config::new().rule("filtering", "address-dependent");
+    let mut pipe = Pipe::new(&config);
+    let out = super::open(&mut pipe);
+    let pieces = pieces(out.reply().from("192.0.2.9:7000"));
+    pipe.outside(pieces[0].clone())
+        .dropped(Counter::DropFiltered);
+    for piece in &pieces[1..] {
+        assert!(pipe.outside(piece.clone()).left.is_empty());
+    }
+    assert!(pipe.wait(10.0).is_empty());
+}
