@@ -151,6 +151,12 @@ impl Config {
         self
     }
 
+    /// Leaves the default route out: only connected networks are known.
+    pub fn no_routes(mut self) -> Self {
+        self.routes.clear();
+        self
+    }
+
     /// Leaves the static neighbours out: everything is found by ARP.
     pub fn no_neighbors(mut self) -> Self {
         self.neighbors.clear();
