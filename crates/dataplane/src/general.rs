@@ -269,9 +269,10 @@ where
             .shard
             .outside_address(packet.realm, key.dst())
             .is_some();
-        if packet.icmp == Some(icmp::Kind::Reply) {
-            // An answer nobody here has asked for opens nothing (RFC 5508 REQ-1).
-            return Some(if own && !outside {
+        let from_inside = matches!(wanted, Wanted::Translate(_));
+        if packet.icmp == Some(icmp::Kind::Reply) && (from_inside || !outside) {
+            // An answer nobody has asked for opens nothing (RFC 5508 REQ-1).
+            return Some(if own {
                 Counter::ConsumeIcmp
             } else {
                 Counter::DropIcmpNoSession
