@@ -475,7 +475,7 @@ class Bench:
             pair = self.pair(shape, files, kind)
             shares = [pair[side]["cpu_share"] for side in pair]
             whole = min(shares) >= FULL_SHARE
-            if not whole and len(disturbed) < self.options.pairs:
+            if not whole and len(disturbed) < 3:
                 disturbed.append(pair)
             else:
                 pairs.append(pair)
