@@ -71,8 +71,8 @@ pub(crate) fn workers(top: &Section<'_>, report: &mut Report) -> Workers {
     let slow_path_core = match section.value("slow_path_core", report, core) {
         Some(found) if cores.len() > 1 && cores.contains(&found.value) => {
             let what = format!("core {} is a worker's and the slow path's", found.value);
-            let remedy = "give the slow path a core of its own";
-            report.error(found.at, what, remedy);
+            let remedy = "that worker loses some speed; spare the slow path a core if there is one";
+            report.warn(found.at, what, remedy);
             found.value
         }
         Some(found) => found.value,

@@ -59,7 +59,7 @@ pub struct Dpdk {
 pub struct Workers {
     /// One worker on each; at least one, no duplicates. Default `[1]`, or `[0]` on a machine with one core.
     pub cores: Vec<u16>,
-    /// The core of the slow path; not one of `cores` unless the machine has only one.
+    /// The core of the slow path; at best not one of `cores`.
     pub slow_path_core: u16,
 }
 
@@ -342,8 +342,6 @@ pub struct Static {
     pub outside_vrf: VrfId,
     /// Who may come in: default endpoint-independent.
     pub filtering: Dependence,
-    /// Hairpin behaviour towards this mapping is the rule's of whoever sends.
-    pub hairpin: Hairpin,
 }
 
 /// `timeouts:`

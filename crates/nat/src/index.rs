@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn one_hash_for_all_fills_a_neighbourhood_and_then_refuses() {
         let mut index = Index::with_capacity(10_000);
-        let full = (0..)
+        let full = (0..10_000)
             .take_while(|entry| index.insert(42, *entry).is_ok())
             .count();
         assert_eq!(full, LANES * PROBES);

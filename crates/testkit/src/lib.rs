@@ -1,1 +1,2 @@
 //! Packet builder and flow notation for tests.
+#![forbid(unsafe_code)]

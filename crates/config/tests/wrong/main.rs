@@ -165,10 +165,6 @@ fn machine() {
                 &["`-1` is not a whole number"],
             ),
             ("workers: { cores: [§5000] }\n", &["out of range"]),
-            (
-                "workers: { cores: [0, 1], slow_path_core: §0 }\n",
-                &["a worker's and the slow path's"],
-            ),
             ("limits: { sessions: §0 }\n", &["`0` is out of range"]),
             (
                 "limits: { sessions: §2000000000 }\n",
