@@ -531,7 +531,7 @@ class Bench:
     @staticmethod
     def setup_rate(samples, shape, share, counters):
         """Between the first and the last look at which the table still grew."""
-        growing = [s for s in samples if 0 < s[1] < shape.sessions]
+        growing = [sample for sample in samples if 0 < sample[1] < shape.sessions]
         if len(growing) < 3:
             raise Failed(f"too few looks at the growing table: {samples}")
         (start, first), (end, last) = growing[0], growing[-1]
@@ -642,10 +642,14 @@ def report(results):
         print(f"  added a packet   {spread(row['ns_added'], digits=1)} ns")
         if row["kind"] == "napt" and name in VPP:
             print(f"  to VPP nat44-ed  {row['portolan_mpps']['median'] / VPP[name]:.2f} (its {VPP[name]} Mpps are from the goals' table)")
-        print(f"  CPU share of the worker: {row['cpu_share_lowest']:.1%} or more; {row['dropped']} packets dropped")
+        shares = [min(pair[side]["cpu_share"] for side in pair) for pair in row["pairs"]]
+        short = sum(share < FULL_SHARE for share in shares)
+        print(f"  {row['dropped']} packets dropped; CPU share {min(shares):.0%} or more, below {FULL_SHARE:.0%} in {short} of {len(shares)} pairs")
     for row in results["setup"]:
         print(f"new sessions, every packet a new inside endpoint, up to {row['sessions']}:")
         print(f"  {spread(row['per_second'], 1e6)} M a second   G6 floor 3 M: {mark(row['per_second']['median'] >= 3e6)}")
+        shares = ", ".join(f"{run['cpu_share']:.0%}" for run in row["runs"])
+        print(f"  CPU share, not taken into account: {shares}")
         halves = ", ".join(str(run["second_half_to_first"]) for run in row["runs"])
         print(f"  second half of the table to the first: {halves}")
     for row in results["memory"]:
