@@ -19,8 +19,9 @@ use std::sync::Arc;
 use arrayvec::ArrayVec;
 use base::{Counter, Counters, Direction, Nanos, TICK_SHIFT};
 use nat::steer::Steering;
-use nat::{FlowKey, Shard};
+use nat::{FlowKey, Guess, Shard};
 use pktio::{BURST, Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
+use wire::ethernet::Tags;
 use wire::ipv4::{self, protocol};
 use wire::{ethernet, tcp, udp};
 
@@ -31,7 +32,7 @@ use crate::inspect::{Cursor, Row};
 use crate::mark::{Mark, Punt};
 use crate::published::Published;
 use crate::router::Router;
-use crate::topology::Topology;
+use crate::topology::{Interface, Topology};
 
 /// Sessions, ports and blocks whose end is looked at in one turn.
 const EXPIRY_BUDGET: u32 = 256;
@@ -64,10 +65,24 @@ pub struct Ports<S, R> {
 struct Plain {
     key: FlowKey,
     hash: u64,
+    guess: Option<Guess>,
+    /// Of the IP packet; zero for a packet that is not plain.
     len: u32,
     ack: u32,
     l3: u16,
     atomic: bool,
+}
+
+impl Plain {
+    const NOT: Self = Self {
+        key: FlowKey::new(0, 0, 0, 0, 0, 0),
+        hash: 0,
+        guess: None,
+        len: 0,
+        ack: 0,
+        l3: 0,
+        atomic: false,
+    };
 }
 
 /// One worker.
@@ -223,26 +238,32 @@ where
     // --- plain packets -----------------------------------------------------
 
     fn received(&mut self, burst: &mut Burst<I::Buf>, now: Nanos) {
-        let mut plain: ArrayVec<Option<Plain>, BURST> = ArrayVec::new();
+        let mut plain = [Plain::NOT; BURST];
         let mut bytes = 0;
-        for buf in burst.iter() {
+        let untagged = burst
+            .first()
+            .and_then(|buf| self.router.interface_of(buf.port(), Tags::NONE))
+            .and_then(|number| self.router.interface(number));
+        for (buf, place) in burst.iter().zip(&mut plain) {
             bytes += buf.bytes().len() as u64;
-            let found = self.classify(buf);
-            if let Some(found) = &found {
+            if let Some(found) = self.classify(buf, untagged) {
                 self.shard.prefetch_index(found.hash);
+                *place = found;
             }
-            plain.push(found);
         }
         self.counters.add(Counter::RxPackets, burst.len() as u64);
         self.counters.add(Counter::RxBytes, bytes);
-        for found in plain.iter().flatten() {
-            self.shard.prefetch_session(found.hash);
+        for place in plain.iter_mut().take(burst.len()) {
+            if place.len != 0 {
+                place.guess = self.shard.guess(place.hash);
+            }
         }
         let mut passed = [0; 2];
         for (buf, plain) in burst.drain(..).zip(&plain) {
-            let left = match plain {
-                Some(plain) => self.translate_plain(buf, plain, now, &mut passed),
-                None => Some(buf),
+            let left = if plain.len == 0 {
+                Some(buf)
+            } else {
+                self.translate_plain(buf, plain, now, &mut passed)
             };
             if let Some(buf) = left {
                 self.general(buf, now);
@@ -257,11 +278,15 @@ where
 
     /// Whether a packet is plain; says nothing about why not.
     #[inline]
-    fn classify(&self, buf: &I::Buf) -> Option<Plain> {
+    fn classify(&self, buf: &I::Buf, untagged: Option<&Interface>) -> Option<Plain> {
         let frame = buf.bytes();
         let header = ethernet::parse(frame).ok()?;
-        let interface = self.router.interface_of(buf.port(), header.tags)?;
-        let interface = self.router.interface(interface)?;
+        let interface = if header.tags.is_empty() {
+            untagged?
+        } else {
+            let number = self.router.interface_of(buf.port(), header.tags)?;
+            self.router.interface(number)?
+        };
         if header.ether_type != ethernet::IPV4 || header.dst != interface.mac && !interface.any_mac
         {
             return None;
@@ -297,6 +322,7 @@ where
         Some(Plain {
             key,
             hash: self.shard.hash(key),
+            guess: None,
             len: u32::try_from(ip.total_len).unwrap_or(0),
             ack,
             l3: wire::low16(header.len),
@@ -313,7 +339,10 @@ where
         now: Nanos,
         passed: &mut [u64; 2],
     ) -> Option<I::Buf> {
-        let Some(hit) = self.shard.find(plain.key, plain.hash) else {
+        let confirmed = plain
+            .guess
+            .and_then(|guess| self.shard.confirm(plain.key, guess));
+        let Some(hit) = confirmed.or_else(|| self.shard.find(plain.key, plain.hash)) else {
             return Some(buf);
         };
         let epoch = self.router.epoch();

@@ -145,6 +145,22 @@ pub struct Hit {
     pub direction: Direction,
 }
 
+/// An index entry not compared yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Guess(u32);
+
+#[inline]
+const fn hit(entry: u32) -> Hit {
+    Hit {
+        id: SessionId(entry >> 1),
+        direction: if entry & 1 == 0 {
+            Direction::Outbound
+        } else {
+            Direction::Inbound
+        },
+    }
+}
+
 /// All there is to say about a session.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionView {
@@ -362,33 +378,37 @@ impl SessionTable {
         self.index.prefetch(hash);
     }
 
+    /// The session a hash probably means, its line on the way.
     #[inline]
-    pub(crate) fn prefetch_session(&self, hash: u64) {
-        if let Some(entry) = self.index.guess(hash)
-            && let Some(session) = self.hot.get((entry >> 1) as usize)
-        {
+    pub(crate) fn guess(&self, hash: u64) -> Option<Guess> {
+        let entry = self.index.guess(hash)?;
+        if let Some(session) = self.hot.get((entry >> 1) as usize) {
             base::prefetch(session);
         }
+        Some(Guess(entry))
+    }
+
+    /// Whether the guess was right.
+    #[inline]
+    pub(crate) fn confirm(&self, key: FlowKey, Guess(entry): Guess) -> Option<Hit> {
+        self.has_key(entry, key).then_some(hit(entry))
     }
 
     #[inline]
     pub(crate) fn find(&self, key: FlowKey, hash: u64) -> Option<Hit> {
-        let entry = self.index.find(hash, |entry| {
-            self.hot.get((entry >> 1) as usize).is_some_and(|session| {
-                if entry & 1 == 0 {
-                    session.out_key == key
-                } else {
-                    session.in_key() == key
-                }
-            })
-        })?;
-        Some(Hit {
-            id: SessionId(entry >> 1),
-            direction: if entry & 1 == 0 {
-                Direction::Outbound
+        self.index
+            .find(hash, |entry| self.has_key(entry, key))
+            .map(hit)
+    }
+
+    #[inline]
+    fn has_key(&self, entry: u32, key: FlowKey) -> bool {
+        self.hot.get((entry >> 1) as usize).is_some_and(|session| {
+            if entry & 1 == 0 {
+                session.out_key == key
             } else {
-                Direction::Inbound
-            },
+                session.in_key() == key
+            }
         })
     }
 

@@ -28,7 +28,7 @@ use crate::mapping::{Mapping, MappingId, MappingKind, MappingTable};
 use crate::pool::{NO_BLOCK, PoolUse, Pools, count, low16};
 use crate::rng::Rng;
 use crate::session::{
-    Flags, Hit, NewSession, Rewrite, Session, SessionId, SessionTable, SessionView,
+    Flags, Guess, Hit, NewSession, Rewrite, Session, SessionId, SessionTable, SessionView,
 };
 use crate::settings::{Action, Dependence, Division, PortProtocol, Rule, Settings, Static};
 use crate::statics::{StaticRow, Statics};
@@ -227,10 +227,18 @@ impl Shard {
         self.sessions.prefetch_index(hash);
     }
 
-    /// Loads the session line a hash probably leads to; its index line should be there.
+    /// The session a hash probably means; loads its line, and needs the index line.
+    #[must_use]
     #[inline]
-    pub fn prefetch_session(&self, hash: u64) {
-        self.sessions.prefetch_session(hash);
+    pub fn guess(&self, hash: u64) -> Option<Guess> {
+        self.sessions.guess(hash)
+    }
+
+    /// Whether a guess was right; if not, [`Shard::find`] knows.
+    #[must_use]
+    #[inline]
+    pub fn confirm(&self, key: FlowKey, guess: Guess) -> Option<Hit> {
+        self.sessions.confirm(key, guess)
     }
 
     /// Finds a session by either key.
