@@ -51,7 +51,15 @@ impl Egress {
             ) {
                 *front = *header;
             }
-        } else if let (Some(front), Some(header)) =
+        } else {
+            self.write_tagged(frame);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn write_tagged(&self, frame: &mut [u8]) {
+        if let (Some(front), Some(header)) =
             (frame.get_mut(..self.l2_len), self.header.get(..self.l2_len))
         {
             front.copy_from_slice(header);

@@ -238,25 +238,23 @@ where
     // --- plain packets -----------------------------------------------------
 
     fn received(&mut self, burst: &mut Burst<I::Buf>, now: Nanos) {
-        let mut plain = [Plain::NOT; BURST];
+        let mut plain: ArrayVec<Plain, BURST> = ArrayVec::new();
         let mut bytes = 0;
         let untagged = burst
             .first()
             .and_then(|buf| self.router.interface_of(buf.port(), Tags::NONE))
             .and_then(|number| self.router.interface(number));
-        for (buf, place) in burst.iter().zip(&mut plain) {
+        for buf in burst.iter() {
             bytes += buf.bytes().len() as u64;
-            if let Some(found) = self.classify(buf, untagged) {
-                self.shard.prefetch_index(found.hash);
-                *place = found;
-            }
+            let found = self.classify(buf, untagged).unwrap_or(Plain::NOT);
+            // For a packet that is not plain, of some line or other.
+            self.shard.prefetch_index(found.hash);
+            plain.push(found);
         }
         self.counters.add(Counter::RxPackets, burst.len() as u64);
         self.counters.add(Counter::RxBytes, bytes);
-        for place in plain.iter_mut().take(burst.len()) {
-            if place.len != 0 {
-                place.guess = self.shard.guess(place.hash);
-            }
+        for found in &mut plain {
+            found.guess = self.shard.guess(found.hash);
         }
         let mut passed = [0; 2];
         for (buf, plain) in burst.drain(..).zip(&plain) {

@@ -157,9 +157,7 @@ impl Header {
                 Sum::from_words(sum).fold() == 0xffff
             })
         } else {
-            bytes
-                .get(..self.header_len)
-                .is_some_and(checksum::is_valid)
+            bytes.get(..self.header_len).is_some_and(checksum::is_valid)
         }
     }
 
