@@ -10,18 +10,21 @@ use crate::index::Index;
 use crate::key::FlowKey;
 use crate::mapping::MappingId;
 use crate::session::TableFull;
+use crate::wheel::NIL;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
+    /// In a free entry: the next free one.
     mapping: u32,
     remote: u32,
+    /// Zero in a free entry.
     sessions: u32,
 }
 
 #[derive(Debug)]
 pub(crate) struct AddressFilter {
     slots: Vec<Entry>,
-    free: Vec<u32>,
+    free: u32,
     capacity: usize,
     index: Index,
     seed: u64,
@@ -32,7 +35,7 @@ impl AddressFilter {
         let capacity = capacity as usize;
         Self {
             slots: Vec::with_capacity(capacity),
-            free: Vec::with_capacity(capacity),
+            free: NIL,
             capacity,
             index: Index::with_capacity(capacity),
             seed,
@@ -40,7 +43,7 @@ impl AddressFilter {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.capacity * (size_of::<Entry>() + size_of::<u32>()) + self.index.bytes()
+        self.capacity * size_of::<Entry>() + self.index.bytes()
     }
 
     fn hash(&self, mapping: MappingId, remote: u32) -> u64 {
@@ -49,9 +52,9 @@ impl AddressFilter {
 
     fn find(&self, mapping: MappingId, remote: u32) -> Option<u32> {
         self.index.find(self.hash(mapping, remote), |at| {
-            self.slots
-                .get(at as usize)
-                .is_some_and(|entry| entry.mapping == mapping.0 && entry.remote == remote)
+            self.slots.get(at as usize).is_some_and(|entry| {
+                entry.sessions > 0 && entry.mapping == mapping.0 && entry.remote == remote
+            })
         })
     }
 
@@ -71,17 +74,18 @@ impl AddressFilter {
             remote,
             sessions: 1,
         };
-        let slot = match self.free.last() {
-            Some(slot) => *slot,
-            None if self.slots.len() < self.capacity => {
+        let slot = match self.free {
+            NIL if self.slots.len() < self.capacity => {
                 u32::try_from(self.slots.len()).map_err(|_| TableFull)?
             }
-            None => return Err(TableFull),
+            NIL => return Err(TableFull),
+            slot => slot,
         };
         let hash = self.hash(mapping, remote);
         self.index.insert(hash, slot).map_err(|_| TableFull)?;
-        if self.free.pop().is_some() {
+        if slot == self.free {
             if let Some(place) = self.slots.get_mut(slot as usize) {
+                self.free = place.mapping;
                 *place = entry;
             }
         } else {
@@ -96,9 +100,9 @@ impl AddressFilter {
         {
             entry.sessions -= 1;
             if entry.sessions == 0 {
+                entry.mapping = core::mem::replace(&mut self.free, at);
                 let hash = self.hash(mapping, remote);
                 self.index.remove(hash, at);
-                self.free.push(at);
             }
         }
     }
@@ -107,6 +111,20 @@ impl AddressFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_slot_can_be_used_whatever_the_seed() {
+        for seed in 0..64_u64 {
+            let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut filter = AddressFilter::with_capacity(20_000, seed);
+            for mapping in 0..20_000 {
+                assert!(
+                    filter.add(MappingId(mapping), 0xc000_0201).is_ok(),
+                    "seed {seed:#x}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn an_address_is_admitted_while_a_session_is_left() {

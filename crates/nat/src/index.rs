@@ -16,8 +16,9 @@ use alloc::vec::Vec;
 /// Entries a bucket holds.
 const LANES: usize = 12;
 
-/// Buckets an entry may be away from home, itself included.
-const PROBES: usize = 16;
+/// Buckets an entry may be away from home, itself included. At a load of 80 % a run
+/// of so many full buckets is seen once in e^35 (a hit looks at 1.1 on average).
+const PROBES: usize = 128;
 
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]

@@ -11,6 +11,7 @@ use crate::index::Index;
 use crate::key::{FlowKey, Realm};
 use crate::session::{SessionId, TableFull};
 use crate::subscriber::SubscriberId;
+use crate::wheel::NIL;
 
 /// Names a mapping until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum MappingKind {
     Static,
     /// Made by a packet in a computed port range (RFC 7422).
     Deterministic,
+    /// None: the slot is free, and `block` names the next free one.
+    Free,
 }
 
 impl MappingKind {
@@ -35,6 +38,7 @@ impl MappingKind {
             Self::Dynamic => "dynamic",
             Self::Static => "static",
             Self::Deterministic => "deterministic",
+            Self::Free => "free",
         }
     }
 }
@@ -93,8 +97,9 @@ pub(crate) fn inbound_key(outside: u32, port: u16, protocol: u8, realm: Realm) -
 #[derive(Debug)]
 pub(crate) struct MappingTable {
     slots: Vec<Mapping>,
-    live: Vec<bool>,
-    free: Vec<u32>,
+    /// First of the free slots.
+    free: u32,
+    live: u32,
     capacity: usize,
     index: Index,
     seed: u64,
@@ -105,8 +110,8 @@ impl MappingTable {
         let capacity = (capacity as usize).min(1 << 30);
         Self {
             slots: Vec::with_capacity(capacity),
-            live: Vec::with_capacity(capacity),
-            free: Vec::with_capacity(capacity),
+            free: NIL,
+            live: 0,
             capacity,
             index: Index::with_capacity(capacity * 2),
             seed,
@@ -114,11 +119,11 @@ impl MappingTable {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.capacity * (size_of::<Mapping>() + 5) + self.index.bytes()
+        self.capacity * size_of::<Mapping>() + self.index.bytes()
     }
 
-    pub(crate) fn live(&self) -> u32 {
-        u32::try_from(self.slots.len() - self.free.len()).unwrap_or(u32::MAX)
+    pub(crate) const fn live(&self) -> u32 {
+        self.live
     }
 
     pub(crate) fn slots(&self) -> u32 {
@@ -126,16 +131,15 @@ impl MappingTable {
     }
 
     pub(crate) fn get(&self, id: MappingId) -> Option<&Mapping> {
-        let at = id.0 as usize;
         self.slots
-            .get(at)
-            .filter(|_| self.live.get(at) == Some(&true))
+            .get(id.0 as usize)
+            .filter(|mapping| mapping.kind != MappingKind::Free)
     }
 
     pub(crate) fn get_mut(&mut self, id: MappingId) -> Option<&mut Mapping> {
-        let at = id.0 as usize;
-        let live = self.live.get(at) == Some(&true);
-        self.slots.get_mut(at).filter(|_| live)
+        self.slots
+            .get_mut(id.0 as usize)
+            .filter(|mapping| mapping.kind != MappingKind::Free)
     }
 
     /// By inside endpoint (and what it depends on), in the scope of its pool.
@@ -157,14 +161,14 @@ impl MappingTable {
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        !self.free.is_empty() || self.slots.len() < self.capacity
+        self.free != NIL || self.slots.len() < self.capacity
     }
 
     pub(crate) fn insert(&mut self, mapping: Mapping) -> Result<MappingId, TableFull> {
-        let slot = match self.free.last() {
-            Some(slot) => *slot,
-            None if self.slots.len() < self.capacity => self.slots(),
-            None => return Err(TableFull),
+        let slot = match self.free {
+            NIL if self.slots.len() < self.capacity => self.slots(),
+            NIL => return Err(TableFull),
+            slot => slot,
         };
         let out_hash = mapping.out_key.hash(self.seed);
         let in_hash = mapping.in_key().hash(self.seed);
@@ -175,17 +179,15 @@ impl MappingTable {
             self.index.remove(out_hash, slot << 1);
             return Err(TableFull);
         }
-        if self.free.pop().is_some() {
+        if slot == self.free {
             if let Some(place) = self.slots.get_mut(slot as usize) {
+                self.free = place.block;
                 *place = mapping;
-            }
-            if let Some(live) = self.live.get_mut(slot as usize) {
-                *live = true;
             }
         } else {
             self.slots.push(mapping);
-            self.live.push(true);
         }
+        self.live += 1;
         Ok(MappingId(slot))
     }
 
@@ -195,8 +197,11 @@ impl MappingTable {
             .remove(mapping.out_key.hash(self.seed), id.0 << 1);
         self.index
             .remove(mapping.in_key().hash(self.seed), id.0 << 1 | 1);
-        *self.live.get_mut(id.0 as usize)? = false;
-        self.free.push(id.0);
+        let place = self.get_mut(id)?;
+        place.kind = MappingKind::Free;
+        let next = core::mem::replace(&mut self.free, id.0);
+        self.slots.get_mut(id.0 as usize)?.block = next;
+        self.live -= 1;
         Some(mapping)
     }
 }

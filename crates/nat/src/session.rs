@@ -10,7 +10,8 @@
 //! A packet touches one line of the index and one hot line. The outbound key is
 //! stored whole; the inbound one follows from it and the outside endpoint. The
 //! checksum deltas are those of the outbound direction, the inbound ones their
-//! inverse. 64 + 32 + 2 × 64 / (12 × 0.8) = 109.3 bytes a session.
+//! inverse. 64 + 32 + 2 × 64 / (12 × 0.8) = 109.3 bytes a session; free slots
+//! are chained through their cold halves.
 //!
 //! Owned by the worker of the shard. Never grows beyond its capacity, never
 //! evicts.
@@ -316,8 +317,8 @@ pub(crate) struct TableFull;
 pub(crate) struct SessionTable {
     hot: Vec<Session>,
     cold: Vec<Cold>,
-    /// First of the free slots, chained by `Link::next`.
-    free: Vec<u32>,
+    /// First of the free slots, chained through their links.
+    free: u32,
     capacity: usize,
     live: u32,
     index: Index,
@@ -344,7 +345,7 @@ impl SessionTable {
         Self {
             hot: Vec::with_capacity(capacity),
             cold: Vec::with_capacity(capacity),
-            free: Vec::with_capacity(capacity),
+            free: NIL,
             capacity,
             live: 0,
             index: Index::with_capacity(capacity * 2),
@@ -355,8 +356,7 @@ impl SessionTable {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.capacity * (size_of::<Session>() + size_of::<Cold>() + size_of::<u32>())
-            + self.index.bytes()
+        self.capacity * (size_of::<Session>() + size_of::<Cold>()) + self.index.bytes()
     }
 
     pub(crate) const fn live(&self) -> u32 {
@@ -607,10 +607,10 @@ impl SessionTable {
             packet_carries: [0; 2],
             rule: new.rule,
         };
-        let slot = match self.free.last() {
-            Some(slot) => *slot,
-            None if self.hot.len() < self.capacity => self.slots(),
-            None => return Err(TableFull),
+        let slot = match self.free {
+            NIL if self.hot.len() < self.capacity => self.slots(),
+            NIL => return Err(TableFull),
+            slot => slot,
         };
         let (out_hash, in_hash) = (self.hash(key), self.hash(session.in_key()));
         self.index
@@ -620,11 +620,12 @@ impl SessionTable {
             self.index.remove(out_hash, slot << 1);
             return Err(TableFull);
         }
-        if self.free.pop().is_some() {
+        if slot == self.free {
             if let (Some(hot_place), Some(cold_place)) = (
                 self.hot.get_mut(slot as usize),
                 self.cold.get_mut(slot as usize),
             ) {
+                self.free = cold_place.link.next();
                 *hot_place = session;
                 *cold_place = cold;
             }
@@ -646,8 +647,9 @@ impl SessionTable {
         self.index
             .remove(self.hash(session.in_key()), id.0 << 1 | 1);
         self.wheel.remove(&mut self.cold, id.0);
-        self.cold.get_mut(id.0 as usize)?.rule = DEAD;
-        self.free.push(id.0);
+        let cold = self.cold.get_mut(id.0 as usize)?;
+        cold.rule = DEAD;
+        cold.link = Link::chained(core::mem::replace(&mut self.free, id.0));
         self.live -= 1;
         Some(view)
     }
@@ -808,6 +810,29 @@ mod tests {
         assert_eq!(table.live(), 2);
         table.remove(first).unwrap();
         assert!(table.insert(&new(3), Ticks(0)).is_ok());
+    }
+
+    /// G8: no refusal before the table is full, whatever the keys look like.
+    #[test]
+    fn every_slot_can_be_used_whatever_the_seed() {
+        for seed in 0..64_u64 {
+            let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut table = SessionTable::with_capacity(20_000, seed, [10; State::COUNT], Ticks(0));
+            for nth in 0..20_000_u32 {
+                let port = u16::try_from(1024 + nth % 40).unwrap();
+                let outside_port = u16::try_from(1024 + nth % 20_000).unwrap();
+                let new = NewSession {
+                    out_key: FlowKey::new(0x0a40_0000 + nth / 40, 0xc000_0201, port, 443, 17, 0),
+                    outside: 0xcb00_7101,
+                    outside_port,
+                    ..new(0)
+                };
+                assert!(
+                    table.insert(&new, Ticks(0)).is_ok(),
+                    "seed {seed:#x}, session {nth}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -40,6 +40,16 @@ impl Link {
         next: NIL,
         prev: NIL,
     };
+
+    /// In no slot, with a number kept in it: a chain of free entries.
+    pub(crate) const fn chained(next: u32) -> Self {
+        Self { next, prev: NIL }
+    }
+
+    /// That number.
+    pub(crate) const fn next(self) -> u32 {
+        self.next
+    }
 }
 
 /// Where the links of a table's entries are.
