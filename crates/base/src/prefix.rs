@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(prefix.last(), Ipv4Addr::new(203, 0, 113, 15));
         assert!(prefix.contains(Ipv4Addr::new(203, 0, 113, 15)));
         assert!(!prefix.contains(Ipv4Addr::new(203, 0, 113, 16)));
-        assert!(Prefix::ALL.contains(Ipv4Addr::new(255, 255, 255, 255)));
+        assert!(Prefix::ALL.contains(Ipv4Addr::BROADCAST));
         assert_eq!(Prefix::ALL.size(), 1 << 32);
     }
 

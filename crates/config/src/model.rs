@@ -342,8 +342,6 @@ pub struct Static {
     pub outside_vrf: VrfId,
     /// Who may come in: default endpoint-independent.
     pub filtering: Dependence,
-    /// Hairpin behaviour towards this mapping is the rule's of whoever sends.
-    pub hairpin: Hairpin,
 }
 
 /// `timeouts:`

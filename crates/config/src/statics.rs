@@ -6,7 +6,6 @@ use core::time::Duration;
 use crate::error::{At, Report, Wrong};
 use crate::interfaces::{Interfaces, Special};
 use crate::model::{Deterministic, Limits, Static, VrfId};
-use crate::nat::hairpin;
 use crate::node::{Kind, Node};
 use crate::outside::{Outside, Owner, range};
 use crate::section::{Found, Section, list};
@@ -84,7 +83,6 @@ fn one(node: &Node, net: &Interfaces, report: &mut Report) -> Option<(Static, At
     let outside = outside(&section, net, report);
     let affinity = section.duration("affinity", Duration::from_secs(1), report);
     let filtering = section.dependence("filtering", report);
-    let hairpin = hairpin(&section, report);
     let ((mut outside, own_vrf), inside) = (outside?, insides.first().copied()?);
     if let (Some(own), Some(written)) = (own_vrf, written)
         && own != written
@@ -127,12 +125,11 @@ fn one(node: &Node, net: &Interfaces, report: &mut Report) -> Option<(Static, At
         vrf: vrf.unwrap_or(0),
         outside_vrf,
         filtering,
-        hairpin,
     };
     Some((each, outside.at))
 }
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 7] = [
     "protocol",
     "inside",
     "outside",
@@ -140,7 +137,6 @@ const KEYS: [&str; 8] = [
     "vrf",
     "outside_vrf",
     "filtering",
-    "hairpin",
 ];
 
 /// An address, an address with ports, or a prefix.
@@ -305,47 +301,16 @@ fn shapes(
     }
 }
 
+/// Several inside hosts behind one outside endpoint come with destination NAT.
 fn load_sharing(insides: &[Place], affinity: bool, section: &Section<'_>, report: &mut Report) {
-    let Some((first, others)) = insides.split_first() else {
-        return;
-    };
-    if others.is_empty() {
-        if affinity {
-            let what = "`affinity` has no effect with one inside address";
-            report.error(
-                section.key_at("affinity"),
-                what,
-                "list several, or leave it out",
-            );
-        }
-        return;
-    }
-    if insides.len() > MOST_INSIDES {
-        let what = format!("`inside` lists more than {MOST_INSIDES} addresses");
-        report.error(section.at("inside"), what, "share the load among fewer");
-        return;
-    }
-    for (index, place) in insides.iter().enumerate() {
-        if place.count > 1 {
-            let what = "a network cannot share load";
-            report.error(place.at, what, "list single addresses");
-        }
-        if place.ports != first.ports {
-            let what = "the listed inside ports differ";
-            report.error(place.at, what, "use the same port with each address");
-        }
-        if insides
-            .iter()
-            .take(index)
-            .any(|other| other.first == place.first)
-        {
-            let what = format!("{} is listed twice", place.first);
-            report.error(place.at, what, "list each address once");
-        }
+    if let [_, second, ..] = insides {
+        let what = "sharing load over several inside addresses is not in this version";
+        report.error(second.at, what, "give one inside address");
+    } else if affinity {
+        let what = "`affinity` has no effect with one inside address";
+        report.error(section.key_at("affinity"), what, "leave it out");
     }
 }
-
-const MOST_INSIDES: usize = 256;
 
 /// Contradictions with interfaces, next hops and computed ports.
 fn against_others(

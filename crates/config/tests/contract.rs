@@ -262,9 +262,9 @@ fn static_mappings_come_in_many_shapes() {
         "nat: { static: [
   { inside: 10.64.8.0/24, outside: 203.0.113.0/24 },
   { protocol: udp, inside: \"10.64.0.3:8000-8009\", outside: \"192.0.2.3:9000-9009\" },
-  { protocol: tcp, inside: [\"10.64.0.4:80\", \"10.64.0.5:80\"], outside: \"192.0.2.3:80\", affinity: 300s },
+  { protocol: tcp, inside: [\"10.64.0.4:80\"], outside: \"192.0.2.3:80\" },
   { protocol: tcp, inside: \"10.64.0.6:22\", outside: { interface: outside, port: 2222 } },
-  { protocol: tcp, inside: \"10.64.0.6:23\", outside: \"interface: outside\", filtering: address-dependent, hairpin: off },
+  { protocol: tcp, inside: \"10.64.0.6:23\", outside: \"interface: outside\", filtering: address-dependent },
   { protocol: udp, inside: \"10.64.0.6:24\", outside: \"interface outside:2400\" },
   { protocol: 47, inside: 10.64.0.7, outside: 192.0.2.3 } ] }\n",
     );
@@ -272,13 +272,11 @@ fn static_mappings_come_in_many_shapes() {
     assert_eq!((statics[0].count, statics[0].outside_ports), (256, None));
     assert_eq!(statics[1].inside_port, Some(8_000));
     assert_eq!(statics[1].outside_ports, Some((9_000, 9_009)));
-    assert_eq!(statics[2].inside, [ip("10.64.0.4"), ip("10.64.0.5")]);
-    assert_eq!(statics[2].affinity, Some(Duration::from_mins(5)));
+    assert_eq!(statics[2].inside, [ip("10.64.0.4")]);
     assert_eq!(statics[3].outside, ip("198.51.100.1"));
     assert_eq!(statics[3].outside_ports, Some((2_222, 2_222)));
     assert_eq!(statics[4].outside_ports, Some((23, 23)));
     assert_eq!(statics[4].filtering, Dependence::AddressDependent);
-    assert!(!statics[4].hairpin.enabled);
     assert_eq!(statics[5].outside_ports, Some((2_400, 2_400)));
     assert_eq!(statics[6].protocol, Some(47));
 }

@@ -5,7 +5,7 @@ use nat::Rewrite;
 use pktio::{Io, PacketBuf, PortId, RingReceiver, RingSender};
 use wire::ethernet::{self, Mac, Tags};
 use wire::ipv4::{self, protocol};
-use wire::{checksum, udp};
+use wire::{ChecksumDelta, checksum, udp};
 
 use crate::mark::{Mark, Punt};
 use crate::router::Hop;
@@ -89,6 +89,43 @@ pub(crate) fn rewrite(packet: &mut [u8], l4: usize, transport: u8, rewrite: &Rew
             checksum::patch(segment, 6, rewrite.transport_delta);
         }
         _ => {}
+    }
+}
+
+/// All that a plain packet needs, in one go: address, port, TTL, possibly a new
+/// identification, both checksums. The header has no options.
+#[inline]
+pub(crate) fn rewrite_plain(packet: &mut [u8], transport: u8, rewrite: &Rewrite, id: Option<u16>) {
+    let Some((ip, segment)) = packet.split_first_chunk_mut::<{ ipv4::HEADER_LEN }>() else {
+        return;
+    };
+    let mut delta = rewrite.ip_delta.and(ChecksumDelta::TTL_DECREMENT);
+    ip[8] = ip[8].wrapping_sub(1);
+    if let Some(id) = id {
+        delta = delta.replace(u16::from_be_bytes([ip[4], ip[5]]), id);
+        [ip[4], ip[5]] = id.to_be_bytes();
+    }
+    let [p0, p1] = rewrite.port.to_be_bytes();
+    let outbound = rewrite.direction == Direction::Outbound;
+    if outbound {
+        [ip[12], ip[13], ip[14], ip[15]] = rewrite.address.to_be_bytes();
+    } else {
+        [ip[16], ip[17], ip[18], ip[19]] = rewrite.address.to_be_bytes();
+    }
+    [ip[10], ip[11]] = delta
+        .apply(u16::from_be_bytes([ip[10], ip[11]]))
+        .to_be_bytes();
+    if let Some(ports) = segment.first_chunk_mut::<4>() {
+        if outbound {
+            [ports[0], ports[1]] = [p0, p1];
+        } else {
+            [ports[2], ports[3]] = [p0, p1];
+        }
+    }
+    if transport == protocol::TCP {
+        checksum::patch(segment, 16, rewrite.transport_delta);
+    } else {
+        udp::patch_checksum(segment, rewrite.transport_delta);
     }
 }
 

@@ -4,9 +4,10 @@
 //! remembered for the others. Those that come before it wait. Nothing is put
 //! together: every fragment leaves as one.
 //!
-//! Owned by a worker. Bounded: so many datagrams, so many waiting fragments; a
-//! first fragment may push out the oldest datagram that still waits for its own,
-//! so a flood of orphans cannot stop honest traffic.
+//! Owned by a worker. Bounded: so many datagrams in all and so many of one source
+//! that still wait for their first fragment; so many fragments waiting. A first
+//! fragment may push out the oldest datagram, so a flood of orphans cannot stop
+//! honest traffic. A datagram that is complete is forgotten at once.
 
 use std::collections::VecDeque;
 
@@ -20,6 +21,12 @@ const MAX_PARTS: usize = 64;
 
 /// Most fragments waiting for the first of their datagram.
 const MAX_WAITING: usize = 32;
+
+/// Entries of the order, stale ones included, per datagram that is followed.
+const STALE: usize = 4;
+
+/// Share of all datagrams that may wait for the first fragments of one source.
+const ORPHAN_SHARE: usize = 8;
 
 /// Names the datagram a fragment belongs to (RFC 791).
 pub(crate) fn datagram_key(header: &wire::ipv4::Header, realm: Realm) -> FlowKey {
@@ -53,7 +60,21 @@ enum State<B> {
 struct Datagram<B> {
     state: State<B>,
     parts: ArrayVec<(u16, u16), MAX_PARTS>,
+    /// Where it ends, once its last fragment has come.
+    end: Option<u16>,
     since: Nanos,
+}
+
+impl<B> Datagram<B> {
+    /// All parts have come; they do not overlap, so their lengths say so.
+    fn is_complete(&self) -> bool {
+        let have: u32 = self
+            .parts
+            .iter()
+            .map(|(from, to)| u32::from(to - from))
+            .sum();
+        self.end.is_some_and(|end| have == u32::from(end))
+    }
 }
 
 /// What to do with a fragment.
@@ -73,6 +94,8 @@ pub(crate) struct Fragments<B> {
     datagrams: HashMap<FlowKey, Datagram<B>>,
     /// By age; entries may be stale.
     order: VecDeque<(Nanos, FlowKey)>,
+    /// Datagrams of each source that wait for their first fragment.
+    orphans: HashMap<u32, usize>,
     capacity: usize,
     waiting: usize,
     timeout: Nanos,
@@ -83,7 +106,8 @@ impl<B> Fragments<B> {
         let capacity = capacity.max(1) as usize;
         Self {
             datagrams: HashMap::with_capacity(capacity),
-            order: VecDeque::with_capacity(capacity + 1),
+            order: VecDeque::with_capacity(capacity * STALE),
+            orphans: HashMap::with_capacity(capacity),
             capacity,
             waiting: 0,
             timeout,
@@ -112,7 +136,7 @@ impl<B> Fragments<B> {
         };
         // RFC 1858: the ports and flags must be in the first fragment, whole.
         if len == 0
-            || more && len % 8 != 0
+            || more && !len.is_multiple_of(8)
             || start < minimum && start > 0
             || start == 0 && len < minimum
         {
@@ -135,13 +159,16 @@ impl<B> Fragments<B> {
             if (*from, *to) == part {
                 repeated = true;
             } else if part.0 < *to && *from < part.1 {
-                *given_up += refuse(datagram, &mut self.waiting, Counter::DropFragmentOverlap);
+                *given_up += self.refuse(key, Counter::DropFragmentOverlap).len() as u64;
                 return Err(Counter::DropFragmentOverlap);
             }
         }
         if !repeated && datagram.parts.try_push(part).is_err() {
-            *given_up += refuse(datagram, &mut self.waiting, Counter::DropFragmentTable);
+            *given_up += self.refuse(key, Counter::DropFragmentTable).len() as u64;
             return Err(Counter::DropFragmentTable);
+        }
+        if !more {
+            datagram.end = Some(part.1);
         }
         Ok(())
     }
@@ -156,28 +183,62 @@ impl<B> Fragments<B> {
         if self.datagrams.contains_key(&key) {
             return Ok(());
         }
-        if self.datagrams.len() >= self.capacity || self.order.len() >= self.capacity {
-            if !first {
-                return Err(Counter::DropFragmentTable);
-            }
-            if let Some((_, oldest)) = self.order.pop_front() {
-                *given_up += self.forget(oldest);
-            }
+        while let Some((since, key)) = self.order.front()
+            && self
+                .datagrams
+                .get(key)
+                .is_none_or(|found| found.since != *since)
+        {
+            self.order.pop_front();
         }
+        let full =
+            self.datagrams.len() >= self.capacity || self.order.len() >= self.capacity * STALE;
+        let share = (self.capacity / ORPHAN_SHARE).max(1);
+        if !first && (full || self.orphans.get(&key.src()).is_some_and(|of| *of >= share)) {
+            return Err(Counter::DropFragmentTable);
+        }
+        if full && let Some((_, oldest)) = self.order.pop_front() {
+            *given_up += self.forget(oldest);
+        }
+        *self.orphans.entry(key.src()).or_insert(0) += 1;
         self.order.push_back((now, key));
         self.datagrams.insert(
             key,
             Datagram {
                 state: State::Waiting(Vec::new()),
                 parts: ArrayVec::new(),
+                end: None,
                 since: now,
             },
         );
         Ok(())
     }
 
+    /// The identification a datagram has outside, if its first fragment has left.
+    pub(crate) fn known_id(&self, key: FlowKey) -> Option<u16> {
+        match &self.datagrams.get(&key)?.state {
+            State::Known(fate) => fate.id,
+            _ => None,
+        }
+    }
+
+    /// When the oldest datagram will be forgotten.
+    pub(crate) fn next_due(&self) -> Option<Nanos> {
+        self.order
+            .front()
+            .map(|(since, _)| since.plus(self.timeout))
+    }
+
     /// What to do with a fragment that is not the first and was found honest.
     pub(crate) fn follow(&mut self, key: FlowKey, buf: B) -> Answer<B> {
+        if let Some(datagram) = self.datagrams.get(&key)
+            && datagram.is_complete()
+            && let State::Known(fate) = &datagram.state
+        {
+            let fate = fate.clone();
+            self.forget(key);
+            return Answer::Follow(buf, fate);
+        }
         match self
             .datagrams
             .get_mut(&key)
@@ -211,13 +272,18 @@ impl<B> Fragments<B> {
         let Some(datagram) = self.datagrams.get_mut(&key) else {
             return Vec::new();
         };
-        match core::mem::replace(&mut datagram.state, state) {
+        let held = match core::mem::replace(&mut datagram.state, state) {
             State::Waiting(held) => {
                 self.waiting -= held.len();
+                adopted(&mut self.orphans, key.src());
                 held
             }
             State::Known(_) | State::Refused(_) => Vec::new(),
+        };
+        if self.datagrams.get(&key).is_some_and(Datagram::is_complete) {
+            self.forget(key);
         }
+        held
     }
 
     /// Forgets datagrams whose time is over, at most `budget`; answers how many
@@ -247,6 +313,7 @@ impl<B> Fragments<B> {
         match self.datagrams.remove(&key).map(|datagram| datagram.state) {
             Some(State::Waiting(held)) => {
                 self.waiting -= held.len();
+                adopted(&mut self.orphans, key.src());
                 held.len() as u64
             }
             _ => 0,
@@ -254,13 +321,13 @@ impl<B> Fragments<B> {
     }
 }
 
-fn refuse<B>(datagram: &mut Datagram<B>, waiting: &mut usize, reason: Counter) -> u64 {
-    match core::mem::replace(&mut datagram.state, State::Refused(reason)) {
-        State::Waiting(held) => {
-            *waiting -= held.len();
-            held.len() as u64
+/// One datagram less of a source waits for its first fragment.
+fn adopted(orphans: &mut HashMap<u32, usize>, source: u32) {
+    if let Some(count) = orphans.get_mut(&source) {
+        *count -= 1;
+        if *count == 0 {
+            orphans.remove(&source);
         }
-        _ => 0,
     }
 }
 
@@ -279,7 +346,7 @@ mod tests {
             header_len: 20,
             total_len: 20 + len,
             id: 7,
-            fragment: offset / 8 | if more { MF } else { 0 },
+            fragment: (offset / 8) | if more { MF } else { 0 },
         }
     }
 
@@ -339,6 +406,20 @@ mod tests {
                 assert!(matches!(fragments.follow(key, 1), Answer::Held));
             }
         }
+        assert_eq!((fragments.datagrams.len(), fragments.waiting), (1, 1));
+        for src in 10..100 {
+            let header = Header {
+                src,
+                ..part(8, 8, true)
+            };
+            let key = datagram_key(&header, 0);
+            if fragments
+                .check(key, &header, Nanos(0), &mut given_up)
+                .is_ok()
+            {
+                assert!(matches!(fragments.follow(key, 1), Answer::Held));
+            }
+        }
         assert_eq!((fragments.datagrams.len(), fragments.waiting), (4, 4));
         let first = Header {
             id: 1000,
@@ -351,5 +432,47 @@ mod tests {
         assert_eq!((fragments.waiting, given_up), (3, 1));
         assert_eq!(fragments.expire(Nanos::from_secs(5), 100), 3);
         assert!(fragments.datagrams.is_empty() && fragments.order.is_empty());
+        assert!(fragments.orphans.is_empty());
+    }
+
+    #[test]
+    fn complete_datagrams_are_forgotten() {
+        let mut fragments: Fragments<u8> = Fragments::new(2, Nanos::from_secs(5));
+        let mut given_up = 0;
+        let fate = Fate {
+            rewrites: ArrayVec::new(),
+            id: None,
+            realm: 0,
+            reason: Counter::ForwardPass,
+        };
+        for id in 0..1000 {
+            let first = Header {
+                id,
+                ..part(0, 16, true)
+            };
+            let last = Header {
+                id,
+                ..part(16, 5, false)
+            };
+            let key = datagram_key(&first, 0);
+            let (one, other) = if id % 2 == 0 {
+                (&first, &last)
+            } else {
+                (&last, &first)
+            };
+            for header in [one, other] {
+                assert_eq!(
+                    fragments.check(key, header, Nanos(0), &mut given_up),
+                    Ok(())
+                );
+                if header.fragment_offset() == 0 {
+                    fragments.decide(key, fate.clone());
+                } else {
+                    fragments.follow(key, 1);
+                }
+            }
+            assert!(fragments.datagrams.is_empty() && fragments.orphans.is_empty());
+        }
+        assert_eq!((fragments.waiting, given_up), (0, 0));
     }
 }

@@ -17,14 +17,11 @@ use base::{Counter, Direction, Nanos};
 use nat::settings::{Action, Translate};
 use nat::{First, Flags, FlowKey, Hit, Realm, Rewrite, Segment};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
-use wire::ethernet::Mac;
 use wire::ipv4::{self, protocol};
-use wire::{arp::Arp, ethernet, icmp, tcp, udp};
+use wire::{ethernet, icmp, tcp, udp};
 
 use crate::emit;
-use crate::fragment::{Answer, Fate, datagram_key};
 use crate::mark::{Mark, Punt};
-use crate::router::Hop;
 use crate::worker::Worker;
 
 /// A packet whose headers have been read.
@@ -170,7 +167,7 @@ where
         ipv4::has_routing_option(options).then_some(Counter::DropIpOption)
     }
 
-    fn whole(&mut self, buf: I::Buf, mut packet: Packet) -> End {
+    pub(crate) fn whole(&mut self, buf: I::Buf, mut packet: Packet) -> End {
         if let Err(reason) = read_flow(buf.bytes(), &mut packet) {
             return Some(reason);
         }
@@ -187,91 +184,6 @@ where
             _ => self.flow(buf, &packet),
         }
     }
-
-    // --- fragments ---------------------------------------------------------
-
-    fn fragment(&mut self, buf: I::Buf, packet: Packet) -> End {
-        let datagram = datagram_key(&packet.ip, packet.realm);
-        if !packet.steered {
-            let owner = self.fragment_owner(&packet);
-            if owner != self.number {
-                return self.steer(buf, &packet, owner, false);
-            }
-        }
-        let mut given_up = 0;
-        let honest = self
-            .fragments
-            .check(datagram, &packet.ip, packet.now, &mut given_up);
-        self.counters.add(Counter::HoldFragmentDropped, given_up);
-        if let Err(reason) = honest {
-            return Some(reason);
-        }
-        if packet.ip.fragment_offset() > 0 {
-            return match self.fragments.follow(datagram, buf) {
-                Answer::Held => Some(Counter::HoldFragment),
-                Answer::Follow(buf, fate) => Some(self.send_fragment(buf, &packet, &fate)),
-                Answer::Refuse(_, reason) => Some(reason),
-            };
-        }
-        self.fate = None;
-        let end = self.whole(buf, packet);
-        match (self.fate.take(), end) {
-            (Some(fate), _) => {
-                for waiting in self.fragments.decide(datagram, fate.clone()) {
-                    self.release_fragment(waiting, &packet, &fate);
-                }
-            }
-            (None, Some(reason)) => {
-                let given_up = self.fragments.refuse(datagram, reason).len() as u64;
-                self.counters.add(Counter::HoldFragmentDropped, given_up);
-            }
-            (None, None) => {}
-        }
-        end
-    }
-
-    /// Sends a fragment that has waited; it was counted when it came.
-    fn release_fragment(&mut self, buf: I::Buf, first: &Packet, fate: &Fate) {
-        let ip = ethernet::parse(buf.bytes()).ok().and_then(|header| {
-            let bytes = buf.bytes().get(header.len..)?;
-            ipv4::Header::parse(bytes, true)
-                .ok()
-                .map(|ip| (header.len, ip))
-        });
-        let sent = match ip {
-            Some((l3, ip)) => self.send_fragment(buf, &Packet { l3, ip, ..*first }, fate),
-            None => Counter::DropIpHeader,
-        };
-        self.counters
-            .bump(if sent == fate.reason || sent == Counter::HoldNeighbor {
-                Counter::HoldFragmentSent
-            } else {
-                Counter::HoldFragmentDropped
-            });
-    }
-
-    fn send_fragment(&mut self, mut buf: I::Buf, packet: &Packet, fate: &Fate) -> Counter {
-        if packet.ip.ttl <= 1 {
-            return Counter::DropTtl;
-        }
-        let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) else {
-            return Counter::DropIpTruncated;
-        };
-        for rewrite in &fate.rewrites {
-            emit::rewrite_address(bytes, rewrite);
-        }
-        ipv4::decrement_ttl(bytes);
-        if let Some(id) = fate.id {
-            ipv4::set_id(bytes, id);
-        }
-        let destination = wire::be32(bytes, 16).unwrap_or(0);
-        let Some(hop) = self.router.route(fate.realm, destination) else {
-            return Counter::DropNoRoute;
-        };
-        self.emit(buf, packet.l3, hop, fate.reason)
-    }
-
-    // --- flows -------------------------------------------------------------
 
     /// A packet with a flow key.
     fn flow(&mut self, buf: I::Buf, packet: &Packet) -> End {
@@ -326,7 +238,7 @@ where
     /// The same for a part of a datagram, which need not have ports. (Addresses
     /// divided among workers by port keep their fragments with the owner of the
     /// lowest ports, which passes the first on.)
-    fn fragment_owner(&self, packet: &Packet) -> u32 {
+    pub(crate) fn fragment_owner(&self, packet: &Packet) -> u32 {
         let inside = self.shard.is_inside(usize::from(packet.interface));
         self.steering
             .outside_owner(packet.realm, packet.ip.dst, packet.ip.protocol, 0)
@@ -357,6 +269,15 @@ where
             .shard
             .outside_address(packet.realm, key.dst())
             .is_some();
+        let from_inside = matches!(wanted, Wanted::Translate(_));
+        if packet.icmp == Some(icmp::Kind::Reply) && (from_inside || !outside) {
+            // An answer nobody has asked for opens nothing (RFC 5508 REQ-1).
+            return Some(if own {
+                Counter::ConsumeIcmp
+            } else {
+                Counter::DropIcmpNoSession
+            });
+        }
         let answers_ping = packet.icmp == Some(icmp::Kind::Query)
             && (own || outside)
             && !self
@@ -367,7 +288,7 @@ where
         }
         match wanted {
             Wanted::Drop(reason) => Some(reason),
-            Wanted::Pass if !outside => self.pass(buf, packet),
+            Wanted::Pass if !outside => Some(self.pass(buf, packet)),
             Wanted::Translate(rule) if !outside => self.outbound(buf, packet, rule, false),
             Wanted::Translate(Some((_, translate))) if !translate.hairpin => {
                 Some(Counter::DropHairpin)
@@ -383,7 +304,7 @@ where
             Wanted::Pass | Wanted::Foreign if outside => self.inbound(buf, packet),
             Wanted::Pass | Wanted::Foreign => {
                 if self.shard.passes_back(key) {
-                    self.pass(buf, packet)
+                    Some(self.pass(buf, packet))
                 } else {
                     Some(Counter::DropNotInside)
                 }
@@ -408,7 +329,7 @@ where
             // Between inside interfaces there is nothing to translate.
             let inside = rule.and_then(|rule| rule.interfaces.as_ref());
             if inside.is_some_and(|inside| inside.get(usize::from(hop.interface)) == Some(&true)) {
-                return self.pass(buf, packet);
+                return Some(self.pass(buf, packet));
             }
             if packet.ip.ttl <= 1 {
                 return Some(self.expired(buf, packet));
@@ -449,7 +370,7 @@ where
         let first = First {
             key: packet.key,
             tcp: packet.segment,
-            hairpin: false,
+            hairpin: packet.hairpinned,
             now: packet.now,
         };
         match self.shard.open_inbound(&first) {
@@ -507,7 +428,7 @@ where
                 }
             }
         }
-        self.follow(buf, packet, &plan)
+        Some(self.follow(buf, packet, &plan))
     }
 
     /// The second session of a hairpin.
@@ -521,7 +442,7 @@ where
         let first = First {
             key,
             tcp: packet.segment,
-            hairpin: false,
+            hairpin: true,
             now: packet.now,
         };
         self.shard.open_inbound(&first).map(|id| Hit {
@@ -552,277 +473,10 @@ where
         }
         self.steer(buf, packet, owner, true)
     }
-
-    /// Sends a packet along its plan, if route, TTL and MTU allow.
-    fn follow(&mut self, mut buf: I::Buf, packet: &Packet, plan: &[Hit]) -> End {
-        let now = packet.now.ticks();
-        let mut rewrites: ArrayVec<Rewrite, 2> = ArrayVec::new();
-        let (mut destination, mut realm) = (packet.key.dst(), packet.realm);
-        for hit in plan {
-            let (Some(rewrite), Some(session)) = (
-                self.shard.rewrite(hit.id, hit.direction),
-                self.shard.session(hit.id),
-            ) else {
-                return Some(Counter::DropNoMapping);
-            };
-            realm = session.egress_realm(hit.direction);
-            if hit.direction == Direction::Inbound {
-                destination = rewrite.address;
-            }
-            rewrites.push(rewrite);
-        }
-        let Some(hop) = self.router.route(realm, destination) else {
-            return Some(self.unreachable(buf, packet, Counter::DropNoRoute, 0));
-        };
-        if let Some(refusal) = self.cannot_leave(packet, hop) {
-            return Some(self.answer(buf, packet, refusal));
-        }
-        let len = u32::try_from(packet.ip.total_len).unwrap_or(0);
-        for hit in plan {
-            if let Err(reason) = self
-                .shard
-                .on_packet(*hit, packet.segment.as_ref(), len, now)
-            {
-                return Some(reason);
-            }
-        }
-        if let [hit] = plan
-            && let Some(number) = self.router.adjacency_of(hop)
-        {
-            let epoch = self.router.epoch();
-            self.shard
-                .cache_egress(hit.id, hit.direction, number, epoch);
-        }
-        let reason = match plan {
-            [_, _] => Counter::ForwardHairpin,
-            [hit] if hit.direction == Direction::Outbound => Counter::ForwardOutbound,
-            _ if packet.hairpinned || self.shard.is_inside(usize::from(packet.interface)) => {
-                Counter::ForwardHairpin
-            }
-            _ => Counter::ForwardInbound,
-        };
-        let outbound = plan
-            .first()
-            .is_some_and(|hit| hit.direction == Direction::Outbound);
-        let id =
-            (outbound && !packet.ip.is_atomic()).then(|| self.next_id(self.shard.hash(packet.key)));
-        if packet.ip.is_fragment() {
-            self.fate = Some(Fate {
-                rewrites: rewrites.clone(),
-                id,
-                realm,
-                reason,
-            });
-        }
-        self.clamp_mss(&mut buf, packet, hop);
-        let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) else {
-            return Some(Counter::DropIpTruncated);
-        };
-        for rewrite in &rewrites {
-            emit::rewrite(bytes, packet.ip.header_len, packet.ip.protocol, rewrite);
-        }
-        ipv4::decrement_ttl(bytes);
-        if let Some(id) = id {
-            ipv4::set_id(bytes, id);
-        }
-        Some(self.emit(buf, packet.l3, hop, reason))
-    }
-
-    /// Forwards a packet as it is.
-    fn pass(&mut self, mut buf: I::Buf, packet: &Packet) -> End {
-        let Some(hop) = self.router.route(packet.realm, packet.ip.dst) else {
-            return Some(self.unreachable(buf, packet, Counter::DropNoRoute, 0));
-        };
-        if let Some(refusal) = self.cannot_leave(packet, hop) {
-            return Some(self.answer(buf, packet, refusal));
-        }
-        if packet.ip.is_fragment() {
-            self.fate = Some(Fate {
-                rewrites: ArrayVec::new(),
-                id: None,
-                realm: packet.realm,
-                reason: Counter::ForwardPass,
-            });
-        }
-        self.clamp_mss(&mut buf, packet, hop);
-        if let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) {
-            ipv4::decrement_ttl(bytes);
-        }
-        Some(self.emit(buf, packet.l3, hop, Counter::ForwardPass))
-    }
-
-    /// Why a packet cannot take a hop, with the ICMP that says so.
-    pub(crate) fn cannot_leave(&self, packet: &Packet, hop: Hop) -> Option<(Counter, Punt)> {
-        if packet.ip.ttl <= 1 {
-            let punt = Punt::Error {
-                kind: icmp::TIME_EXCEEDED,
-                code: 0,
-                rest: 0,
-            };
-            return Some((Counter::DropTtl, punt));
-        }
-        let mtu = self.router.interface(hop.interface)?.mtu;
-        if packet.ip.total_len > usize::from(mtu) && packet.ip.fragment & ipv4::DF != 0 {
-            let punt = Punt::Error {
-                kind: icmp::UNREACHABLE,
-                code: icmp::FRAGMENTATION_NEEDED,
-                rest: mtu,
-            };
-            return Some((Counter::DropFragmentationNeeded, punt));
-        }
-        None
-    }
-
-    fn clamp_mss(&mut self, buf: &mut I::Buf, packet: &Packet, hop: Hop) {
-        let syn = packet
-            .segment
-            .is_some_and(|segment| segment.flags & tcp::SYN != 0);
-        let of = |number| {
-            self.router
-                .interface(number)
-                .and_then(|found| found.mss_clamp)
-        };
-        let limit = match (of(packet.interface), of(hop.interface)) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-        if let Some(mss) = limit.filter(|_| syn)
-            && let Some(segment) = buf
-                .bytes_mut()
-                .get_mut(packet.l3 + packet.ip.header_len..packet.l3 + packet.ip.total_len)
-            && let Ok(header) = tcp::Header::parse(segment)
-            && tcp::clamp_mss(segment, header.len, mss)
-        {
-            self.counters.bump(Counter::TcpMssClamped);
-        }
-    }
-
-    // --- answers of the appliance ------------------------------------------
-
-    fn arp(&mut self, buf: I::Buf, l3: usize, interface: u16, realm: Realm) -> Counter {
-        let Some(Ok(message)) = buf.bytes().get(l3..).map(Arp::parse) else {
-            return Counter::DropArp;
-        };
-        let target = message.target_ip.to_bits();
-        let ours = self.router.owner(realm, target) == Some(interface)
-            || self.router.is_connected(interface, message.target_ip)
-                && self.shard.outside_address(realm, target).is_some();
-        if !ours || !message.sender_mac.is_unicast() || message.sender_mac == Mac::default() {
-            return Counter::DropArp;
-        }
-        let reason = match message.operation {
-            wire::arp::REQUEST => Counter::ConsumeArpRequest,
-            _ => Counter::ConsumeArpReply,
-        };
-        if self.punt(buf, Mark::new(Punt::Arp, interface)) {
-            reason
-        } else {
-            Counter::DropNoBuffer
-        }
-    }
-
-    /// A packet for the appliance itself.
-    fn local(&mut self, buf: I::Buf, packet: &Packet) -> Counter {
-        if packet.ip.is_fragment() {
-            return Counter::DropNoService;
-        }
-        match packet.icmp {
-            Some(icmp::Kind::Query) => {
-                let echo = buf.bytes().get(packet.l3 + packet.ip.header_len) == Some(&icmp::ECHO);
-                if !echo {
-                    Counter::ConsumeIcmp
-                } else if self.punt(buf, Mark::new(Punt::Echo, packet.interface)) {
-                    Counter::ConsumeEcho
-                } else {
-                    Counter::DropNoBuffer
-                }
-            }
-            Some(_) => Counter::ConsumeIcmp,
-            None => {
-                let code = match packet.ip.protocol {
-                    protocol::TCP | protocol::UDP => 3,
-                    _ => 2,
-                };
-                self.unreachable(buf, packet, Counter::DropNoService, code)
-            }
-        }
-    }
-
-    fn expired(&mut self, buf: I::Buf, packet: &Packet) -> Counter {
-        let punt = Punt::Error {
-            kind: icmp::TIME_EXCEEDED,
-            code: 0,
-            rest: 0,
-        };
-        self.answer(buf, packet, (Counter::DropTtl, punt))
-    }
-
-    pub(crate) fn unreachable(
-        &mut self,
-        buf: I::Buf,
-        packet: &Packet,
-        reason: Counter,
-        code: u8,
-    ) -> Counter {
-        let punt = Punt::Error {
-            kind: icmp::UNREACHABLE,
-            code,
-            rest: 0,
-        };
-        self.answer(buf, packet, (reason, punt))
-    }
-
-    /// Drops a packet and has the slow path say why to its sender.
-    pub(crate) fn answer(
-        &mut self,
-        buf: I::Buf,
-        packet: &Packet,
-        (reason, punt): (Counter, Punt),
-    ) -> Counter {
-        // The verdict stands, whether or not there is room for the answer.
-        self.punt(buf, Mark::new(punt, packet.interface));
-        reason
-    }
-
-    /// A held SYN's time is over: if its connection was opened from inside
-    /// meanwhile it is forgotten, else answered.
-    pub(crate) fn check_held_syn(&mut self, buf: I::Buf, interface: u16, now: Nanos) {
-        let taken_up = self.flow_of(&buf, interface, now).is_some_and(|packet| {
-            self.shard
-                .find(packet.key, self.shard.hash(packet.key))
-                .is_some()
-        });
-        if taken_up {
-            self.counters.bump(Counter::HoldSynMatched);
-        } else if self.punt(buf, Mark::new(Punt::SynExpired, interface)) {
-            self.counters.bump(Counter::HoldSynAnswered);
-        } else {
-            self.counters.bump(Counter::HoldSynDropped);
-        }
-    }
-
-    fn flow_of(&self, buf: &I::Buf, interface: u16, now: Nanos) -> Option<Packet> {
-        let header = ethernet::parse(buf.bytes()).ok()?;
-        let ip = ipv4::Header::parse(buf.bytes().get(header.len..)?, true).ok()?;
-        let mut packet = Packet {
-            interface,
-            realm: self.router.interface(interface)?.realm,
-            l3: header.len,
-            ip,
-            key: FlowKey::default(),
-            segment: None,
-            icmp: None,
-            hairpinned: false,
-            steered: true,
-            now,
-        };
-        read_flow(buf.bytes(), &mut packet).ok()?;
-        Some(packet)
-    }
 }
 
 /// Reads the transport header of a packet or first fragment.
-fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter> {
+pub(crate) fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter> {
     let ip = &packet.ip;
     let payload = frame
         .get(packet.l3 + ip.header_len..packet.l3 + ip.total_len)
@@ -837,11 +491,8 @@ fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter> {
                 flags: header.flags,
                 seq: header.seq,
                 ack: header.ack,
-                window_scale: if syn {
-                    tcp::window_scale(payload, header.len)
-                } else {
-                    0
-                },
+                window_scale: tcp::window_scale(payload, header.len).filter(|_| syn),
+                len: u32::try_from(payload.len() - header.len).unwrap_or(0),
             });
         }
         protocol::UDP => {

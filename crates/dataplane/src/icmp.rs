@@ -68,10 +68,11 @@ where
         };
         if let Some((reason, _)) = self.cannot_leave(packet, hop) {
             // No ICMP error about an ICMP error (RFC 1812 section 4.3.2.7).
+            self.counters.bump(Counter::IcmpSuppressed);
             return Some(reason);
         }
-        let id =
-            (outbound && !packet.ip.is_atomic()).then(|| self.next_id(self.shard.hash(packet.key)));
+        let outside = rewrites.first().map_or(0, |rewrite| rewrite.address);
+        let id = (outbound && !packet.ip.is_atomic()).then(|| self.next_id(outside, packet.key));
         let Some(bytes) = buf
             .bytes_mut()
             .get_mut(packet.l3..packet.l3 + packet.ip.total_len)
@@ -164,6 +165,7 @@ where
                 return Some(Counter::DropNoRoute);
             };
             if let Some((reason, _)) = self.cannot_leave(packet, hop) {
+                self.counters.bump(Counter::IcmpSuppressed);
                 return Some(reason);
             }
             let mut buf = buf;
@@ -184,7 +186,8 @@ fn quoted_flow(message: &[u8], realm: Realm) -> Option<FlowKey> {
     if !ip.checksum_is_right(quote) || ip.fragment_offset() > 0 {
         return None;
     }
-    let transport = quote.get(ip.header_len..)?;
+    // What lies behind the quoted packet's end is not part of it (RFC 5508 REQ-3d).
+    let transport = quote.get(ip.header_len..ip.total_len.min(quote.len()))?;
     let (src_port, dst_port) = match ip.protocol {
         protocol::TCP | protocol::UDP => {
             // Eight bytes are always there (RFC 792).

@@ -11,13 +11,16 @@
 //! virtual time. Nobody here reads a clock; `now` is passed in.
 #![forbid(unsafe_code)]
 
+mod answers;
 mod command;
 mod emit;
+mod forward;
 mod fragment;
 mod general;
 mod icmp;
 mod inspect;
 mod mark;
+mod parts;
 mod published;
 mod router;
 mod slow;

@@ -17,10 +17,11 @@
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
-use base::{Counter, Counters, Direction, Nanos};
+use base::{Counter, Counters, Direction, Nanos, TICK_SHIFT};
 use nat::steer::Steering;
-use nat::{FlowKey, Shard};
+use nat::{FlowKey, Guess, Shard};
 use pktio::{BURST, Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
+use wire::ethernet::Tags;
 use wire::ipv4::{self, protocol};
 use wire::{ethernet, tcp, udp};
 
@@ -31,7 +32,7 @@ use crate::inspect::{Cursor, Row};
 use crate::mark::{Mark, Punt};
 use crate::published::Published;
 use crate::router::Router;
-use crate::topology::Topology;
+use crate::topology::{Interface, Topology};
 
 /// Sessions, ports and blocks whose end is looked at in one turn.
 const EXPIRY_BUDGET: u32 = 256;
@@ -39,8 +40,8 @@ const EXPIRY_BUDGET: u32 = 256;
 /// How often figures are published.
 const PUBLISH_EVERY: Nanos = Nanos(20_000_000);
 
-/// Identification counters (RFC 6864), by hash of the flow.
-const IDS: usize = 256;
+/// Identification counters (RFC 6864), by hash of outside address, destination and protocol.
+const IDS: usize = 1024;
 
 /// A worker's ends of the rings.
 #[derive(Debug)]
@@ -64,11 +65,24 @@ pub struct Ports<S, R> {
 struct Plain {
     key: FlowKey,
     hash: u64,
+    guess: Option<Guess>,
+    /// Of the IP packet; zero for a packet that is not plain.
     len: u32,
     ack: u32,
     l3: u16,
-    l4: u16,
     atomic: bool,
+}
+
+impl Plain {
+    const NOT: Self = Self {
+        key: FlowKey::new(0, 0, 0, 0, 0, 0),
+        hash: 0,
+        guess: None,
+        len: 0,
+        ack: 0,
+        l3: 0,
+        atomic: false,
+    };
 }
 
 /// One worker.
@@ -88,8 +102,6 @@ pub struct Worker<I: Io, S, R> {
     ports: Ports<S, R>,
     punts: Burst<I::Buf>,
     handoffs: Vec<Burst<I::Buf>>,
-    incoming: Burst<I::Buf>,
-    plain: ArrayVec<Option<Plain>, BURST>,
     ids: [u16; IDS],
     cursor: Option<Cursor>,
     clear: Option<(SessionFilter, u32, u64)>,
@@ -132,8 +144,6 @@ where
             ports,
             punts: Burst::new(),
             handoffs,
-            incoming: Burst::new(),
-            plain: ArrayVec::new(),
             ids: [0; IDS],
             cursor: None,
             clear: None,
@@ -148,13 +158,12 @@ where
     pub fn turn(&mut self, now: Nanos) -> usize {
         let mut moved = 0;
         for port in 0..self.io.ports() {
-            let mut burst = core::mem::take(&mut self.incoming);
+            let mut burst = Burst::new();
             self.io.receive(PortId(port), &mut burst);
             moved += burst.len();
             if !burst.is_empty() {
                 self.received(&mut burst, now);
             }
-            self.incoming = burst;
         }
         moved += self.take_handoffs(now);
         moved += self.take_replies(now);
@@ -173,6 +182,21 @@ where
         while self.shard.expire(now.ticks(), EXPIRY_BUDGET) == 0 {}
         let given_up = self.fragments.expire(now, usize::MAX);
         self.counters.add(Counter::HoldFragmentDropped, given_up);
+    }
+
+    /// When time next matters here; for virtual time, which may then jump to it.
+    #[must_use]
+    pub fn next_due(&self, now: Nanos) -> Option<Nanos> {
+        let ticks = now.ticks();
+        let of_shard = self.shard.next_due(ticks).map(|due| {
+            let ahead = if ticks.reached(due) {
+                0
+            } else {
+                due.since(ticks)
+            };
+            Nanos(((now.0 >> TICK_SHIFT) + u64::from(ahead)) << TICK_SHIFT)
+        });
+        of_shard.into_iter().chain(self.fragments.next_due()).min()
     }
 
     /// The ports, for whoever feeds them.
@@ -214,40 +238,55 @@ where
     // --- plain packets -----------------------------------------------------
 
     fn received(&mut self, burst: &mut Burst<I::Buf>, now: Nanos) {
-        self.counters.add(Counter::RxPackets, burst.len() as u64);
-        self.plain.clear();
+        let mut plain = [Plain::NOT; BURST];
         let mut bytes = 0;
-        for buf in burst.iter() {
+        let untagged = burst
+            .first()
+            .and_then(|buf| self.router.interface_of(buf.port(), Tags::NONE))
+            .and_then(|number| self.router.interface(number));
+        for (buf, place) in burst.iter().zip(&mut plain) {
             bytes += buf.bytes().len() as u64;
-            let plain = self.classify(buf);
-            if let Some(plain) = &plain {
-                self.shard.prefetch_index(plain.hash);
+            if let Some(found) = self.classify(buf, untagged) {
+                self.shard.prefetch_index(found.hash);
+                *place = found;
             }
-            self.plain.push(plain);
         }
+        self.counters.add(Counter::RxPackets, burst.len() as u64);
         self.counters.add(Counter::RxBytes, bytes);
-        for plain in self.plain.iter().flatten() {
-            self.shard.prefetch_session(plain.hash);
+        for place in plain.iter_mut().take(burst.len()) {
+            if place.len != 0 {
+                place.guess = self.shard.guess(place.hash);
+            }
         }
-        let plain = self.plain.take();
-        for (buf, plain) in burst.drain(..).zip(plain) {
-            let left = match plain {
-                Some(plain) => self.translate_plain(buf, &plain, now),
-                None => Some(buf),
+        let mut passed = [0; 2];
+        for (buf, plain) in burst.drain(..).zip(&plain) {
+            let left = if plain.len == 0 {
+                Some(buf)
+            } else {
+                self.translate_plain(buf, plain, now, &mut passed)
             };
             if let Some(buf) = left {
                 self.general(buf, now);
             }
         }
+        let [outbound, inbound] = passed;
+        self.counters.add(Counter::ForwardOutbound, outbound);
+        self.counters.add(Counter::ForwardInbound, inbound);
+        self.counters
+            .add(Counter::VerdictForward, outbound + inbound);
     }
 
     /// Whether a packet is plain; says nothing about why not.
     #[inline]
-    fn classify(&self, buf: &I::Buf) -> Option<Plain> {
+    fn classify(&self, buf: &I::Buf, untagged: Option<&Interface>) -> Option<Plain> {
         let frame = buf.bytes();
         let header = ethernet::parse(frame).ok()?;
-        let interface = self.router.interface_of(buf.port(), header.tags)?;
-        let interface = self.router.interface(interface)?;
+        let interface = if header.tags.is_empty() {
+            untagged?
+        } else {
+            let number = self.router.interface_of(buf.port(), header.tags)?;
+            self.router.interface(number)?
+        };
         if header.ether_type != ethernet::IPV4 || header.dst != interface.mac && !interface.any_mac
         {
             return None;
@@ -283,62 +322,62 @@ where
         Some(Plain {
             key,
             hash: self.shard.hash(key),
+            guess: None,
             len: u32::try_from(ip.total_len).unwrap_or(0),
             ack,
             l3: wire::low16(header.len),
-            l4: wire::low16(header.len + ipv4::HEADER_LEN),
             atomic: ip.is_atomic(),
         })
     }
 
     /// Translates and sends a plain packet, or gives it back for the general lane.
     #[inline]
-    fn translate_plain(&mut self, mut buf: I::Buf, plain: &Plain, now: Nanos) -> Option<I::Buf> {
-        let Some(hit) = self.shard.find(plain.key, plain.hash) else {
+    fn translate_plain(
+        &mut self,
+        mut buf: I::Buf,
+        plain: &Plain,
+        now: Nanos,
+        passed: &mut [u64; 2],
+    ) -> Option<I::Buf> {
+        let confirmed = plain
+            .guess
+            .and_then(|guess| self.shard.confirm(plain.key, guess));
+        let Some(hit) = confirmed.or_else(|| self.shard.find(plain.key, plain.hash)) else {
             return Some(buf);
         };
         let epoch = self.router.epoch();
         // What cannot leave like this must not be counted as if it had.
-        let Some(adjacency) = self
-            .shard
-            .session(hit.id)
-            .and_then(|session| self.router.adjacency(session.adjacency(hit.direction)))
-        else {
+        let Some((session, adjacency)) = self.shard.plain(hit).and_then(|session| {
+            let adjacency = self
+                .router
+                .adjacency(session.egress(hit.direction, epoch)?)?;
+            Some((session, adjacency))
+        }) else {
             return Some(buf);
         };
         let egress = &adjacency.egress;
         if plain.len > u32::from(egress.mtu)
             || adjacency.stale
             || egress.l2_len != usize::from(plain.l3)
-            || buf.bytes().len() < usize::from(plain.l4)
         {
             return Some(buf);
         }
-        let Some(cached) = self
-            .shard
-            .touch_plain(hit, plain.len, plain.ack, now.ticks(), epoch)
-        else {
-            return Some(buf);
-        };
+        let full = session.pass(hit.direction, plain.len, plain.ack, now.ticks());
+        let rewrite = session.rewrite(hit.direction);
+        let id = (!plain.atomic && hit.direction == Direction::Outbound)
+            .then(|| next_id(&mut self.ids, rewrite.address, plain.key));
         let frame = buf.bytes_mut();
         egress.write(frame);
         if let Some(packet) = frame.get_mut(usize::from(plain.l3)..) {
-            emit::rewrite(
-                packet,
-                ipv4::HEADER_LEN,
-                plain.key.protocol(),
-                &cached.rewrite,
-            );
-            ipv4::decrement_ttl(packet);
-            if !plain.atomic && hit.direction == Direction::Outbound {
-                ipv4::set_id(packet, next_id(&mut self.ids, plain.hash));
-            }
+            emit::rewrite_plain(packet, plain.key.protocol(), &rewrite, id);
         }
         let port = egress.port;
-        self.counters.verdict(match hit.direction {
-            Direction::Outbound => Counter::ForwardOutbound,
-            Direction::Inbound => Counter::ForwardInbound,
-        });
+        if full {
+            self.shard.carry(hit.id);
+        }
+        if let Some(passed) = passed.get_mut(hit.direction as usize) {
+            *passed += 1;
+        }
         self.transmit(port, buf);
         None
     }
@@ -434,9 +473,10 @@ where
         }
     }
 
-    /// The next identification for a flow outside (RFC 7857 section 10).
-    pub(crate) fn next_id(&mut self, hash: u64) -> u16 {
-        next_id(&mut self.ids, hash)
+    /// The next identification of a packet from `outside` to the destination of
+    /// `key` (RFC 7857 section 10): unique among those of the same protocol.
+    pub(crate) fn next_id(&mut self, outside: u32, key: FlowKey) -> u16 {
+        next_id(&mut self.ids, outside, key)
     }
 
     // --- other inputs ------------------------------------------------------
@@ -444,7 +484,7 @@ where
     fn take_handoffs(&mut self, now: Nanos) -> usize {
         let mut moved = 0;
         for from in 0..self.ports.handoff_in.len() {
-            let mut burst = core::mem::take(&mut self.incoming);
+            let mut burst = Burst::new();
             if let Some(ring) = self.ports.handoff_in.get_mut(from) {
                 ring.pop(&mut burst);
             }
@@ -453,28 +493,26 @@ where
             for buf in burst.drain(..) {
                 self.handed_off(buf, now);
             }
-            self.incoming = burst;
         }
         moved
     }
 
     fn take_replies(&mut self, now: Nanos) -> usize {
-        let mut burst = core::mem::take(&mut self.incoming);
+        let mut burst = Burst::new();
         self.ports.reply.pop(&mut burst);
         let moved = burst.len();
         for buf in burst.drain(..) {
-            match Mark::decode(buf.mark()) {
-                Some(Mark {
-                    punt: Punt::SynCheck,
-                    interface,
-                }) => self.check_held_syn(buf, interface, now),
-                _ => {
-                    let port = buf.port();
-                    self.transmit(port, buf);
-                }
+            if let Some(Mark {
+                punt: Punt::SynCheck,
+                interface,
+            }) = Mark::decode(buf.mark())
+            {
+                self.check_held_syn(buf, interface, now);
+            } else {
+                let port = buf.port();
+                self.transmit(port, buf);
             }
         }
-        self.incoming = burst;
         moved
     }
 
@@ -543,10 +581,14 @@ where
     }
 }
 
-fn next_id(ids: &mut [u16; IDS], hash: u64) -> u16 {
-    #[allow(clippy::cast_possible_truncation)]
-    let place = (hash >> 16) as usize % IDS;
-    match ids.get_mut(place) {
+#[inline]
+fn next_id(ids: &mut [u16; IDS], outside: u32, key: FlowKey) -> u16 {
+    let mixed = (u64::from(outside) << 32 | u64::from(key.dst())) ^ u64::from(key.protocol());
+    let place = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+    match usize::try_from(place)
+        .ok()
+        .and_then(|place| ids.get_mut(place))
+    {
         Some(id) => {
             *id = id.wrapping_add(1);
             *id

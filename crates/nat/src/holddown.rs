@@ -43,6 +43,11 @@ impl<T: Copy> Resting<T> {
         Some((due.plus(self.time.wrapping_neg()), item))
     }
 
+    /// When the next item is due.
+    pub(crate) fn next_due(&self) -> Option<Ticks> {
+        self.queue.front().map(|(due, _)| *due)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.capacity * size_of::<(Ticks, T)>()
     }

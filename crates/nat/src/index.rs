@@ -68,12 +68,12 @@ impl Index {
         }
     }
 
-    /// The first entry whose tag fits in the home bucket: a guess, right in
-    /// nineteen of twenty hits, good for prefetching.
+    /// The first entry whose tag fits in the home bucket: right in nineteen of
+    /// twenty hits.
     #[inline]
     pub(crate) fn guess(&self, hash: u64) -> Option<u32> {
         let bucket = self.buckets.get(self.home(hash))?;
-        let lane = matches(&bucket.tags, tag(hash)).trailing_zeros() as usize / 8;
+        let lane = Lanes::of(&bucket.tags, tag(hash)).next()?;
         bucket.entries.get(lane).copied()
     }
 
@@ -83,10 +83,7 @@ impl Index {
         let mut at = self.home(hash);
         for _ in 0..PROBES {
             let bucket = self.buckets.get(at)?;
-            let mut lanes = matches(&bucket.tags, tag(hash));
-            while lanes != 0 {
-                let lane = lanes.trailing_zeros() as usize / 8;
-                lanes &= lanes - 1;
+            for lane in Lanes::of(&bucket.tags, tag(hash)) {
                 let entry = *bucket.entries.get(lane)?;
                 if is_it(entry) {
                     return Some(entry);
@@ -185,20 +182,52 @@ fn tag(hash: u64) -> u8 {
     (hash as u8) | 1 << ((hash >> 8) & 7)
 }
 
-/// A bit in the top of each of twelve bytes that equals `tag`.
+/// The lanes of a bucket whose tag fits, as bits in the tops of twelve bytes.
 ///
-/// A borrow can mark a byte above a true match wrongly; the caller compares
+/// A borrow can mark a lane above a true match wrongly; the caller compares
 /// keys anyway, so that costs time and nothing else.
-#[inline]
-fn matches(tags: &[u8; LANES], tag: u8) -> u128 {
-    const ONES: u128 = 0x0101_0101_0101_0101_0101_0101;
-    const TOPS: u128 = ONES << 7;
-    let [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11] = *tags;
-    let word = u128::from_le_bytes([
-        t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, 0xff, 0xff, 0xff, 0xff,
-    ]);
-    let differ = word ^ (ONES * u128::from(tag));
-    differ.wrapping_sub(ONES) & !differ & TOPS
+struct Lanes {
+    /// Lanes 0 to 7.
+    low: u64,
+    /// Lanes 8 to 11.
+    high: u32,
+}
+
+impl Lanes {
+    #[inline]
+    fn of(tags: &[u8; LANES], tag: u8) -> Self {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const TOPS: u64 = ONES << 7;
+        let [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11] = *tags;
+        let wanted = ONES * u64::from(tag);
+        let low = u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]) ^ wanted;
+        #[allow(clippy::cast_possible_truncation)]
+        let high = u32::from_le_bytes([t8, t9, t10, t11]) ^ wanted as u32;
+        #[allow(clippy::cast_possible_truncation)]
+        Self {
+            low: low.wrapping_sub(ONES) & !low & TOPS,
+            high: high.wrapping_sub(ONES as u32) & !high & TOPS as u32,
+        }
+    }
+}
+
+impl Iterator for Lanes {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.low != 0 {
+            let lane = self.low.trailing_zeros() as usize / 8;
+            self.low &= self.low - 1;
+            Some(lane)
+        } else if self.high != 0 {
+            let lane = self.high.trailing_zeros() as usize / 8 + 8;
+            self.high &= self.high - 1;
+            Some(lane)
+        } else {
+            None
+        }
+    }
 }
 
 #[cfg(test)]
@@ -241,7 +270,7 @@ mod tests {
     #[test]
     fn one_hash_for_all_fills_a_neighbourhood_and_then_refuses() {
         let mut index = Index::with_capacity(10_000);
-        let full = (0..)
+        let full = (0..10_000)
             .take_while(|entry| index.insert(42, *entry).is_ok())
             .count();
         assert_eq!(full, LANES * PROBES);
@@ -255,9 +284,9 @@ mod tests {
             for tag in 1..=255u8 {
                 let mut tags = [tag ^ 1; LANES];
                 tags[lane] = tag;
-                assert_ne!(matches(&tags, tag) & 0x80 << (8 * lane), 0);
+                assert!(Lanes::of(&tags, tag).any(|found| found == lane));
             }
         }
-        assert_eq!(matches(&[0; LANES], 1), 0);
+        assert_eq!(Lanes::of(&[0; LANES], 1).count(), 0);
     }
 }

@@ -36,9 +36,7 @@ mod wheel;
 pub use key::{FlowKey, Realm};
 pub use mapping::{Mapping, MappingId, MappingKind};
 pub use pool::PoolUse;
-pub use session::{
-    Cached, Egress, Flags, Hit, NO_ADJACENCY, Rewrite, Session, SessionId, SessionView,
-};
+pub use session::{Flags, Guess, Hit, NO_ADJACENCY, Rewrite, Session, SessionId, SessionView};
 pub use settings::Settings;
 pub use shard::{First, Opened, OutsideAddress, Refusal, Shard, Sizes};
 pub use statics::StaticRow;

@@ -2,15 +2,14 @@
 //!
 //! A mapping lives while a session needs it: `strong` ones were opened or
 //! answered from inside, `weak` ones came from outside and were never answered.
-//! Once only weak ones are left nobody gets in through it any more, and it goes
-//! with the last of them; an outbound packet in between revives it under the
-//! same outside port. Pinned ones (static) stay for ever.
+//! When the last strong one ends, the weak ones end with it, and the mapping: a
+//! visitor cannot pin a port (RFC 4787 REQ-6a). Pinned ones (static) stay for ever.
 
 use alloc::vec::Vec;
 
 use crate::index::Index;
 use crate::key::{FlowKey, Realm};
-use crate::session::TableFull;
+use crate::session::{SessionId, TableFull};
 use crate::subscriber::SubscriberId;
 
 /// Names a mapping until it ends.
@@ -51,6 +50,8 @@ pub struct Mapping {
     pub strong: u32,
     /// Sessions that do not.
     pub weak: u32,
+    /// First of these; they are chained.
+    pub(crate) first_weak: Option<SessionId>,
     /// Who it counts for; `None` for static ones.
     pub subscriber: Option<SubscriberId>,
     /// Block its port belongs to; meaningless for static ones.
@@ -65,7 +66,7 @@ pub struct Mapping {
     pub kind: MappingKind,
 }
 
-const _: () = assert!(size_of::<Mapping>() <= 48);
+const _: () = assert!(size_of::<Mapping>() <= 64);
 
 impl Mapping {
     /// Whether it lets anything in.

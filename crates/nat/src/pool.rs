@@ -97,7 +97,7 @@ struct Pool {
 /// All pools, as far as they are this shard's.
 #[derive(Debug)]
 pub(crate) struct Pools {
-    pools: Vec<Pool>,
+    list: Vec<Pool>,
     blocks: Vec<Block>,
     bits: Vec<u64>,
 }
@@ -111,14 +111,14 @@ impl Pools {
         mine: impl Fn(usize, u32, u32) -> bool,
     ) -> Self {
         let mut all = Self {
-            pools: Vec::new(),
+            list: Vec::new(),
             blocks: Vec::new(),
             bits: Vec::new(),
         };
         for (number, pool) in settings.iter().enumerate() {
             all.add_pool(number, pool, shards, &mine);
         }
-        for number in 0..all.pools.len() {
+        for number in 0..all.list.len() {
             all.exclude_ports(number);
         }
         all
@@ -178,11 +178,11 @@ impl Pools {
         }
         let blocks = (addresses * per_address) as usize;
         self.bits.resize(self.bits.len() + blocks * 3 * words, 0);
-        self.pools.push(pool);
+        self.list.push(pool);
     }
 
     fn exclude_ports(&mut self, number: usize) {
-        let Some(pool) = self.pools.get(number) else {
+        let Some(pool) = self.list.get(number) else {
             return;
         };
         let excluded = pool.settings.exclude_ports.clone();
@@ -204,14 +204,14 @@ impl Pools {
     }
 
     pub(crate) fn used(&self, pool: usize) -> PoolUse {
-        self.pools
+        self.list
             .get(pool)
             .map(|pool| pool.used)
             .unwrap_or_default()
     }
 
     pub(crate) fn settings(&self, pool: usize) -> Option<&PoolSettings> {
-        self.pools.get(pool).map(|pool| &pool.settings)
+        self.list.get(pool).map(|pool| &pool.settings)
     }
 
     pub(crate) fn block(&self, block: u32) -> Option<&Block> {
@@ -232,7 +232,7 @@ impl Pools {
 
     /// The block that `port` of an address belongs to.
     pub(crate) fn block_of(&self, pool: usize, address: u32, port: u16) -> Option<u32> {
-        let pool = self.pools.get(pool)?;
+        let pool = self.list.get(pool)?;
         let first = pool.first_block + address * pool.blocks_per_address;
         let size = self.block(first)?.len;
         let nth = port.checked_sub(pool.settings.first_port)? / size.max(1);
@@ -241,13 +241,13 @@ impl Pools {
 
     /// An address with a free (or shared) block, by chance.
     pub(crate) fn pick_address(&self, pool: usize, rng: &mut Rng) -> Option<u32> {
-        let open = &self.pools.get(pool)?.open;
+        let open = &self.list.get(pool)?.open;
         open.get(rng.below(count(open.len())) as usize).copied()
     }
 
     /// A shared block of this shard at `address`.
     pub(crate) fn shared_block(&self, pool: usize, address: u32) -> Option<u32> {
-        let pool = self.pools.get(pool)?;
+        let pool = self.list.get(pool)?;
         let first = pool.first_block + address * pool.blocks_per_address;
         (first..first + pool.blocks_per_address).find(|block| {
             self.block(*block)
@@ -264,7 +264,7 @@ impl Pools {
         now: Ticks,
         rng: &mut Rng,
     ) -> Option<u32> {
-        let of_pool = self.pools.get(pool)?;
+        let of_pool = self.list.get(pool)?;
         if *of_pool.free.get(address as usize)? == 0 {
             return None;
         }
@@ -293,7 +293,7 @@ impl Pools {
         block.since = now;
         block.idle_since = now;
         let (address, pool) = (block.address, usize::from(block.pool));
-        if let Some(pool) = self.pools.get_mut(pool) {
+        if let Some(pool) = self.list.get_mut(pool) {
             pool.used.blocks_used += 1;
             if let Some(free) = pool.free.get_mut(address as usize) {
                 *free -= 1;
@@ -313,7 +313,7 @@ impl Pools {
         block.owner = Owner::Free;
         block.next = NO_BLOCK;
         let (address, pool) = (block.address, usize::from(block.pool));
-        if let Some(pool) = self.pools.get_mut(pool) {
+        if let Some(pool) = self.list.get_mut(pool) {
             pool.used.blocks_used -= 1;
             if let Some(free) = pool.free.get_mut(address as usize) {
                 *free += 1;
@@ -420,7 +420,7 @@ impl Pools {
 
     fn word_range(&self, number: u32, protocol: PortProtocol) -> Option<(usize, usize)> {
         let block = self.block(number)?;
-        let pool = self.pools.get(usize::from(block.pool))?;
+        let pool = self.list.get(usize::from(block.pool))?;
         let nth = (number - pool.first_block) as usize;
         let first = pool.first_word + (nth * 3 + protocol as usize) * pool.words;
         Some((first, pool.words))

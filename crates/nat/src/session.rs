@@ -3,7 +3,7 @@
 //! ```text
 //!  Index                 hot (64 bytes, one line)          cold (32 bytes)
 //!  two entries     ---->  key, outside endpoint,     ---    timer link, mapping,
-//!  per session            deltas, state, last seen,         subscriber, created,
+//!  per session            deltas, state, last seen,         weak chain, created,
 //!  slot << 1 | direction  egress, counters, TCP acks        counters' carries
 //! ```
 //!
@@ -23,7 +23,6 @@ use wire::ChecksumDelta;
 use crate::index::Index;
 use crate::key::{FlowKey, Realm};
 use crate::mapping::MappingId;
-use crate::subscriber::SubscriberId;
 use crate::tcp_state::{Segment, State, TcpEvent};
 use crate::wheel::{Link, Links, NIL, Wheel};
 
@@ -88,24 +87,35 @@ pub struct Session {
     outside_realm: Realm,
     state: State,
     flags: Flags,
-    /// Window scale of the inside in the low half, of the outside in the high.
+    /// Window scale of the inside in the low half, of the outside in the high; 15 for none.
     scales: u8,
 }
 
 const _: () = assert!(size_of::<Session>() == 64);
+
+/// Neither side has offered to scale its window.
+const NO_SCALES: u8 = 0xff;
 
 /// What a session needs rarely.
 #[derive(Clone, Copy, Debug)]
 struct Cold {
     link: Link,
     mapping: u32,
-    subscriber: u32,
+    /// While nobody inside has answered: the next such session of the mapping.
+    /// While it closes, which it can only after an answer: the end of the inside's FIN.
+    next_weak: u32,
+    /// The end of the outside's FIN.
+    outside_fin: u32,
     created: Ticks,
     /// How often each counter of the hot line passed 2^31.
-    carries: [u16; 4],
+    byte_carries: [u16; 2],
+    packet_carries: [u8; 2],
+    /// [`DEAD`] in a free slot.
     rule: u16,
-    live: bool,
 }
+
+/// Rule number of no session.
+const DEAD: u16 = u16::MAX - 1;
 
 const _: () = assert!(size_of::<Cold>() <= 32);
 
@@ -126,22 +136,6 @@ pub struct Rewrite {
     pub transport_delta: ChecksumDelta,
 }
 
-/// Where a direction of a session leaves, as cached by the worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Egress {
-    /// Number of an adjacency, or [`NO_ADJACENCY`].
-    pub adjacency: u16,
-}
-
-/// What the fast path needs of a hit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cached {
-    /// The rewrite.
-    pub rewrite: Rewrite,
-    /// The adjacency, valid in the epoch asked for.
-    pub adjacency: u16,
-}
-
 /// A key found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
@@ -149,6 +143,22 @@ pub struct Hit {
     pub id: SessionId,
     /// Which of its keys it was.
     pub direction: Direction,
+}
+
+/// An index entry not compared yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Guess(u32);
+
+#[inline]
+const fn hit(entry: u32) -> Hit {
+    Hit {
+        id: SessionId(entry >> 1),
+        direction: if entry & 1 == 0 {
+            Direction::Outbound
+        } else {
+            Direction::Inbound
+        },
+    }
 }
 
 /// All there is to say about a session.
@@ -193,7 +203,6 @@ pub(crate) struct NewSession {
     pub flags: Flags,
     pub rule: u16,
     pub mapping: Option<MappingId>,
-    pub subscriber: Option<SubscriberId>,
 }
 
 impl Session {
@@ -205,8 +214,10 @@ impl Session {
             .in_realm(self.outside_realm)
     }
 
+    /// Field values for one direction.
+    #[must_use]
     #[inline]
-    fn rewrite(&self, direction: Direction) -> Rewrite {
+    pub fn rewrite(&self, direction: Direction) -> Rewrite {
         let new_port = self.out_key.src_port() != self.outside_port;
         match direction {
             Direction::Outbound => Rewrite {
@@ -228,6 +239,40 @@ impl Session {
         }
     }
 
+    /// Counts a packet; true if a counter must be carried to the cold half.
+    #[inline]
+    fn count(&mut self, direction: Direction, len: u32) -> bool {
+        let side = direction as usize;
+        let (Some(packets), Some(bytes)) = (self.packets.get_mut(side), self.bytes.get_mut(side))
+        else {
+            return false;
+        };
+        *packets += 1;
+        *bytes += len;
+        (*packets | *bytes) >> 31 != 0
+    }
+
+    /// Lets a plain packet pass: counts it, notes what it acknowledges, restarts
+    /// the timer. True if [`Shard::carry`](crate::Shard::carry) has to follow.
+    #[inline]
+    pub fn pass(&mut self, direction: Direction, len: u32, ack: u32, now: Ticks) -> bool {
+        if let Some(place) = self.acks.get_mut(direction as usize) {
+            *place = ack;
+        }
+        if self.last_seen != now && self.refreshed_by(direction) {
+            self.last_seen = now;
+        }
+        self.count(direction, len)
+    }
+
+    /// Adjacency of a direction, if one was cached in this epoch.
+    #[must_use]
+    #[inline]
+    pub fn egress(&self, direction: Direction, epoch: u16) -> Option<u16> {
+        let number = *self.adjacency.get(direction as usize)?;
+        (self.epoch == epoch && number != NO_ADJACENCY).then_some(number)
+    }
+
     /// Whether a packet of this direction restarts the timer.
     #[inline]
     fn refreshed_by(&self, direction: Direction) -> bool {
@@ -245,16 +290,6 @@ impl Session {
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
-    }
-
-    /// Adjacency cached for a direction; right only in the epoch it was cached in.
-    #[must_use]
-    #[inline]
-    pub const fn adjacency(&self, direction: Direction) -> u16 {
-        match direction {
-            Direction::Outbound => self.adjacency[0],
-            Direction::Inbound => self.adjacency[1],
-        }
     }
 
     /// Flags.
@@ -343,33 +378,37 @@ impl SessionTable {
         self.index.prefetch(hash);
     }
 
+    /// The session a hash probably means, its line on the way.
     #[inline]
-    pub(crate) fn prefetch_session(&self, hash: u64) {
-        if let Some(entry) = self.index.guess(hash)
-            && let Some(session) = self.hot.get((entry >> 1) as usize)
-        {
+    pub(crate) fn guess(&self, hash: u64) -> Option<Guess> {
+        let entry = self.index.guess(hash)?;
+        if let Some(session) = self.hot.get((entry >> 1) as usize) {
             base::prefetch(session);
         }
+        Some(Guess(entry))
+    }
+
+    /// Whether the guess was right.
+    #[inline]
+    pub(crate) fn confirm(&self, key: FlowKey, Guess(entry): Guess) -> Option<Hit> {
+        self.has_key(entry, key).then_some(hit(entry))
     }
 
     #[inline]
     pub(crate) fn find(&self, key: FlowKey, hash: u64) -> Option<Hit> {
-        let entry = self.index.find(hash, |entry| {
-            self.hot.get((entry >> 1) as usize).is_some_and(|session| {
-                if entry & 1 == 0 {
-                    session.out_key == key
-                } else {
-                    session.in_key() == key
-                }
-            })
-        })?;
-        Some(Hit {
-            id: SessionId(entry >> 1),
-            direction: if entry & 1 == 0 {
-                Direction::Outbound
+        self.index
+            .find(hash, |entry| self.has_key(entry, key))
+            .map(hit)
+    }
+
+    #[inline]
+    fn has_key(&self, entry: u32, key: FlowKey) -> bool {
+        self.hot.get((entry >> 1) as usize).is_some_and(|session| {
+            if entry & 1 == 0 {
+                session.out_key == key
             } else {
-                Direction::Inbound
-            },
+                session.in_key() == key
+            }
         })
     }
 
@@ -378,75 +417,39 @@ impl SessionTable {
         self.hot.get(id.0 as usize)
     }
 
-    /// The whole of what a plain packet needs: counts it, restarts the timer,
-    /// and answers with rewrite and adjacency. `None` if the packet must take
-    /// the general path: special session, stale adjacency, or a TCP state that
-    /// any segment could change.
+    /// The session of a plain packet, if any packet may pass it like that: not a
+    /// special session, nor in a TCP state that any segment could change.
     #[inline]
-    pub(crate) fn touch_plain(
-        &mut self,
-        hit: Hit,
-        len: u32,
-        ack: u32,
-        now: Ticks,
-        epoch: u16,
-    ) -> Option<Cached> {
-        const FAST_TCP: [bool; State::COUNT] = [
+    pub(crate) fn plain(&mut self, hit: Hit) -> Option<&mut Session> {
+        const FAST: [bool; State::COUNT] = [
             true, true, true, true, true, false, false, true, true, true, false, true, false,
         ];
         let session = self.hot.get_mut(hit.id.0 as usize)?;
-        let side = hit.direction as usize;
-        let adjacency = *session.adjacency.get(side)?;
-        if session.flags.has(Flags::WEAK.with(Flags::HAIRPIN))
-            || session.epoch != epoch
-            || adjacency == NO_ADJACENCY
-            || !*FAST_TCP.get(session.state as usize)?
-        {
-            return None;
-        }
-        *session.acks.get_mut(side)? = ack;
-        let packets = session.packets.get_mut(side)?;
-        let bytes = session.bytes.get_mut(side)?;
-        *packets += 1;
-        *bytes += len;
-        if (*packets | *bytes) >> 31 != 0 {
-            self.carry(hit.id);
-        }
-        let session = self.hot.get_mut(hit.id.0 as usize)?;
-        if session.last_seen != now && session.refreshed_by(hit.direction) {
-            session.last_seen = now;
-        }
-        Some(Cached {
-            rewrite: session.rewrite(hit.direction),
-            adjacency,
-        })
+        let special = Flags::WEAK.with(Flags::HAIRPIN);
+        (!session.flags.has(special) && *FAST.get(session.state as usize)?).then_some(session)
     }
 
     /// Counts a packet.
     pub(crate) fn count(&mut self, id: SessionId, direction: Direction, len: u32) {
         if let Some(session) = self.hot.get_mut(id.0 as usize)
-            && let (Some(packets), Some(bytes)) = (
-                session.packets.get_mut(direction as usize),
-                session.bytes.get_mut(direction as usize),
-            )
+            && session.count(direction, len)
         {
-            *packets += 1;
-            *bytes += len;
-            if (*packets | *bytes) >> 31 != 0 {
-                self.carry(id);
-            }
+            self.carry(id);
         }
     }
 
     /// Moves the top bit of the hot counters to the cold carries.
     #[cold]
-    fn carry(&mut self, id: SessionId) {
+    pub(crate) fn carry(&mut self, id: SessionId) {
         if let (Some(session), Some(cold)) = (
             self.hot.get_mut(id.0 as usize),
             self.cold.get_mut(id.0 as usize),
         ) {
-            let low = session.packets.iter_mut().chain(&mut session.bytes);
-            for (low, carry) in low.zip(&mut cold.carries) {
+            for (low, carry) in session.packets.iter_mut().zip(&mut cold.packet_carries) {
+                *carry = carry.wrapping_add(u8::from(*low >> 31 != 0));
+                *low &= !(1 << 31);
+            }
+            for (low, carry) in session.bytes.iter_mut().zip(&mut cold.byte_carries) {
                 *carry = carry.wrapping_add(u16::from(*low >> 31 != 0));
                 *low &= !(1 << 31);
             }
@@ -474,12 +477,11 @@ impl SessionTable {
         let Some(session) = self.hot.get_mut(id.0 as usize) else {
             return false;
         };
-        let event = segment.event();
+        let mut event = segment.event();
         if event == TcpEvent::Rst && !in_window(session, direction, segment) {
             return true;
         }
         let before = session.state;
-        session.state = before.after(direction, event);
         if segment.has_ack()
             && event != TcpEvent::Rst
             && let Some(ack) = session.acks.get_mut(direction as usize)
@@ -487,11 +489,26 @@ impl SessionTable {
             *ack = segment.ack;
         }
         if event == TcpEvent::Syn {
+            let scale = segment.window_scale.unwrap_or(0xf);
             session.scales = match direction {
-                Direction::Outbound => session.scales & 0xf0 | segment.window_scale & 0xf,
-                Direction::Inbound => session.scales & 0x0f | segment.window_scale << 4,
+                Direction::Outbound => session.scales & 0xf0 | scale & 0xf,
+                Direction::Inbound => session.scales & 0x0f | scale << 4,
             };
         }
+        if let Some(cold) = self.cold.get_mut(id.0 as usize) {
+            match (event, direction) {
+                (TcpEvent::Fin, Direction::Outbound) => cold.next_weak = segment.end_of_fin(),
+                (TcpEvent::Fin, Direction::Inbound) => cold.outside_fin = segment.end_of_fin(),
+                (TcpEvent::Data, _) if before == State::BothFin => {
+                    let [inside_ack, outside_ack] = session.acks;
+                    if inside_ack == cold.outside_fin && outside_ack == cold.next_weak {
+                        event = TcpEvent::LastAck;
+                    }
+                }
+                _ => {}
+            }
+        }
+        session.state = before.after(direction, event);
         if session.state != before {
             session.last_seen = now;
             let shorter =
@@ -578,16 +595,17 @@ impl SessionTable {
             outside_realm: new.outside_realm,
             state: new.state,
             flags: new.flags,
-            scales: 0,
+            scales: NO_SCALES,
         };
         let cold = Cold {
             link: Link::NONE,
             mapping: new.mapping.map_or(NIL, |id| id.0),
-            subscriber: new.subscriber.map_or(NIL, |id| id.0),
+            next_weak: NIL,
             created: now,
-            carries: [0; 4],
+            outside_fin: 0,
+            byte_carries: [0; 2],
+            packet_carries: [0; 2],
             rule: new.rule,
-            live: true,
         };
         let slot = match self.free.last() {
             Some(slot) => *slot,
@@ -628,17 +646,25 @@ impl SessionTable {
         self.index
             .remove(self.hash(session.in_key()), id.0 << 1 | 1);
         self.wheel.remove(&mut self.cold, id.0);
-        self.cold.get_mut(id.0 as usize)?.live = false;
+        self.cold.get_mut(id.0 as usize)?.rule = DEAD;
         self.free.push(id.0);
         self.live -= 1;
         Some(view)
     }
 
-    pub(crate) fn subscriber(&self, id: SessionId) -> Option<SubscriberId> {
+    /// The session behind this one in its mapping's chain of unanswered ones.
+    pub(crate) fn next_weak(&self, id: SessionId) -> Option<SessionId> {
         self.cold
             .get(id.0 as usize)
-            .filter(|cold| cold.subscriber != NIL)
-            .map(|cold| SubscriberId(cold.subscriber))
+            .filter(|cold| cold.next_weak != NIL)
+            .map(|cold| SessionId(cold.next_weak))
+    }
+
+    /// Changes what is behind a session in that chain.
+    pub(crate) fn set_next_weak(&mut self, id: SessionId, next: Option<SessionId>) {
+        if let Some(cold) = self.cold.get_mut(id.0 as usize) {
+            cold.next_weak = next.map_or(NIL, |next| next.0);
+        }
     }
 
     pub(crate) fn mapping(&self, id: SessionId) -> Option<MappingId> {
@@ -651,11 +677,12 @@ impl SessionTable {
     pub(crate) fn view(&self, id: SessionId) -> Option<SessionView> {
         let session = self.hot.get(id.0 as usize)?;
         let cold = self.cold.get(id.0 as usize)?;
-        if !cold.live {
+        if cold.rule == DEAD {
             return None;
         }
         let total = |low: u32, carry: u16| u64::from(low) + (u64::from(carry) << 31);
-        let [out_packets, in_packets, out_bytes, in_bytes] = cold.carries;
+        let [out_packets, in_packets] = cold.packet_carries.map(u16::from);
+        let [out_bytes, in_bytes] = cold.byte_carries;
         Some(SessionView {
             id,
             out_key: session.out_key,
@@ -677,6 +704,11 @@ impl SessionTable {
                 total(session.bytes[1], in_bytes),
             ],
         })
+    }
+
+    /// The next tick at which a timer may fire.
+    pub(crate) fn next_due(&self) -> Option<Ticks> {
+        self.wheel.next_due()
     }
 
     /// The next session whose time is up, still in the table; those that live
@@ -703,9 +735,16 @@ impl SessionTable {
 /// Before anything was acknowledged there is nothing to compare with.
 fn in_window(session: &Session, direction: Direction, segment: &Segment) -> bool {
     let [inside_ack, outside_ack] = session.acks;
+    let (inside, outside) = (session.scales & 0xf, session.scales >> 4);
     let (acked, shift) = match direction {
-        Direction::Outbound => (outside_ack, session.scales >> 4),
-        Direction::Inbound => (inside_ack, session.scales & 0xf),
+        Direction::Outbound => (outside_ack, outside),
+        Direction::Inbound => (inside_ack, inside),
+    };
+    // Windows are scaled only if both sides have offered it (RFC 7323 section 2.2).
+    let shift = if inside == 0xf || outside == 0xf {
+        0
+    } else {
+        shift
     };
     let window = 0xffff_u32 << shift;
     // One window back as well: a reset that crosses an acknowledgement.
@@ -730,7 +769,6 @@ mod tests {
             flags: Flags::default(),
             rule: 0,
             mapping: None,
-            subscriber: None,
         }
     }
 
@@ -739,7 +777,7 @@ mod tests {
         let mut table = table(10);
         let id = table.insert(&new(4000), Ticks(0)).unwrap();
         let out = new(4000).out_key;
-        let inward = out.reversed().with_dst(0xcb00_7101, 4000 ^ 0x4000);
+        let inward = out.reversed().with_dst(0xcb00_7101, 0x0fa0 ^ 0x4000);
         let found = |table: &SessionTable, key| table.find(key, table.hash(key));
         assert_eq!(
             found(&table, out),

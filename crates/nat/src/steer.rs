@@ -6,6 +6,8 @@
 //! host (static, deterministic) follows that host. All workers compute the same
 //! from the same settings, so nothing is shared.
 
+use alloc::vec::Vec;
+
 use hashbrown::HashMap;
 
 use crate::key::{FlowKey, Realm};
@@ -16,7 +18,7 @@ use crate::settings::{Division, Pool, Settings};
 #[derive(Clone, Debug)]
 pub struct Steering {
     shards: u32,
-    pools: alloc::vec::Vec<Pool>,
+    pools: Vec<Pool>,
     addresses: HashMap<(Realm, u32), (u16, u32)>,
     whole: HashMap<(Realm, u32), u32>,
     forwards: HashMap<(Realm, u32, u8, u16), u32>,

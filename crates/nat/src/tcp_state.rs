@@ -11,7 +11,7 @@
 //!                     out v    v in    +------- RST in the window -----+
 //!              InsideFin        OutsideFin
 //!                 FIN in \      / FIN out
-//!                         BothFin --ACK--> TimeWait --SYN--> (opens again)
+//!                         BothFin --ACKs--> TimeWait --SYN--> (opens again)
 //! ```
 //!
 //! A reset shortens a lifetime, it never ends a session (RFC 7857 section 2.2).
@@ -94,15 +94,15 @@ impl State {
     #[must_use]
     pub const fn after(self, from: Direction, event: TcpEvent) -> Self {
         use Direction::{Inbound, Outbound};
-        use TcpEvent::{Data, Fin, Rst, Syn};
+        use TcpEvent::{Data, Fin, LastAck, Rst, Syn};
         match (self, from, event) {
             (Self::OutboundSyn, Inbound, Syn)
             | (Self::InboundSyn, Outbound, Syn)
-            | (Self::Reset, _, Syn | Fin | Data) => Self::Established,
+            | (Self::Reset, _, Syn | Fin | Data | LastAck) => Self::Established,
             (Self::Established, Outbound, Fin) => Self::InsideFin,
             (Self::Established, Inbound, Fin) => Self::OutsideFin,
             (Self::InsideFin, Inbound, Fin) | (Self::OutsideFin, Outbound, Fin) => Self::BothFin,
-            (Self::BothFin, _, Data) => Self::TimeWait,
+            (Self::BothFin, _, LastAck) => Self::TimeWait,
             (Self::BothFin | Self::TimeWait, Outbound, Syn) => Self::OutboundSyn,
             (Self::BothFin | Self::TimeWait, Inbound, Syn) => Self::InboundSyn,
             (Self::Established | Self::InsideFin | Self::OutsideFin, _, Rst) => Self::Reset,
@@ -122,6 +122,8 @@ pub enum TcpEvent {
     Rst,
     /// None of these.
     Data,
+    /// None of these, and with it both FINs are acknowledged.
+    LastAck,
 }
 
 /// What tracking needs of one segment.
@@ -133,8 +135,10 @@ pub struct Segment {
     pub seq: u32,
     /// Acknowledgement number; meaningful with ACK.
     pub ack: u32,
-    /// Window scale option of a SYN, 0 otherwise.
-    pub window_scale: u8,
+    /// Window scale option of a SYN.
+    pub window_scale: Option<u8>,
+    /// Payload, in bytes.
+    pub len: u32,
 }
 
 impl Segment {
@@ -155,6 +159,12 @@ impl Segment {
         } else {
             TcpEvent::Data
         }
+    }
+
+    /// The sequence number behind a FIN.
+    #[must_use]
+    pub const fn end_of_fin(&self) -> u32 {
+        self.seq.wrapping_add(self.len).wrapping_add(1)
     }
 
     /// Carries an acknowledgement.
@@ -181,101 +191,58 @@ mod tests {
         use State::{
             BothFin, Established, InboundSyn, InsideFin, OutboundSyn, OutsideFin, Reset, TimeWait,
         };
-        // Columns: outbound Syn Fin Rst Data, inbound Syn Fin Rst Data.
+        // Columns: outbound Syn Fin Rst Data LastAck, inbound Syn Fin Rst Data LastAck.
+        let all = |state| [state; 10];
+        let but = |state: State, changes: &[(usize, State)]| {
+            let mut row = all(state);
+            for (column, after) in changes {
+                row[*column] = *after;
+            }
+            row
+        };
         let rows = [
-            (
-                OutboundSyn,
-                [
-                    OutboundSyn,
-                    OutboundSyn,
-                    OutboundSyn,
-                    OutboundSyn,
-                    Established,
-                    OutboundSyn,
-                    OutboundSyn,
-                    OutboundSyn,
-                ],
-            ),
-            (
-                InboundSyn,
-                [
-                    Established,
-                    InboundSyn,
-                    InboundSyn,
-                    InboundSyn,
-                    InboundSyn,
-                    InboundSyn,
-                    InboundSyn,
-                    InboundSyn,
-                ],
-            ),
+            (OutboundSyn, but(OutboundSyn, &[(5, Established)])),
+            (InboundSyn, but(InboundSyn, &[(0, Established)])),
             (
                 Established,
-                [
+                but(
                     Established,
-                    InsideFin,
-                    Reset,
-                    Established,
-                    Established,
-                    OutsideFin,
-                    Reset,
-                    Established,
-                ],
+                    &[(1, InsideFin), (2, Reset), (6, OutsideFin), (7, Reset)],
+                ),
             ),
             (
                 InsideFin,
-                [
-                    InsideFin, InsideFin, Reset, InsideFin, InsideFin, BothFin, Reset, InsideFin,
-                ],
+                but(InsideFin, &[(2, Reset), (6, BothFin), (7, Reset)]),
             ),
             (
                 OutsideFin,
-                [
-                    OutsideFin, BothFin, Reset, OutsideFin, OutsideFin, OutsideFin, Reset,
-                    OutsideFin,
-                ],
+                but(OutsideFin, &[(1, BothFin), (2, Reset), (7, Reset)]),
             ),
             (
                 BothFin,
-                [
-                    OutboundSyn,
+                but(
                     BothFin,
-                    BothFin,
-                    TimeWait,
-                    InboundSyn,
-                    BothFin,
-                    BothFin,
-                    TimeWait,
-                ],
+                    &[
+                        (0, OutboundSyn),
+                        (4, TimeWait),
+                        (5, InboundSyn),
+                        (9, TimeWait),
+                    ],
+                ),
             ),
             (
                 TimeWait,
-                [
-                    OutboundSyn,
-                    TimeWait,
-                    TimeWait,
-                    TimeWait,
-                    InboundSyn,
-                    TimeWait,
-                    TimeWait,
-                    TimeWait,
-                ],
+                but(TimeWait, &[(0, OutboundSyn), (5, InboundSyn)]),
             ),
-            (
-                Reset,
-                [
-                    Established,
-                    Established,
-                    Reset,
-                    Established,
-                    Established,
-                    Established,
-                    Reset,
-                    Established,
-                ],
-            ),
+            (Reset, but(Established, &[(2, Reset), (7, Reset)])),
         ];
-        let events = [TcpEvent::Syn, TcpEvent::Fin, TcpEvent::Rst, TcpEvent::Data];
+        let events = [
+            TcpEvent::Syn,
+            TcpEvent::Fin,
+            TcpEvent::Rst,
+            TcpEvent::Data,
+            TcpEvent::LastAck,
+        ];
         for (state, after) in rows {
             let pairs = [Outbound, Inbound]
                 .into_iter()
@@ -303,7 +270,8 @@ mod tests {
             flags,
             seq: 0,
             ack: 0,
-            window_scale: 0,
+            window_scale: None,
+            len: 0,
         };
         assert_eq!(segment(0x06).event(), TcpEvent::Rst);
         assert_eq!(segment(0x12).event(), TcpEvent::Syn);

@@ -130,6 +130,22 @@ impl Wheel {
         }
     }
 
+    /// The next tick at which [`Wheel::pop_due`] will have something to hand out.
+    pub(crate) fn next_due(&self) -> Option<Ticks> {
+        (0..LEVELS)
+            .filter_map(|level| {
+                let shift = 8 * level_bits(level);
+                let here = self.current.0 >> shift;
+                (1..SLOTS).find_map(|ahead| {
+                    #[allow(clippy::cast_possible_truncation)]
+                    let there = Ticks(here.wrapping_add(ahead as u32) << shift);
+                    let slot = level * SLOTS + digit(there, level);
+                    (*self.heads.get(slot)? != NIL).then_some(there)
+                })
+            })
+            .min_by_key(|tick| tick.since(self.current))
+    }
+
     fn slot_for(&self, deadline: Ticks) -> usize {
         // What is due already is found at the next tick.
         let earliest = self.current.plus(1);

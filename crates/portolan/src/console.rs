@@ -404,15 +404,14 @@ fn deliver<K: Sink>(mut job: Job<K>) -> Option<Job<K>> {
         let last = !matches!(piece, Piece::Rows(_));
         match job.sink.put(piece) {
             Ok(()) if last => return None,
-            Ok(()) => {}
             Err(Some(piece)) => {
                 job.ready.push(piece);
                 job.ready.extend(pieces);
                 return Some(job);
             }
-            // Whoever asked has gone; the workers' rows still have to come in.
+            // Whoever asked may have gone; the workers' rows still have to come in.
             Err(None) if job.waiting == 0 => return None,
-            Err(None) => {}
+            Ok(()) | Err(None) => {}
         }
     }
     Some(job)

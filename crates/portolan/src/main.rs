@@ -41,7 +41,7 @@ struct Cli {
 enum Command {
     /// Run the appliance until SIGTERM or SIGINT.
     Run(File),
-    /// Validate a configuration: exit 0, or 2 with FILE:LINE:COLUMN, what is wrong and what would be right.
+    /// Validate a configuration: exit 0, or 2 with <FILE:LINE:COLUMN>, what is wrong and what would be right.
     Check(File),
     /// The same engine in virtual time, on pcap files or a pipe of JSON lines.
     Sim(sim::Options),

@@ -169,7 +169,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         pools,
         rules,
-        statics: nat.statics.iter().flat_map(static_settings).collect(),
+        statics: nat.statics.iter().filter_map(static_settings).collect(),
         timeouts: timeouts(&nat.timeouts),
         udp_inbound_refresh: nat.udp_inbound_refresh,
         hold_down: nanos(nat.hold_down.time),

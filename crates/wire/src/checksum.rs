@@ -98,6 +98,12 @@ impl Sum {
         }
     }
 
+    /// A sum of 32-bit words, all of the same byte order.
+    #[must_use]
+    pub const fn from_words(sum: u64) -> Self {
+        Self(sum)
+    }
+
     /// Adds one word.
     #[must_use]
     pub const fn word(self, word: u16) -> Self {

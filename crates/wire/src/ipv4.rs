@@ -365,7 +365,7 @@ mod tests {
         decrement_ttl(&mut packet);
         let header = Header::parse(&packet, false).unwrap();
         assert_eq!((header.ttl, header.id), (63, 0xffff));
-        set_fragment(&mut packet, 20, 28, MF | 185);
+        set_fragment(&mut packet, 20, 28, MF | 0x00b9);
         assert_eq!(
             Header::parse(&packet, false).unwrap().fragment_offset(),
             1480

@@ -95,12 +95,11 @@ fn option_at(segment: &[u8], header_len: usize, kind: u8, len: usize) -> Option<
     None
 }
 
-/// Window scale option of a SYN (RFC 7323), at most 14; 0 without.
+/// Window scale option of a SYN (RFC 7323), at most 14.
 #[must_use]
-pub fn window_scale(segment: &[u8], header_len: usize) -> u8 {
-    option_at(segment, header_len, 3, 1)
-        .and_then(|at| segment.get(at))
-        .map_or(0, |shift| (*shift).min(14))
+pub fn window_scale(segment: &[u8], header_len: usize) -> Option<u8> {
+    let at = option_at(segment, header_len, 3, 1)?;
+    segment.get(at).map(|shift| (*shift).min(14))
 }
 
 /// Lowers the MSS option of a SYN to `mss` if it is higher, checksum included;
@@ -159,12 +158,12 @@ mod tests {
 
     #[test]
     fn options_are_total() {
-        assert_eq!(window_scale(&syn(&[1, 3, 3, 7]), 24), 7);
-        assert_eq!(window_scale(&syn(&[3, 3, 15, 0]), 24), 14);
-        assert_eq!(window_scale(&syn(&[2, 1, 3, 3]), 24), 0);
-        assert_eq!(window_scale(&syn(&[0, 3, 3, 7]), 24), 0);
-        assert_eq!(window_scale(&syn(&[1, 1, 1, 3]), 24), 0);
-        assert_eq!(window_scale(&syn(&[8, 40, 0, 0]), 24), 0);
+        assert_eq!(window_scale(&syn(&[1, 3, 3, 7]), 24), Some(7));
+        assert_eq!(window_scale(&syn(&[3, 3, 15, 0]), 24), Some(14));
+        assert_eq!(window_scale(&syn(&[2, 1, 3, 3]), 24), None);
+        assert_eq!(window_scale(&syn(&[0, 3, 3, 7]), 24), None);
+        assert_eq!(window_scale(&syn(&[1, 1, 1, 3]), 24), None);
+        assert_eq!(window_scale(&syn(&[8, 40, 0, 0]), 24), None);
     }
 
     #[test]

@@ -154,6 +154,13 @@ where
         moved
     }
 
+    /// When time next matters here; for virtual time, which may then jump to it.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Nanos> {
+        let syn = self.syns.front().map(|(due, ..)| *due);
+        syn.into_iter().chain(self.neighbors.next_due()).min()
+    }
+
     /// Sends a command to one worker.
     pub fn command(&mut self, worker: usize, command: Command) {
         if let Some(pending) = self.pending.get_mut(worker) {
@@ -251,15 +258,17 @@ where
                 .router
                 .owner(interface.realm, message.sender_ip.to_bits())
                 .is_none();
-        if known {
-            let hop = Hop {
-                interface: number,
-                ip: message.sender_ip.to_bits(),
-            };
+        let hop = Hop {
+            interface: number,
+            ip: message.sender_ip.to_bits(),
+        };
+        // An announcement (RFC 5227 section 3) changes what is known and adds nothing.
+        let announced = message.sender_ip == message.target_ip;
+        if known && (!announced || self.neighbors.knows(hop)) {
             let actions = self.neighbors.learn(hop, message.sender_mac, now);
             self.carry_out(actions, worker);
         }
-        if message.operation != arp::REQUEST {
+        if message.operation != arp::REQUEST || announced {
             return;
         }
         let written = buf

@@ -268,6 +268,16 @@ impl<B> Neighbors<B> {
         actions
     }
 
+    /// When something is next to be done.
+    pub(crate) fn next_due(&self) -> Option<Nanos> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// Whether anything is known of a hop.
+    pub(crate) fn knows(&self, hop: Hop) -> bool {
+        self.by_hop.contains_key(&hop)
+    }
+
     /// Forgets what was learned, as far as it is meant.
     pub(crate) fn clear(
         &mut self,

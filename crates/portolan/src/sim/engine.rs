@@ -21,9 +21,14 @@ use crate::plan::{Plan, sizes};
 /// Buffers in a ring between worker and slow path.
 const RING: usize = 4096;
 
+/// The grain of timers.
+const TICK: Nanos = Nanos(1 << base::TICK_SHIFT);
+
 /// A frame that left.
 #[derive(Debug)]
 pub(crate) struct Sent {
+    /// When.
+    pub(crate) at: Nanos,
     /// Name of the interface.
     pub(crate) interface: String,
     /// The frame.
@@ -177,11 +182,26 @@ impl Engine {
         names.join(", ")
     }
 
-    /// Moves time on and lets happen what that brings; never backwards.
-    pub(crate) fn advance(&mut self, now: Nanos) -> Vec<Sent> {
-        self.now = self.now.max(now);
-        self.worker.catch_up(self.now);
-        self.settle()
+    /// Moves time on, from one moment that matters to the next, and lets happen
+    /// what that brings; never backwards.
+    pub(crate) fn advance(&mut self, until: Nanos) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        loop {
+            let due = self.worker.next_due(self.now);
+            let due = due.into_iter().chain(self.slow.next_due()).min();
+            // At least a tick, so that what is due but has to wait cannot stop time.
+            let next = match due {
+                Some(due) if due > self.now => due,
+                Some(_) => self.now.plus(TICK),
+                None => until,
+            };
+            self.now = self.now.max(next.min(until));
+            self.worker.catch_up(self.now);
+            sent.extend(self.settle());
+            if next >= until {
+                return sent;
+            }
+        }
     }
 
     /// Receives a frame, and answers what left and what became of it.
@@ -261,7 +281,12 @@ impl Engine {
                 .find(|(of, with, _)| *of == port && *with == tags)
                 .map(|(_, _, name)| name.clone())
                 .unwrap_or_default();
-            sent.push(Sent { interface, frame });
+            let at = self.now;
+            sent.push(Sent {
+                at,
+                interface,
+                frame,
+            });
         }
         count
     }

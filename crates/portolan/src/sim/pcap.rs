@@ -58,7 +58,7 @@ pub(crate) fn run(
     let mut engine = Engine::new(config, seed, true, start);
     for packet in packets {
         let before = engine.advance(packet.at);
-        write(&mut writers, packet.at, &before)?;
+        write(&mut writers, &before)?;
         let Some(buf) = engine
             .port(&packet.interface)
             .and_then(|port| MemBuf::from_frame(port, &packet.frame))
@@ -66,7 +66,7 @@ pub(crate) fn run(
             continue;
         };
         let (sent, _) = engine.receive(buf);
-        write(&mut writers, packet.at, &sent)?;
+        write(&mut writers, &sent)?;
     }
     Ok(())
 }
@@ -83,6 +83,7 @@ fn split(option: &str, known: impl Fn(&str) -> bool) -> Result<(&str, &str), Sim
     Ok((interface, file))
 }
 
+#[allow(clippy::needless_pass_by_value)]
 fn wrong(file: &str, why: impl ToString) -> SimError {
     SimError::Capture {
         file: file.into(),
@@ -186,13 +187,13 @@ fn create(file: &str) -> Result<PcapWriter<BufWriter<File>>, SimError> {
     PcapWriter::with_header(BufWriter::new(output), header).map_err(|error| wrong(file, error))
 }
 
-fn write(writers: &mut Outputs, at: Nanos, sent: &[Sent]) -> Result<(), SimError> {
+fn write(writers: &mut Outputs, sent: &[Sent]) -> Result<(), SimError> {
     for one in sent {
         if let Some((file, writer)) = writers.get_mut(&one.interface) {
             let frame = one.frame.bytes();
             let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
             writer
-                .write_packet(&PcapPacket::new(Duration::from_nanos(at.0), len, frame))
+                .write_packet(&PcapPacket::new(Duration::from_nanos(one.at.0), len, frame))
                 .map_err(|error| wrong(file, error))?;
         }
     }

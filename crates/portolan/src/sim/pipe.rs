@@ -116,9 +116,9 @@ fn answer_line(engine: &mut Engine, line: &[u8], out: &mut Vec<u8>) -> io::Resul
             };
             let before = engine.advance(at);
             let at = engine.now().as_secs_f64();
-            write_frames(out, at, &before)?;
+            write_frames(out, &before)?;
             let (sent, verdict) = engine.receive(buf);
-            write_frames(out, at, &sent)?;
+            write_frames(out, &sent)?;
             write_line(
                 out,
                 &Ended {
@@ -131,7 +131,7 @@ fn answer_line(engine: &mut Engine, line: &[u8], out: &mut Vec<u8>) -> io::Resul
         (None, None) if line.at.is_some() => {
             let sent = engine.advance(at);
             let at = engine.now().as_secs_f64();
-            write_frames(out, at, &sent)?;
+            write_frames(out, &sent)?;
             write_line(out, &Idle { at, idle: true })
         }
         _ => refuse(
@@ -203,10 +203,10 @@ fn encode(bytes: &[u8]) -> String {
         })
 }
 
-fn write_frames(out: &mut Vec<u8>, at: f64, sent: &[Sent]) -> io::Result<()> {
+fn write_frames(out: &mut Vec<u8>, sent: &[Sent]) -> io::Result<()> {
     for one in sent {
         let line = Left {
-            at,
+            at: one.at.as_secs_f64(),
             interface: &one.interface,
             frame: &encode(one.frame.bytes()),
         };

@@ -1,0 +1,175 @@
+//! Sending a packet whose way is known: route, TTL, MTU, then state and rewrite.
+
+use arrayvec::ArrayVec;
+use base::{Counter, Direction};
+use nat::{Hit, Rewrite};
+use pktio::{Io, PacketBuf, RingReceiver, RingSender};
+use wire::{icmp, ipv4, tcp};
+
+use crate::emit;
+use crate::fragment::{Fate, datagram_key};
+use crate::general::Packet;
+use crate::mark::Punt;
+use crate::router::Hop;
+use crate::worker::Worker;
+
+impl<I, S, R> Worker<I, S, R>
+where
+    I: Io,
+    S: RingSender<Buf = I::Buf>,
+    R: RingReceiver<Buf = I::Buf>,
+{
+    /// Sends a packet along its plan, if route, TTL and MTU allow.
+    pub(crate) fn follow(&mut self, mut buf: I::Buf, packet: &Packet, plan: &[Hit]) -> Counter {
+        let now = packet.now.ticks();
+        let mut rewrites: ArrayVec<Rewrite, 2> = ArrayVec::new();
+        let (mut destination, mut realm) = (packet.key.dst(), packet.realm);
+        for hit in plan {
+            let (Some(rewrite), Some(session)) = (
+                self.shard.rewrite(hit.id, hit.direction),
+                self.shard.session(hit.id),
+            ) else {
+                return Counter::DropNoMapping;
+            };
+            realm = session.egress_realm(hit.direction);
+            if hit.direction == Direction::Inbound {
+                destination = rewrite.address;
+            }
+            rewrites.push(rewrite);
+        }
+        let Some(hop) = self.router.route(realm, destination) else {
+            return self.unreachable(buf, packet, Counter::DropNoRoute, 0);
+        };
+        if let Some(refusal) = self.cannot_leave(packet, hop) {
+            return self.answer(buf, packet, refusal);
+        }
+        let len = u32::try_from(packet.ip.total_len).unwrap_or(0);
+        for hit in plan {
+            if let Err(reason) = self
+                .shard
+                .on_packet(*hit, packet.segment.as_ref(), len, now)
+            {
+                return reason;
+            }
+        }
+        if let [hit] = plan
+            && let Some(number) = self.router.adjacency_of(hop)
+        {
+            let epoch = self.router.epoch();
+            self.shard
+                .cache_egress(hit.id, hit.direction, number, epoch);
+        }
+        let reason = match plan {
+            [_, _] => Counter::ForwardHairpin,
+            [hit] if hit.direction == Direction::Outbound => Counter::ForwardOutbound,
+            _ if packet.hairpinned || self.shard.is_inside(usize::from(packet.interface)) => {
+                Counter::ForwardHairpin
+            }
+            _ => Counter::ForwardInbound,
+        };
+        let outbound = plan
+            .first()
+            .is_some_and(|hit| hit.direction == Direction::Outbound);
+        let outside = rewrites.first().map_or(0, |rewrite| rewrite.address);
+        // A first fragment that comes twice belongs to the same datagram outside.
+        let known = packet
+            .ip
+            .is_fragment()
+            .then(|| {
+                self.fragments
+                    .known_id(datagram_key(&packet.ip, packet.realm))
+            })
+            .flatten();
+        let id = (outbound && !packet.ip.is_atomic())
+            .then(|| known.unwrap_or_else(|| self.next_id(outside, packet.key)));
+        if packet.ip.is_fragment() {
+            self.fate = Some(Fate {
+                rewrites: rewrites.clone(),
+                id,
+                realm,
+                reason,
+            });
+        }
+        self.clamp_mss(&mut buf, packet, hop);
+        let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) else {
+            return Counter::DropIpTruncated;
+        };
+        for rewrite in &rewrites {
+            emit::rewrite(bytes, packet.ip.header_len, packet.ip.protocol, rewrite);
+        }
+        ipv4::decrement_ttl(bytes);
+        if let Some(id) = id {
+            ipv4::set_id(bytes, id);
+        }
+        self.emit(buf, packet.l3, hop, reason)
+    }
+
+    /// Forwards a packet as it is.
+    pub(crate) fn pass(&mut self, mut buf: I::Buf, packet: &Packet) -> Counter {
+        let Some(hop) = self.router.route(packet.realm, packet.ip.dst) else {
+            return self.unreachable(buf, packet, Counter::DropNoRoute, 0);
+        };
+        if let Some(refusal) = self.cannot_leave(packet, hop) {
+            return self.answer(buf, packet, refusal);
+        }
+        if packet.ip.is_fragment() {
+            self.fate = Some(Fate {
+                rewrites: ArrayVec::new(),
+                id: None,
+                realm: packet.realm,
+                reason: Counter::ForwardPass,
+            });
+        }
+        self.clamp_mss(&mut buf, packet, hop);
+        if let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) {
+            ipv4::decrement_ttl(bytes);
+        }
+        self.emit(buf, packet.l3, hop, Counter::ForwardPass)
+    }
+
+    /// Why a packet cannot take a hop, with the ICMP that says so.
+    pub(crate) fn cannot_leave(&self, packet: &Packet, hop: Hop) -> Option<(Counter, Punt)> {
+        if packet.ip.ttl <= 1 {
+            let punt = Punt::Error {
+                kind: icmp::TIME_EXCEEDED,
+                code: 0,
+                rest: 0,
+            };
+            return Some((Counter::DropTtl, punt));
+        }
+        let mtu = self.router.interface(hop.interface)?.mtu;
+        if packet.ip.total_len > usize::from(mtu) && packet.ip.fragment & ipv4::DF != 0 {
+            let punt = Punt::Error {
+                kind: icmp::UNREACHABLE,
+                code: icmp::FRAGMENTATION_NEEDED,
+                rest: mtu,
+            };
+            return Some((Counter::DropFragmentationNeeded, punt));
+        }
+        None
+    }
+
+    pub(crate) fn clamp_mss(&mut self, buf: &mut I::Buf, packet: &Packet, hop: Hop) {
+        let syn = packet
+            .segment
+            .is_some_and(|segment| segment.flags & tcp::SYN != 0);
+        let of = |number| {
+            self.router
+                .interface(number)
+                .and_then(|found| found.mss_clamp)
+        };
+        let limit = match (of(packet.interface), of(hop.interface)) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        if let Some(mss) = limit.filter(|_| syn)
+            && let Some(segment) = buf
+                .bytes_mut()
+                .get_mut(packet.l3 + packet.ip.header_len..packet.l3 + packet.ip.total_len)
+            && let Ok(header) = tcp::Header::parse(segment)
+            && tcp::clamp_mss(segment, header.len, mss)
+        {
+            self.counters.bump(Counter::TcpMssClamped);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The life of a session after its first packet: who keeps the mapping, TCP
+//! state, and the end of everything, by timer or command.
+
+use base::{Counter, Direction, Ticks};
+
+use super::{Refusal, Shard};
+use crate::holddown::Resting;
+use crate::mapping::{Mapping, MappingId, MappingKind};
+use crate::session::{Flags, Hit, Session, SessionId};
+use crate::settings::PortProtocol;
+use crate::tcp_state::Segment;
+
+impl Shard {
+    /// Follows one packet of a session: who keeps the mapping, timer, TCP state.
+    ///
+    /// # Errors
+    ///
+    /// [`Counter::DropNoMapping`] if the packet came through a mapping that
+    /// nobody inside keeps any more.
+    pub fn on_packet(
+        &mut self,
+        hit: Hit,
+        tcp: Option<&Segment>,
+        len: u32,
+        now: Ticks,
+    ) -> Result<(), Refusal> {
+        let flags = self
+            .sessions
+            .get(hit.id)
+            .map(Session::flags)
+            .unwrap_or_default();
+        if flags.has(Flags::WEAK) {
+            let reset = tcp.is_some_and(|segment| segment.event() == crate::TcpEvent::Rst);
+            match hit.direction {
+                Direction::Outbound if !reset => self.strengthen(hit.id),
+                Direction::Outbound => {}
+                Direction::Inbound => {
+                    let open = self
+                        .sessions
+                        .mapping(hit.id)
+                        .and_then(|id| self.mappings.get(id))
+                        .is_some_and(Mapping::is_open);
+                    if !open {
+                        return Err(Counter::DropNoMapping);
+                    }
+                }
+            }
+        }
+        match tcp {
+            Some(segment) => {
+                if self.sessions.track(hit.id, hit.direction, segment, now) {
+                    self.counters.bump(Counter::TcpResetIgnored);
+                }
+            }
+            None => self.sessions.refresh(hit.id, hit.direction, now),
+        }
+        self.sessions.count(hit.id, hit.direction, len);
+        Ok(())
+    }
+
+    /// A session from outside was answered: from now on it keeps its mapping.
+    pub(super) fn strengthen(&mut self, id: SessionId) {
+        let Some(view) = self.sessions.view(id) else {
+            return;
+        };
+        let mut set = Flags::default();
+        if let Some(mapping_id) = view.mapping {
+            self.unchain_weak(mapping_id, id, self.sessions.next_weak(id));
+        }
+        if let Some(mapping_id) = view.mapping
+            && let Some(mapping) = self.mappings.get_mut(mapping_id)
+        {
+            mapping.strong += 1;
+            let mapping = *mapping;
+            if self.filters_by_address(&mapping)
+                && let Some(filter) = &mut self.filter
+                && filter.add(mapping_id, view.out_key.dst()).is_ok()
+            {
+                set = Flags::FILTER;
+            }
+        }
+        self.sessions.change_flags(id, Flags::WEAK, set);
+    }
+
+    /// Ends a session and whatever nobody else needs; false if it was not there.
+    pub fn end_session(&mut self, id: SessionId, now: Ticks) -> bool {
+        let subscriber = self
+            .sessions
+            .mapping(id)
+            .and_then(|mapping| self.mappings.get(mapping)?.subscriber);
+        let next = self.sessions.next_weak(id);
+        let Some(view) = self.sessions.remove(id) else {
+            return false;
+        };
+        self.counters.bump(Counter::NatSessionsEnded);
+        if let Some(mapping_id) = view.mapping {
+            if view.flags.has(Flags::FILTER)
+                && let Some(filter) = &mut self.filter
+            {
+                filter.remove(mapping_id, view.out_key.dst());
+            }
+            if view.flags.has(Flags::WEAK) {
+                self.unchain_weak(mapping_id, id, next);
+            } else if let Some(mapping) = self.mappings.get_mut(mapping_id) {
+                mapping.strong = mapping.strong.saturating_sub(1);
+                self.end_visitors(mapping_id, now);
+            }
+            self.end_mapping_if_unused(mapping_id, now);
+        }
+        if let Some(id) = subscriber {
+            if let Some(subscriber) = self.subscribers.get_mut(id) {
+                subscriber.sessions = subscriber.sessions.saturating_sub(1);
+            }
+            self.forget_if_idle(id);
+        }
+        true
+    }
+
+    /// Takes a session that was never answered out of its mapping's chain of at
+    /// most [`MAX_WEAK`](super::MAX_WEAK); `next` is what was behind it.
+    fn unchain_weak(&mut self, mapping: MappingId, id: SessionId, next: Option<SessionId>) {
+        let Some(mapping) = self.mappings.get_mut(mapping) else {
+            return;
+        };
+        mapping.weak = mapping.weak.saturating_sub(1);
+        if mapping.first_weak == Some(id) {
+            mapping.first_weak = next;
+            return;
+        }
+        let mut at = mapping.first_weak;
+        while let Some(before) = at {
+            let behind = self.sessions.next_weak(before);
+            if behind == Some(id) {
+                self.sessions.set_next_weak(before, next);
+                return;
+            }
+            at = behind;
+        }
+    }
+
+    /// Ends what came in through a mapping that nobody inside keeps any more.
+    fn end_visitors(&mut self, id: MappingId, now: Ticks) {
+        while let Some(mapping) = self.mappings.get(id)
+            && !mapping.is_open()
+            && let Some(visitor) = mapping.first_weak
+        {
+            if !self.end_session(visitor, now) {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn end_mapping_if_unused(&mut self, id: MappingId, now: Ticks) {
+        let unused = self.mappings.get(id).is_some_and(|mapping| {
+            mapping.strong == 0 && mapping.weak == 0 && mapping.kind != MappingKind::Static
+        });
+        if !unused {
+            return;
+        }
+        let Some(mapping) = self.mappings.remove(id) else {
+            return;
+        };
+        self.counters.bump(Counter::NatMappingsEnded);
+        let Some(ports) = PortProtocol::of(mapping.out_key.protocol()) else {
+            return;
+        };
+        if let Some(owner) = mapping.subscriber
+            && let Some(used) = self
+                .subscribers
+                .get_mut(owner)
+                .and_then(|subscriber| subscriber.ports.get_mut(ports as usize))
+        {
+            *used = used.saturating_sub(1);
+        }
+        self.rest_port(mapping.block, mapping.outside_port, ports, now);
+        if let Some(owner) = mapping.subscriber {
+            self.forget_if_idle(owner);
+        }
+    }
+
+    /// Hold-down (RFC 6888 REQ-8); TCP needs none, its states have seen the end (exception a).
+    pub(super) fn rest_port(&mut self, block: u32, port: u16, ports: PortProtocol, now: Ticks) {
+        if ports != PortProtocol::Tcp && self.settings.hold_down.0 > 0 {
+            if self
+                .pools
+                .hold(block, ports, self.settings.hold_down_percent)
+            {
+                if self.held_ports.push((block, port, ports), now).is_ok() {
+                    return;
+                }
+                self.counters.bump(Counter::NatHoldDownCut);
+                return self.release_port(block, port, ports, true, now);
+            }
+            self.counters.bump(Counter::NatHoldDownCut);
+        }
+        self.release_port(block, port, ports, false, now);
+    }
+
+    /// The next tick at which [`Shard::expire`] may find something to do; for
+    /// virtual time, which may then jump to it.
+    #[must_use]
+    pub fn next_due(&self, now: Ticks) -> Option<Ticks> {
+        self.idle_blocks
+            .iter()
+            .filter_map(Resting::next_due)
+            .chain(self.sessions.next_due())
+            .chain(self.held_ports.next_due())
+            .min_by_key(|tick| {
+                if now.reached(*tick) {
+                    0
+                } else {
+                    tick.since(now)
+                }
+            })
+    }
+
+    /// Ends what is due, looking at no more than `budget` sessions, ports and
+    /// blocks; returns what is left of the budget. Never scans a table.
+    pub fn expire(&mut self, now: Ticks, budget: u32) -> u32 {
+        let mut left = budget;
+        while let Some(id) = self.sessions.pop_expired(now, &mut left) {
+            self.end_session(id, now);
+        }
+        while left > 0
+            && let Some((_, (block, port, ports))) = self.held_ports.pop(now)
+        {
+            left -= 1;
+            self.release_port(block, port, ports, true, now);
+        }
+        for pool in 0..self.idle_blocks.len() {
+            while left > 0
+                && let Some((since, block)) = self
+                    .idle_blocks
+                    .get_mut(pool)
+                    .and_then(|resting| resting.pop(now))
+            {
+                left -= 1;
+                let still = self
+                    .pools
+                    .block(block)
+                    .is_some_and(|found| found.idle_since == since && found.is_unused());
+                if still {
+                    self.return_block(block);
+                }
+            }
+        }
+        left
+    }
+}

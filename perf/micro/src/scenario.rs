@@ -1,0 +1,387 @@
+//! The appliance, and what is sent through it.
+
+use core::net::Ipv4Addr;
+use std::sync::Arc;
+
+use base::{Counter, Nanos, Prefix};
+use dataplane::{
+    Interface, Ports, Published, Route, SlowPath, SlowPorts, StaticNeighbor, Topology, Worker,
+};
+use nat::settings::{
+    Action, Dependence, Division, Limits, Pool, Rule, Settings, Timeouts, Translate,
+};
+use nat::steer::Steering;
+use nat::{Shard, Sizes};
+use pktio::{PacketBuf, PortId};
+use wire::ethernet::{Mac, Tags};
+
+use crate::frames::{ACK, Endpoint, OURS, SYN, TCP, UDP, endpoints, frame};
+use crate::wire_side::{Frame, Nowhere, WireSide};
+
+/// Sessions that hits are spread over; with their index they stay in the L2 cache.
+const SESSIONS: u32 = 4096;
+
+/// How often frames are laid out and sent through.
+pub(crate) const ROUNDS: u32 = 8;
+
+/// Sessions the tables hold.
+const CAPACITY: u32 = 1 << 17;
+
+const REMOTE: Endpoint = (0xc633_6402, 4500);
+const POOL: u32 = 0xcb00_7100;
+const BLOCK: u16 = 512;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    /// Packets of known UDP sessions from inside.
+    UdpOut,
+    /// The same from outside.
+    UdpIn,
+    /// Data of established TCP connections from inside.
+    TcpOut,
+    /// The same from outside.
+    TcpIn,
+    /// First packets, each of another inside endpoint: mapping, port, session.
+    NewSession,
+    /// First packets of sessions under mappings that exist.
+    NewRemote,
+    /// Packets from outside to ports nobody has.
+    Miss,
+    /// Packets from outside that the filter refuses.
+    Filtered,
+}
+
+impl Scenario {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::UdpOut,
+        Self::UdpIn,
+        Self::TcpOut,
+        Self::TcpIn,
+        Self::NewSession,
+        Self::NewRemote,
+        Self::Miss,
+        Self::Filtered,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::UdpOut => "udp-out",
+            Self::UdpIn => "udp-in",
+            Self::TcpOut => "tcp-out",
+            Self::TcpIn => "tcp-in",
+            Self::NewSession => "new-session",
+            Self::NewRemote => "new-remote",
+            Self::Miss => "miss",
+            Self::Filtered => "filtered",
+        }
+    }
+
+    /// The counter that every packet ends in.
+    const fn verdict(self) -> Counter {
+        match self {
+            Self::UdpOut | Self::TcpOut | Self::NewSession | Self::NewRemote => {
+                Counter::ForwardOutbound
+            }
+            Self::UdpIn | Self::TcpIn => Counter::ForwardInbound,
+            Self::Miss => Counter::DropNoMapping,
+            Self::Filtered => Counter::DropFiltered,
+        }
+    }
+
+    const fn protocol(self) -> u8 {
+        match self {
+            Self::TcpOut | Self::TcpIn => TCP,
+            _ => UDP,
+        }
+    }
+}
+
+/// A worker with its tables.
+pub(crate) struct Appliance {
+    pub(crate) worker: Worker<WireSide, Nowhere, Nowhere>,
+    pub(crate) now: Nanos,
+    /// Outside endpoints of the sessions, once they exist.
+    outside: Vec<Endpoint>,
+    verdicts: u64,
+    /// Keeps its ends of the rings.
+    _slow: SlowPath<Frame, Nowhere, Nowhere>,
+}
+
+impl Appliance {
+    pub(crate) fn new() -> Self {
+        let (topology, settings) = (topology(), settings());
+        let steering = Steering::new(&settings, 1);
+        let published = Arc::new(Published::new(settings.pools.len()));
+        let sizes = Sizes {
+            sessions: CAPACITY,
+            mappings: CAPACITY,
+            subscribers: 4096,
+        };
+        let shard = Shard::new(settings, sizes, &steering, 0, 1, Nanos(0));
+        let (command_in, commands) = rtrb::RingBuffer::new(64);
+        let (events, event_out) = rtrb::RingBuffer::new(64);
+        let ends = Ports {
+            punt: Nowhere,
+            reply: Nowhere,
+            handoff_out: vec![None],
+            handoff_in: Vec::new(),
+            commands,
+            events,
+        };
+        let mut worker = Worker::new(
+            WireSide::default(),
+            &topology,
+            shard,
+            steering,
+            0,
+            ends,
+            published,
+        );
+        let slow_ends = SlowPorts {
+            punt: Nowhere,
+            reply: Nowhere,
+            commands: command_in,
+            events: event_out,
+        };
+        let slow = SlowPath::new(&topology, vec![slow_ends], Box::new(|| None), Nanos(0));
+        // The neighbours reach the worker.
+        worker.turn(Nanos(0));
+        Self {
+            worker,
+            now: Nanos(0),
+            outside: Vec::new(),
+            verdicts: 0,
+            _slow: slow,
+        }
+    }
+
+    /// Lays out the frames of a round; answers how many.
+    pub(crate) fn prepare(&mut self, scenario: Scenario, round: u32) -> usize {
+        if self.outside.is_empty() {
+            self.open(scenario.protocol());
+        }
+        let first = (round + 1) * SESSIONS;
+        let (port, frames): (u16, Vec<Vec<u8>>) = match scenario {
+            Scenario::UdpOut => (0, outbound(0, UDP, ACK, REMOTE)),
+            Scenario::TcpOut => (0, outbound(0, TCP, ACK, REMOTE)),
+            Scenario::NewSession => (0, outbound(first, UDP, ACK, REMOTE)),
+            Scenario::NewRemote => (0, outbound(0, UDP, ACK, (REMOTE.0 + first, REMOTE.1))),
+            Scenario::UdpIn => (1, self.inbound(UDP, REMOTE)),
+            Scenario::TcpIn => (1, self.inbound(TCP, REMOTE)),
+            Scenario::Filtered => (1, self.inbound(UDP, (REMOTE.0 + 1, REMOTE.1))),
+            // Of the last addresses no port is taken.
+            Scenario::Miss => {
+                let nobodys = |n: u32| (POOL + 63, 1024 + low16(n));
+                let frames = (0..SESSIONS).map(|n| frame(1, UDP, ACK, REMOTE, nobodys(n)));
+                (1, frames.collect())
+            }
+        };
+        self.lay_out(port, &shuffled(frames));
+        self.verdicts = self.worker.counters().value(scenario.verdict());
+        SESSIONS as usize
+    }
+
+    /// Whether all packets became what they should.
+    pub(crate) fn verify(&mut self, scenario: Scenario, count: usize) -> Result<(), String> {
+        let counters = self.worker.counters();
+        let got = counters.value(scenario.verdict()) - self.verdicts;
+        if got == count as u64 {
+            return Ok(());
+        }
+        let all: Vec<String> = Counter::ALL
+            .iter()
+            .filter(|counter| counters.value(**counter) > 0)
+            .map(|counter| format!("{} {}", counter.name(), counters.value(*counter)))
+            .collect();
+        let name = scenario.verdict().name();
+        Err(format!(
+            "{got} of {count} packets in {name}; {}",
+            all.join(", ")
+        ))
+    }
+
+    /// Makes the sessions, and notes their outside endpoints.
+    fn open(&mut self, protocol: u8) {
+        let frames = outbound(0, protocol, SYN, REMOTE);
+        self.lay_out(0, &frames);
+        self.drain();
+        self.outside = (self.worker.io_mut().sent.iter())
+            .map(|frame| endpoints(frame.bytes()).0)
+            .collect();
+        if protocol == TCP {
+            // The other side's SYN, then plain data both ways.
+            let answers = self.outside.iter();
+            let answers: Vec<Vec<u8>> = answers
+                .map(|outside| frame(1, TCP, SYN | ACK, REMOTE, *outside))
+                .collect();
+            self.lay_out(1, &answers);
+            self.drain();
+        }
+        // Once in each direction, so that all is known that is kept.
+        for (port, frames) in [
+            (0, outbound(0, protocol, ACK, REMOTE)),
+            (1, self.inbound(protocol, REMOTE)),
+        ] {
+            self.lay_out(port, &frames);
+            self.drain();
+        }
+    }
+
+    fn drain(&mut self) {
+        loop {
+            self.now = self.now.plus(Nanos(6400));
+            if self.worker.turn(self.now) == 0 {
+                return;
+            }
+        }
+    }
+
+    fn inbound(&self, protocol: u8, from: Endpoint) -> Vec<Vec<u8>> {
+        (self.outside.iter())
+            .map(|to| frame(1, protocol, ACK, from, *to))
+            .collect()
+    }
+
+    fn lay_out(&mut self, port: u16, frames: &[Vec<u8>]) {
+        let io = self.worker.io_mut();
+        let mut old = core::mem::take(&mut io.sent);
+        let waiting = io.waiting.get_mut(usize::from(port));
+        // Frames are used again; those that were dropped are replaced.
+        if let Some(waiting) = waiting {
+            waiting.extend(frames.iter().rev().map(|bytes| match old.pop() {
+                Some(mut frame) => {
+                    frame.fill(port, bytes);
+                    frame
+                }
+                None => Frame::new(port, bytes),
+            }));
+        }
+        old.clear();
+        old.reserve(2 * frames.len());
+        io.sent = old;
+    }
+}
+
+/// From inside endpoints `first..`, a block of ports to each host.
+fn outbound(first: u32, protocol: u8, flags: u8, to: Endpoint) -> Vec<Vec<u8>> {
+    let block = u32::from(BLOCK);
+    (first..first + SESSIONS)
+        .map(|n| (0x6440_0100 + n / block, 10_000 + low16(n % block)))
+        .map(|from| frame(0, protocol, flags, from, to))
+        .collect()
+}
+
+/// The same frames in an order that no prefetcher knows, the same every time.
+fn shuffled(mut frames: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut word = 0x9e37_79b9_7f4a_7c15_u64;
+    for last in (1..frames.len()).rev() {
+        word ^= word << 13;
+        word ^= word >> 7;
+        word ^= word << 17;
+        let bound = last as u64 + 1;
+        frames.swap(last, usize::try_from(word % bound).unwrap_or(0));
+    }
+    frames
+}
+
+fn low16(word: u32) -> u16 {
+    wire::low16(word as usize)
+}
+
+fn topology() -> Topology {
+    let interface = |number: u8| {
+        let mut mac = OURS;
+        mac[5] = number;
+        let own = Ipv4Addr::new(192, 0, 2, 1 + 4 * number);
+        Interface {
+            port: PortId(u16::from(number)),
+            tags: Tags::NONE,
+            realm: 0,
+            mac: Mac(mac),
+            any_mac: false,
+            mtu: 1500,
+            mss_clamp: None,
+            addresses: vec![(own, Prefix::new(own, 30))],
+        }
+    };
+    let next_hop = |number: u8| Ipv4Addr::new(192, 0, 2, 2 + 4 * number);
+    let route = |prefix, number: u8| Route {
+        prefix,
+        next_hop: next_hop(number),
+        interface: u16::from(number),
+        realm: 0,
+    };
+    let neighbor = |number: u8| StaticNeighbor {
+        interface: u16::from(number),
+        ip: next_hop(number),
+        mac: Mac([2, 0, 0, 0, 3, number]),
+    };
+    Topology {
+        interfaces: vec![interface(0), interface(1)],
+        routes: vec![
+            route(Prefix::new(Ipv4Addr::new(100, 64, 0, 0), 10), 0),
+            route(Prefix::new(Ipv4Addr::UNSPECIFIED, 0), 1),
+        ],
+        neighbors: vec![neighbor(0), neighbor(1)],
+        max_neighbors: 16,
+        max_fragments: 64,
+        fragment_timeout: Nanos::from_secs(5),
+        refusal_code: 13,
+    }
+}
+
+fn settings() -> Settings {
+    let second = Nanos::from_secs;
+    Settings {
+        pools: vec![Pool {
+            addresses: (0..64).map(|n| Ipv4Addr::from_bits(POOL + n)).collect(),
+            realm: 0,
+            first_port: 1024,
+            last_port: u16::MAX,
+            exclude_ports: Vec::new(),
+            division: Division::Blocks {
+                size: BLOCK,
+                max_per_subscriber: 4,
+                idle: second(120),
+                active: None,
+            },
+        }],
+        rules: vec![Rule {
+            interfaces: Some(Box::new([true, false])),
+            realm: 0,
+            outside_realm: 0,
+            source: vec![Prefix::new(Ipv4Addr::new(100, 64, 0, 0), 10)],
+            destination: Vec::new(),
+            destination_ports: Vec::new(),
+            protocols: Vec::new(),
+            action: Action::Translate(Translate {
+                pool: 0,
+                mapping: Dependence::Endpoint,
+                filtering: Dependence::Address,
+                paired: true,
+                parity: true,
+                hairpin: true,
+                hairpin_preserve: false,
+                limits: Limits {
+                    sessions: u32::MAX,
+                    rate: None,
+                    ports: [u32::MAX; 3],
+                },
+            }),
+        }],
+        statics: Vec::new(),
+        timeouts: Timeouts {
+            udp: second(300),
+            udp_dns: second(10),
+            tcp_established: second(7440),
+            tcp_transitory: second(240),
+            tcp_time_wait: second(120),
+            icmp: second(60),
+            esp: second(1800),
+        },
+        udp_inbound_refresh: false,
+        hold_down: second(120),
+        hold_down_percent: 50,
+    }
+}
