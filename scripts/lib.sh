@@ -107,6 +107,25 @@ begin() {
     chmod 755 "$PTL_WORK"
 }
 
+# begin_small: for a script that starts processes and makes nothing else; no root.
+begin_small() {
+    PTL_STATE=$(mktemp -d)
+    trap 'on_small_exit' EXIT
+    trap 'on_signal 1' HUP
+    trap 'on_signal 2' INT
+    trap 'on_signal 15' TERM
+}
+
+on_small_exit() {
+    local status=$?
+    trap '' HUP INT TERM
+    trap - EXIT
+    set +e
+    stop_listed "$PTL_STATE/pids"
+    rm -rf -- "$PTL_STATE"
+    exit "$status"
+}
+
 on_signal() {
     if ((PTL_CRITICAL)); then
         PTL_PENDING=$1
@@ -611,7 +630,7 @@ adapt() {
     if ((!PTL_HUGE)); then
         edits+=(-e 's/"--in-memory"/"--no-huge", "--no-shconf"/')
     fi
-    if [[ -e $PTL_SOCKET ]]; then
+    if socket_is_used "$PTL_SOCKET"; then
         say "$PTL_SOCKET is taken by another Portolan: using a socket of our own"
         edits+=(-e "s|socket: $PTL_SOCKET|socket: $PTL_STATE/portolan.sock|")
         PTL_SOCKET=$PTL_STATE/portolan.sock
@@ -625,6 +644,12 @@ adapt() {
         PTL_CONFIG=$PTL_WORK/${1##*/}
         sed "${edits[@]}" "$1" >"$PTL_CONFIG"
     fi
+}
+
+# socket_is_used PATH: a Portolan answers there, in whatever namespace. One that
+# was killed leaves the file, and the next one takes its place.
+socket_is_used() {
+    [[ -S $1 ]] && attend "$PORTOLAN" show workers --json --socket "$1" >/dev/null 2>&1
 }
 
 # start_portolan: with PTL_CONFIG, in the appliance's place; its PID in
