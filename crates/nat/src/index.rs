@@ -10,6 +10,8 @@
 //! this bucket on their way, so a lookup stops at the first bucket nobody passed.
 //! Nothing is ever moved or resized; a full neighbourhood refuses.
 
+use crate::region::Region;
+
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -54,6 +56,11 @@ impl Index {
         Self {
             buckets: vec![EMPTY; buckets],
         }
+    }
+
+    /// Where it lies.
+    pub(crate) fn region(&self) -> Region {
+        Region::of(&self.buckets)
     }
 
     /// Bytes it takes.

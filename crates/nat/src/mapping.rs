@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use crate::index::Index;
 use crate::key::{FlowKey, Realm};
+use crate::region::Region;
 use crate::session::{SessionId, TableFull};
 use crate::subscriber::SubscriberId;
 use crate::wheel::NIL;
@@ -54,10 +55,10 @@ pub struct Mapping {
     pub strong: u32,
     /// Sessions that do not.
     pub weak: u32,
-    /// First of these; they are chained.
-    pub(crate) first_weak: Option<SessionId>,
-    /// Who it counts for; `None` for static ones.
-    pub subscriber: Option<SubscriberId>,
+    /// First of these, or [`NIL`]; they are chained.
+    first_weak: u32,
+    /// Who it counts for; [`NIL`] for static ones.
+    subscriber: u32,
     /// Block its port belongs to; meaningless for static ones.
     pub(crate) block: u32,
     /// Outside port or identifier.
@@ -70,9 +71,56 @@ pub struct Mapping {
     pub kind: MappingKind,
 }
 
-const _: () = assert!(size_of::<Mapping>() <= 64);
+const _: () = assert!(size_of::<Mapping>() == 48);
+
+/// What a new mapping is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewMapping {
+    pub(crate) out_key: FlowKey,
+    pub(crate) outside: u32,
+    pub(crate) outside_port: u16,
+    pub(crate) outside_realm: Realm,
+    pub(crate) subscriber: Option<SubscriberId>,
+    pub(crate) block: u32,
+    pub(crate) rule: u16,
+    pub(crate) kind: MappingKind,
+}
 
 impl Mapping {
+    fn new(new: &NewMapping) -> Self {
+        Self {
+            out_key: new.out_key,
+            outside: new.outside,
+            strong: 0,
+            weak: 0,
+            first_weak: NIL,
+            subscriber: new.subscriber.map_or(NIL, |id| id.0),
+            block: new.block,
+            outside_port: new.outside_port,
+            rule: new.rule,
+            outside_realm: new.outside_realm,
+            kind: new.kind,
+        }
+    }
+
+    /// Who it counts for; `None` for static ones.
+    #[must_use]
+    pub fn subscriber(&self) -> Option<SubscriberId> {
+        (self.subscriber != NIL).then_some(SubscriberId(self.subscriber))
+    }
+
+    /// First of the sessions that nobody inside has answered.
+    pub(crate) fn first_weak(&self) -> Option<SessionId> {
+        (self.first_weak != NIL).then_some(SessionId(self.first_weak))
+    }
+
+    /// Changes that; answers what it was.
+    pub(crate) fn set_first_weak(&mut self, first: Option<SessionId>) -> Option<SessionId> {
+        let before = self.first_weak();
+        self.first_weak = first.map_or(NIL, |id| id.0);
+        before
+    }
+
     /// Whether it lets anything in.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -122,6 +170,10 @@ impl MappingTable {
         self.capacity * size_of::<Mapping>() + self.index.bytes()
     }
 
+    pub(crate) fn regions(&self) -> [Region; 2] {
+        [Region::of(&self.slots), self.index.region()]
+    }
+
     pub(crate) const fn live(&self) -> u32 {
         self.live
     }
@@ -164,7 +216,8 @@ impl MappingTable {
         self.free != NIL || self.slots.len() < self.capacity
     }
 
-    pub(crate) fn insert(&mut self, mapping: Mapping) -> Result<MappingId, TableFull> {
+    pub(crate) fn insert(&mut self, new: &NewMapping) -> Result<MappingId, TableFull> {
+        let mapping = Mapping::new(new);
         let slot = match self.free {
             NIL if self.slots.len() < self.capacity => self.slots(),
             NIL => return Err(TableFull),

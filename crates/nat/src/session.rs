@@ -24,6 +24,7 @@ use wire::ChecksumDelta;
 use crate::index::Index;
 use crate::key::{FlowKey, Realm};
 use crate::mapping::MappingId;
+use crate::region::Region;
 use crate::tcp_state::{Segment, State, TcpEvent};
 use crate::wheel::{Link, Links, NIL, Wheel};
 
@@ -357,6 +358,14 @@ impl SessionTable {
 
     pub(crate) fn bytes(&self) -> usize {
         self.capacity * (size_of::<Session>() + size_of::<Cold>()) + self.index.bytes()
+    }
+
+    pub(crate) fn regions(&self) -> [Region; 3] {
+        [
+            Region::of(&self.hot),
+            Region::of(&self.cold),
+            self.index.region(),
+        ]
     }
 
     pub(crate) const fn live(&self) -> u32 {

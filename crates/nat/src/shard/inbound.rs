@@ -80,7 +80,7 @@ impl Shard {
         if weak && mapping.weak >= MAX_WEAK {
             return Err(Counter::DropInboundLimit);
         }
-        if let Some(subscriber) = mapping.subscriber
+        if let Some(subscriber) = mapping.subscriber()
             && let Some(subscriber) = self.subscribers.get_mut(subscriber)
             && subscriber.sessions >= session_limit(&self.settings, mapping.rule)
         {
@@ -108,7 +108,7 @@ impl Shard {
         if let Some(mapping) = self.mappings.get_mut(id) {
             if weak {
                 mapping.weak += 1;
-                let next = mapping.first_weak.replace(opened);
+                let next = mapping.set_first_weak(Some(opened));
                 self.sessions.set_next_weak(opened, next);
             } else {
                 mapping.strong += 1;

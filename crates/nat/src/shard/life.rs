@@ -87,7 +87,7 @@ impl Shard {
         let subscriber = self
             .sessions
             .mapping(id)
-            .and_then(|mapping| self.mappings.get(mapping)?.subscriber);
+            .and_then(|mapping| self.mappings.get(mapping)?.subscriber());
         let next = self.sessions.next_weak(id);
         let Some(view) = self.sessions.remove(id) else {
             return false;
@@ -123,11 +123,11 @@ impl Shard {
             return;
         };
         mapping.weak = mapping.weak.saturating_sub(1);
-        if mapping.first_weak == Some(id) {
-            mapping.first_weak = next;
+        if mapping.first_weak() == Some(id) {
+            mapping.set_first_weak(next);
             return;
         }
-        let mut at = mapping.first_weak;
+        let mut at = mapping.first_weak();
         while let Some(before) = at {
             let behind = self.sessions.next_weak(before);
             if behind == Some(id) {
@@ -142,7 +142,7 @@ impl Shard {
     fn end_visitors(&mut self, id: MappingId, now: Ticks) {
         while let Some(mapping) = self.mappings.get(id)
             && !mapping.is_open()
-            && let Some(visitor) = mapping.first_weak
+            && let Some(visitor) = mapping.first_weak()
         {
             if !self.end_session(visitor, now) {
                 return;
@@ -164,7 +164,7 @@ impl Shard {
         let Some(ports) = PortProtocol::of(mapping.out_key.protocol()) else {
             return;
         };
-        if let Some(owner) = mapping.subscriber
+        if let Some(owner) = mapping.subscriber()
             && let Some(used) = self
                 .subscribers
                 .get_mut(owner)
@@ -173,7 +173,7 @@ impl Shard {
             *used = used.saturating_sub(1);
         }
         self.rest_port(mapping.block, mapping.outside_port, ports, now);
-        if let Some(owner) = mapping.subscriber {
+        if let Some(owner) = mapping.subscriber() {
             self.forget_if_idle(owner);
         }
     }

@@ -24,8 +24,9 @@ use wire::ipv4::protocol;
 use crate::filter::AddressFilter;
 use crate::holddown::Resting;
 use crate::key::{FlowKey, Realm};
-use crate::mapping::{Mapping, MappingId, MappingKind, MappingTable};
+use crate::mapping::{Mapping, MappingId, MappingKind, MappingTable, NewMapping};
 use crate::pool::{NO_BLOCK, PoolUse, Pools, count, low16};
+use crate::region::Region;
 use crate::rng::Rng;
 use crate::session::{
     Flags, Guess, Hit, NewSession, Rewrite, Session, SessionId, SessionTable, SessionView,
@@ -180,6 +181,14 @@ impl Shard {
             + self.held_ports.bytes()
             + self.filter.as_ref().map_or(0, AddressFilter::bytes)
             + self.idle_blocks.iter().map(Resting::bytes).sum::<usize>()
+    }
+
+    /// Where the large tables lie.
+    #[must_use]
+    pub fn regions(&self) -> [Region; 5] {
+        let [hot, cold, index] = self.sessions.regions();
+        let [mappings, mapping_index] = self.mappings.regions();
+        [hot, cold, index, mappings, mapping_index]
     }
 
     /// Bytes of the session table, its index included, per session it can hold.
@@ -422,7 +431,7 @@ impl Shard {
         self.counters.bump(Counter::NatSessionsCreated);
         let subscriber = new
             .mapping
-            .and_then(|id| self.mappings.get(id)?.subscriber)
+            .and_then(|id| self.mappings.get(id)?.subscriber())
             .and_then(|id| self.subscribers.get_mut(id));
         if let Some(subscriber) = subscriber {
             subscriber.sessions += 1;
@@ -457,12 +466,9 @@ impl Shard {
                     one.realm,
                 );
                 // Refused only beyond `limits.mappings`, which the configuration has checked.
-                let _ = self.mappings.insert(Mapping {
+                let _ = self.mappings.insert(&NewMapping {
                     out_key: endpoint.scoped(STATIC_SCOPE),
                     outside: one.outside.to_bits(),
-                    strong: 0,
-                    weak: 0,
-                    first_weak: None,
                     subscriber: None,
                     block: NO_BLOCK,
                     outside_port: outside_port.wrapping_add(nth),

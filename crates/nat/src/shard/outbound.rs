@@ -6,7 +6,7 @@ use super::{
     First, NO_RULE, Opened, Refusal, Shard, dynamic_key, first_state, rule_number, static_key,
 };
 use crate::key::{FlowKey, Realm};
-use crate::mapping::{Mapping, MappingId, MappingKind};
+use crate::mapping::{MappingId, MappingKind, NewMapping};
 use crate::pool::{count, low16};
 use crate::session::{Flags, NewSession};
 use crate::settings::{Action, Division, PortProtocol, Rule, Translate};
@@ -253,12 +253,9 @@ impl Shard {
             (Err(reason), None) => return Err(reason),
         };
         let outside = self.pools.address(block).ok_or(Counter::DropNoPort)?;
-        let mapping = Mapping {
+        let mapping = NewMapping {
             out_key: dynamic_key(first.key, translate.mapping, pool),
             outside: outside.to_bits(),
-            strong: 0,
-            weak: 0,
-            first_weak: None,
             subscriber: Some(owner),
             block,
             outside_port: port,
@@ -269,7 +266,7 @@ impl Shard {
                 _ => MappingKind::Dynamic,
             },
         };
-        let Ok(id) = self.mappings.insert(mapping) else {
+        let Ok(id) = self.mappings.insert(&mapping) else {
             self.release_port(block, port, ports, false, now);
             return Err(Counter::DropMappingTable);
         };

@@ -60,7 +60,16 @@ impl Wiring {
             let place = u32::try_from(number).unwrap_or(u32::MAX);
             let settings = plan.settings.clone();
             let shard = Shard::new(settings, sizes, &steering, place, seed()?, now(start));
-            info!("worker {number}: {}", describe_memory(&shard, sizes));
+            let huge = shard
+                .regions()
+                .into_iter()
+                .filter(|region| dpdk::advise_huge(region.start, region.len))
+                .count();
+            info!(
+                "worker {number}: {}; {huge} of {} large tables on huge pages",
+                describe_memory(&shard, sizes),
+                shard.regions().len()
+            );
             let (handoff_out, handoff_in) = handoffs.take(number);
             let ends = Ports {
                 punt,
