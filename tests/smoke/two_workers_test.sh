@@ -51,7 +51,7 @@ check "both had packets" equal "$(portolan show workers --json | jq 'all(.packet
 lost=$(sum handoff_dropped)
 check "of the packets handed over $lost were lost, less than one in a hundred" \
     test "$((lost * 100))" -lt "$(sum handoff_out)"
-check "each packet lost there is a drop with a reason" test "$(counter drop.no_buffer)" -ge "$lost"
+check "each packet lost there is a drop with a reason" test "$(counter drop.handoff)" -ge "$lost"
 portolan show workers
 portolan show subscribers
 finish

@@ -148,7 +148,9 @@ counters! {
     DropFragmentTable = "drop.fragment_table",
     /// To the appliance itself, where nothing listens.
     DropNoService = "drop.no_service",
-    /// No buffer, or no room in a ring, to go on with.
+    /// The worker that owns the packet had no room for it.
+    DropHandoff = "drop.handoff",
+    /// No buffer, or no room on the way to the slow path, to go on with.
     DropNoBuffer = "drop.no_buffer",
 
     /// ARP requests answered.

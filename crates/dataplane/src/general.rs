@@ -257,7 +257,7 @@ where
         if self.hand_off(buf, owner, mark) {
             None
         } else {
-            Some(Counter::DropNoBuffer)
+            Some(Counter::DropHandoff)
         }
     }
 

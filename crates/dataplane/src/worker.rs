@@ -85,6 +85,32 @@ impl Plain {
     };
 }
 
+/// Share of the time in which there were packets to work on, over about a second.
+#[derive(Debug, Default)]
+struct Load {
+    /// When the last turn began, and whether it moved packets.
+    last: (Nanos, bool),
+    /// Time of idle and of busy turns since the last average.
+    time: [u64; 2],
+    millionths: u64,
+}
+
+impl Load {
+    /// A turn that began at `now`: the one before lasted until then.
+    fn turn(&mut self, busy: bool, now: Nanos) {
+        let (began, was_busy) = core::mem::replace(&mut self.last, (now, busy));
+        if let Some(time) = self.time.get_mut(usize::from(was_busy)) {
+            *time += now.since(began).0;
+        }
+    }
+
+    fn average(&mut self) {
+        let [idle, busy] = core::mem::take(&mut self.time);
+        let share = busy * 1_000_000 / (idle + busy).max(1);
+        self.millionths = (self.millionths * 31 + share) / 32;
+    }
+}
+
 /// One worker.
 #[derive(Debug)]
 pub struct Worker<I: Io, S, R> {
@@ -108,7 +134,7 @@ pub struct Worker<I: Io, S, R> {
     ended: Option<u64>,
     published: Arc<Published>,
     published_at: Nanos,
-    turns: [u64; 2],
+    load: Load,
 }
 
 impl<I, S, R> Worker<I, S, R>
@@ -150,7 +176,7 @@ where
             ended: None,
             published,
             published_at: Nanos(0),
-            turns: [0; 2],
+            load: Load::default(),
         }
     }
 
@@ -219,18 +245,15 @@ where
 
     /// Lays out the figures at once.
     pub fn publish_now(&mut self) {
-        let [idle, busy] = self.turns;
-        let share = busy * 1_000_000 / (idle + busy).max(1);
-        self.published.update(&self.counters, &self.shard, share);
-        self.turns = [0; 2];
+        self.published
+            .update(&self.counters, &self.shard, self.load.millionths);
     }
 
     fn publish(&mut self, moved: usize, now: Nanos) {
-        if let Some(turns) = self.turns.get_mut(usize::from(moved > 0)) {
-            *turns += 1;
-        }
+        self.load.turn(moved > 0, now);
         if now.since(self.published_at) >= PUBLISH_EVERY {
             self.published_at = now;
+            self.load.average();
             self.publish_now();
         }
     }

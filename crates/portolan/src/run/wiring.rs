@@ -21,6 +21,10 @@ use crate::plan::{describe_memory, sizes};
 /// Packets in a ring between two threads.
 const RING: u32 = 2048;
 
+/// Packets in a ring between two workers: what arrives while the other is off its
+/// core for some milliseconds, where cores are shared.
+const HANDOFF_RING: u32 = 8192;
+
 /// Messages in a ring between two threads.
 const MESSAGES: usize = 4096;
 
@@ -132,7 +136,7 @@ impl Handoffs {
                     continue;
                 }
                 let name = format!("ptl-pass-{from}-{to}");
-                let (sender, receiver) = machine.eal.ring(&name, RING)?;
+                let (sender, receiver) = machine.eal.ring(&name, HANDOFF_RING)?;
                 out.push(Some(sender));
                 into.push(receiver);
             }
