@@ -79,6 +79,17 @@ pub(crate) fn rewrite(packet: &mut [u8], l4: usize, transport: u8, rewrite: &Rew
         Direction::Outbound => 0,
         Direction::Inbound => 2,
     };
+    rewrite_transport(segment, port_at, transport, rewrite);
+}
+
+/// Writes the port at its place, or the identifier, and patches the checksum
+/// that covers it.
+pub(crate) fn rewrite_transport(
+    segment: &mut [u8],
+    port_at: usize,
+    transport: u8,
+    rewrite: &Rewrite,
+) {
     match transport {
         protocol::TCP => {
             wire::put16(segment, port_at, rewrite.port);

@@ -16,9 +16,10 @@ use nat::settings::Action;
 use nat::{FlowKey, Hit, Realm, Rewrite};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::checksum::{self, Sum};
+use wire::icmp;
 use wire::ipv4::{self, protocol};
-use wire::{icmp, udp};
 
+use crate::emit;
 use crate::general::{End, Packet};
 use crate::worker::Worker;
 
@@ -236,22 +237,5 @@ fn rewrite_quote(message: &mut [u8], rewrite: &Rewrite) {
     let Some(transport) = quote.get_mut(ip.header_len..len) else {
         return;
     };
-    match ip.protocol {
-        protocol::TCP => {
-            wire::put16(transport, port_at, rewrite.port);
-            checksum::patch(transport, 16, rewrite.transport_delta);
-        }
-        protocol::UDP => {
-            wire::put16(transport, port_at, rewrite.port);
-            udp::patch_checksum(transport, rewrite.transport_delta);
-        }
-        protocol::ICMP if rewrite.new_port => {
-            wire::put16(transport, 4, rewrite.port);
-            checksum::patch(transport, 2, rewrite.transport_delta);
-        }
-        protocol::DCCP | protocol::UDP_LITE => {
-            checksum::patch(transport, 6, rewrite.transport_delta);
-        }
-        _ => {}
-    }
+    emit::rewrite_transport(transport, port_at, ip.protocol, rewrite);
 }
