@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Two workers, two queues on each port: both work, nothing is lost between them.
+# Two workers, two queues on each port: both work, and next to nothing is lost between them.
 # shellcheck source=tests/smoke/_init.sh
 source "$(dirname "$0")/_init.sh"
 
