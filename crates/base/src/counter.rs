@@ -82,7 +82,7 @@ counters! {
     DropIpHeader = "drop.ip_header",
     /// Wrong IPv4 header checksum.
     DropIpChecksum = "drop.ip_checksum",
-    /// A source route or record route option that is not translated (RFC 5508 REQ-10b).
+    /// A loose or strict source route, which is not translated (RFC 5508 REQ-10b).
     DropIpOption = "drop.ip_option",
     /// Source address that no host may have: zero, loopback, multicast, broadcast, our own.
     DropIpSource = "drop.ip_source",
@@ -130,6 +130,12 @@ counters! {
     DropSessionLimit = "drop.session_limit",
     /// The subscriber's limit of new sessions a second.
     DropSessionRate = "drop.session_rate",
+    /// The limit of sessions of all the rule's subscribers.
+    DropRuleLimit = "drop.rule_limit",
+    /// The limit of sessions of the VRF.
+    DropVrfLimit = "drop.vrf_limit",
+    /// Another inside host uses the outside address with this remote and protocol, which has no ports to tell them apart.
+    DropAddressPair = "drop.address_pair",
     /// The mapping's limit of sessions opened from outside.
     DropInboundLimit = "drop.inbound_limit",
     /// The session table is full.
@@ -201,6 +207,17 @@ counters! {
     NatSubscribersEnded = "nat.subscribers_ended",
     /// Ports put to use again before their hold-down ended, because too many were held.
     NatHoldDownCut = "nat.hold_down_cut",
+
+    /// Times a pool rose to its high watermark.
+    EventPoolHigh = "event.pool_high",
+    /// Times it fell to its low watermark again.
+    EventPoolLow = "event.pool_low",
+    /// Seconds in which a pool had nothing left to lend.
+    EventPoolExhausted = "event.pool_exhausted",
+    /// Times a subscriber rose to the watermark of its ports.
+    EventSubscriberHigh = "event.subscriber_high",
+    /// Events there was no room to keep.
+    EventLost = "event.lost",
 
     /// ICMP errors sent by the appliance.
     IcmpSent = "icmp.sent",

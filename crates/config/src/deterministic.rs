@@ -100,7 +100,7 @@ fn one(
         report.error(overflow.at, what, "use a pool of the same `outside_vrf`");
     }
     let prefixes = section.prefixes("prefixes", report).unwrap_or_default();
-    let owner = Owner::Deterministic(index);
+    let owner = (Owner::Deterministic(index), ports);
     let all = Ranges::default();
     let addresses = outside.claim_prefixes(owner, outside_vrf, &prefixes, &all, net, report);
     let source = source?;

@@ -62,6 +62,11 @@ impl Interfaces {
         report: &mut Report,
     ) -> Option<VrfId> {
         let name = section.value(key, report, text::name)?;
+        self.vrf_named(&name, report)
+    }
+
+    /// The VRF of this name.
+    pub(crate) fn vrf_named(&self, name: &Found<String>, report: &mut Report) -> Option<VrfId> {
         let found = self.vrfs.iter().position(|vrf| *vrf == name.value);
         if found.is_none() && self.labelled {
             let what = format!("no interface is in VRF {}", shown(&name.value));

@@ -4,9 +4,10 @@ use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::error::{Report, Wrong};
-use crate::model::{Control, Dpdk, Limits, Workers};
+use crate::interfaces::Interfaces;
+use crate::model::{Control, Dpdk, Limits, VrfId, Workers};
 use crate::node::{Kind, Node};
-use crate::section::{Section, list};
+use crate::section::{Found, Section, list};
 use crate::text::{self, shown};
 
 /// The map under `key`, or an empty one.
@@ -96,6 +97,7 @@ pub(crate) fn limits(top: &Section<'_>, report: &mut Report) -> Limits {
         "subscribers",
         "neighbors",
         "fragments",
+        "vrfs",
     ];
     let section = section(top, "limits", &keys, report);
     let sessions = section
@@ -121,7 +123,47 @@ pub(crate) fn limits(top: &Section<'_>, report: &mut Report) -> Limits {
         fragments: section
             .number("fragments", 1..=1 << 20, report)
             .unwrap_or(4_096),
+        // Names of VRFs are known later: `vrf_limits`.
+        vrf_sessions: Vec::new(),
     }
+}
+
+/// `limits.vrfs`, once the VRFs are known.
+pub(crate) fn vrf_limits(
+    top: &Section<'_>,
+    net: &Interfaces,
+    report: &mut Report,
+) -> Vec<(VrfId, u32)> {
+    let Some(node) = top.child("limits").and_then(|limits| limits.entry("vrfs")) else {
+        return Vec::new();
+    };
+    let Kind::Map(entries) = &node.kind else {
+        let what = format!("`vrfs` is {}, not a map", node.noun());
+        report.error(node.at, what, "write `NAME: { sessions: N }` for each VRF");
+        return Vec::new();
+    };
+    let mut limits: Vec<(VrfId, u32)> = Vec::new();
+    for entry in entries {
+        let name = Found {
+            at: entry.at,
+            value: entry.key.clone(),
+        };
+        let vrf = net.vrf_named(&name, report);
+        let limit = Section::open(&entry.value, "limits of a VRF", &["sessions"], report);
+        let sessions = limit.number("sessions", 1..=MOST_SESSIONS, report);
+        if limit.lacks("sessions") {
+            limit.missing("the VRF's limits", "sessions", "100000", report);
+        }
+        if let (Some(vrf), Some(sessions)) = (vrf, sessions) {
+            if limits.iter().any(|(known, _)| *known == vrf) {
+                let what = format!("VRF {} is given twice", net.vrf_name(vrf));
+                report.error(entry.at, what, "keep one of the two");
+            } else {
+                limits.push((vrf, sessions));
+            }
+        }
+    }
+    limits
 }
 
 const MOST_SESSIONS: u64 = 1 << 30;

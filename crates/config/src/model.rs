@@ -76,6 +76,8 @@ pub struct Limits {
     pub neighbors: u32,
     /// Fragmented datagrams followed at once. Default 4 096.
     pub fragments: u32,
+    /// `vrfs:`, sessions of all subscribers of a VRF together.
+    pub vrf_sessions: Vec<(VrfId, u32)>,
 }
 
 /// Where to ask the running appliance.
@@ -165,6 +167,8 @@ pub struct Nat {
     pub deterministic: Vec<Deterministic>,
     /// `static:`
     pub statics: Vec<Static>,
+    /// `outside_source:`, first match wins.
+    pub outside_sources: Vec<OutsideSource>,
     /// `timeouts:`
     pub timeouts: Timeouts,
     /// `udp_inbound_refresh:`, default false (RFC 4787 REQ-6a): inbound packets restart a UDP timer.
@@ -195,6 +199,36 @@ pub struct Pool {
     pub exclude_ports: Vec<(u16, u16)>,
     /// Absent: subscribers share the whole range of an address.
     pub blocks: Option<Blocks>,
+    /// `one_to_one:`, every subscriber gets a whole address; also pools of `outside_source`.
+    pub one_to_one: bool,
+    /// `allocation:`
+    pub allocation: Allocation,
+    /// `watermarks:` high and low, in percent. Default 90 and 80.
+    pub watermarks: (u8, u8),
+    /// Addresses from which nothing new is lent (`drain:`, `drain_addresses:`).
+    pub draining: Vec<Ipv4Addr>,
+}
+
+/// `allocation:`, which address a newcomer gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allocation {
+    /// `random`
+    Random,
+    /// `least-used`
+    LeastUsed,
+}
+
+/// Remote hosts that get an address towards the inside (twice NAT).
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutsideSource {
+    /// Unique among the rules.
+    pub name: String,
+    /// Their addresses.
+    pub source: Vec<Prefix>,
+    /// One-to-one; its realm is the remote hosts'.
+    pub pool: PoolId,
+    /// That realm.
+    pub vrf: VrfId,
 }
 
 /// `blocks:`
@@ -247,20 +281,35 @@ pub enum Action {
 /// How a rule translates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Translate {
-    /// Where outside addresses come from.
-    pub pool: PoolId,
+    /// Where outside addresses come from (`pool:` one or a list), in this order.
+    pub pools: Vec<PoolId>,
     /// RFC 4787 section 4.1. Default endpoint-independent.
     pub mapping: Dependence,
     /// RFC 4787 section 5. Default endpoint-independent.
     pub filtering: Dependence,
-    /// One outside address per subscriber (RFC 4787 REQ-2). Default true.
-    pub paired: bool,
+    /// One outside address per subscriber (RFC 4787 REQ-2). Default strict (`true`).
+    pub paired: Pairing,
+    /// `preserve_port:`, the port stays where it is free. Default false.
+    pub preserve_port: bool,
+    /// `port_overloading:` (RFC 7857 section 3). Default false.
+    pub port_overloading: bool,
     /// An even port stays even and an odd one odd, while there are such (RFC 4787 REQ-4), for UDP. Default true.
     pub parity: bool,
     /// `hairpin:`
     pub hairpin: Hairpin,
     /// `limits:`
     pub limits: RuleLimits,
+}
+
+/// `paired:`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pairing {
+    /// `false`
+    Off,
+    /// `true`
+    Strict,
+    /// `soft`: another address when the first has no port left (RFC 7857 section 4).
+    Soft,
 }
 
 /// The three behaviours of RFC 4787.
@@ -296,6 +345,25 @@ pub struct RuleLimits {
     pub udp_ports: Option<u32>,
     /// Identifiers for ICMP queries.
     pub icmp_ids: Option<u32>,
+    /// Ports for DCCP and UDP-Lite together.
+    pub other_ports: Option<u32>,
+    /// Sessions of all subscribers of the rule together.
+    pub rule_sessions: Option<u32>,
+    /// Sessions from outside through one mapping.
+    pub inbound_sessions: Option<u16>,
+    /// `reserve:`, the last sessions and ports of a subscriber, for flows to these ports.
+    pub reserve: Option<Reserve>,
+    /// Percent of a ports limit at which a subscriber is reported. Default 90.
+    pub watermark: Option<u8>,
+}
+
+/// `reserve:`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reserve {
+    /// How many sessions, and ports.
+    pub sessions: u32,
+    /// Destination ports they are for; 1 to 8 ranges.
+    pub ports: Vec<(u16, u16)>,
 }
 
 /// Deterministic NAT (RFC 7422).
@@ -353,8 +421,10 @@ pub struct Timeouts {
     pub udp_dns: Duration,
     /// 7 440 s.
     pub tcp_established: Duration,
-    /// 240 s: opening, closing, after a reset.
-    pub tcp_transitory: Duration,
+    /// Opening: as `tcp_transitory`, 240 s.
+    pub tcp_opening: Duration,
+    /// Closing and after a reset: as `tcp_transitory`, 240 s.
+    pub tcp_closing: Duration,
     /// 120 s: after both FINs were acknowledged.
     pub tcp_time_wait: Duration,
     /// 60 s.

@@ -8,9 +8,10 @@ use crate::interfaces::Interfaces;
 use crate::machine::section;
 use crate::model::{Hairpin, HoldDown, Limits, Nat, Route, Timeouts};
 use crate::outside::Outside;
+use crate::outside_source;
 use crate::pools;
 use crate::rules;
-use crate::section::{Section, list};
+use crate::section::Section;
 use crate::statics;
 use crate::text::shown;
 
@@ -28,18 +29,13 @@ pub(crate) fn read(
     let deterministic = deterministic::read(&nat, net, &pools, &mut outside, report);
     let statics = statics::read(&nat, net, limits, &outside, &deterministic, report);
     pools.take_out(&statics, report);
-    if let Some(twice) = list(&nat, "outside_source", usize::MAX, report).first() {
-        report.error(
-            twice.at,
-            "translating outside sources is not in this version",
-            "leave `outside_source` empty",
-        );
-    }
+    let outside_sources = outside_source::read(&nat, net, &mut pools, &rules, report);
     Nat {
         pools: pools.list,
         rules,
         deterministic,
         statics,
+        outside_sources,
         timeouts: timeouts(&nat, report),
         udp_inbound_refresh: nat.boolean("udp_inbound_refresh", false, report),
         hold_down: hold_down(&nat, report),
@@ -65,6 +61,8 @@ fn timeouts(nat: &Section<'_>, report: &mut Report) -> Timeouts {
         "udp_dns",
         "tcp_established",
         "tcp_transitory",
+        "tcp_opening",
+        "tcp_closing",
         "tcp_time_wait",
         "icmp",
         "esp",
@@ -76,12 +74,14 @@ fn timeouts(nat: &Section<'_>, report: &mut Report) -> Timeouts {
             .duration(key, Duration::from_secs(least), report)
             .unwrap_or(Duration::from_secs(default))
     };
+    let transitory = read("tcp_transitory", 240, 1);
     let timeouts = Timeouts {
         // RFC 4787 REQ-5.
         udp: read("udp", 300, 120),
         udp_dns: read("udp_dns", 10, 1),
         tcp_established: read("tcp_established", 7_440, 1),
-        tcp_transitory: read("tcp_transitory", 240, 1),
+        tcp_opening: read("tcp_opening", transitory.as_secs(), 1),
+        tcp_closing: read("tcp_closing", transitory.as_secs(), 1),
         tcp_time_wait: read("tcp_time_wait", 120, 1),
         icmp: read("icmp", 60, 1),
         esp: read("esp", 1_800, 1),
@@ -94,15 +94,18 @@ fn timeouts(nat: &Section<'_>, report: &mut Report) -> Timeouts {
             7_440,
             "RFC 5382 REQ-5",
         ),
-        (
-            "tcp_transitory",
-            timeouts.tcp_transitory,
-            240,
-            "RFC 5382 REQ-5",
-        ),
+        ("tcp_transitory", transitory, 240, "RFC 5382 REQ-5"),
         ("icmp", timeouts.icmp, 60, "RFC 5508 REQ-2"),
     ];
-    for (key, time, least, clause) in recommended {
+    let closing = (
+        "tcp_closing",
+        timeouts.tcp_closing,
+        240,
+        "RFC 7857 section 2.1",
+    );
+    // For opening an operator may go lower (the same section).
+    let own = section.child("tcp_closing").is_some();
+    for (key, time, least, clause) in recommended.into_iter().chain(own.then_some(closing)) {
         if time < Duration::from_secs(least) {
             let what = format!("`{key}` is shorter than {clause} allows");
             report.warn(section.at(key), what, format!("write {least}s or more"));

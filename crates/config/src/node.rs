@@ -72,6 +72,15 @@ impl Node {
         }
     }
 
+    /// The value of a key, if this is a map that has it.
+    pub(crate) fn entry(&self, key: &str) -> Option<&Self> {
+        let Kind::Map(entries) = &self.kind else {
+            return None;
+        };
+        let found = entries.iter().find(|entry| entry.key == key)?;
+        (!found.value.is_null()).then_some(&found.value)
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Null)
     }

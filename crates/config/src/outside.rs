@@ -22,17 +22,21 @@ pub(crate) enum Owner {
 /// The outside addresses given out so far.
 #[derive(Debug)]
 pub(crate) struct Outside {
-    claims: HashMap<(VrfId, Ipv4Addr), Claim>,
+    claims: HashMap<(VrfId, Ipv4Addr), Vec<Claim>>,
     next_hops: HashSet<(VrfId, Ipv4Addr)>,
     listed: u64,
 }
 
-/// One address of a pool.
+/// Ports of an outside address that are somebody's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim {
     pub(crate) owner: Owner,
+    ports: Ports,
     pub(crate) at: At,
 }
+
+/// Pools and deterministic ranges that can share an outside address.
+const MOST_SHARING: usize = 4;
 
 impl Outside {
     pub(crate) fn new(routes: &[Route]) -> Self {
@@ -46,8 +50,24 @@ impl Outside {
         }
     }
 
-    pub(crate) fn claim_of(&self, vrf: VrfId, address: Ipv4Addr) -> Option<Claim> {
-        self.claims.get(&(vrf, address)).copied()
+    /// Who has ports of an address.
+    pub(crate) fn claims_of(&self, vrf: VrfId, address: Ipv4Addr) -> &[Claim] {
+        self.claims.get(&(vrf, address)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Gives ports of an address to an owner, or says who has some of them.
+    fn claim(&mut self, vrf: VrfId, address: Ipv4Addr, claim: Claim) -> Result<(), Claim> {
+        let claims = self.claims.entry((vrf, address)).or_default();
+        let (first, last) = claim.ports;
+        let meets = |other: &&Claim| other.ports.0 <= last && first <= other.ports.1;
+        match claims.iter().find(meets) {
+            Some(other) => Err(*other),
+            None if claims.len() == MOST_SHARING => Err(claim),
+            None => {
+                claims.push(claim);
+                Ok(())
+            }
+        }
     }
 
     /// What speaks against translating to `address`.
@@ -66,10 +86,11 @@ impl Outside {
         net.contradiction(vrf, address)
     }
 
-    /// The addresses of `prefixes` without `excluded`, each of which becomes `owner`'s.
+    /// The addresses of `prefixes` without `excluded`, each of which becomes `owner`'s
+    /// with these ports.
     pub(crate) fn claim_prefixes(
         &mut self,
-        owner: Owner,
+        (owner, ports): (Owner, Ports),
         vrf: VrfId,
         prefixes: &[Found<Prefix>],
         excluded: &Ranges,
@@ -98,41 +119,38 @@ impl Outside {
                     let remedy = "leave it out with `exclude_addresses` or use another prefix";
                     report.error(at, what, remedy);
                 }
-                if let Some(first) = self.claims.get(&(vrf, address)) {
-                    if !overlapping {
+                match self.claim(vrf, address, Claim { owner, ports, at }) {
+                    Ok(()) => addresses.push(address),
+                    Err(first) if !overlapping => {
                         overlapping = true;
-                        let what = overlap(prefix, address, owner, *first);
-                        report.error(at, what, "give each outside address to one pool");
+                        let what = overlap(prefix, address, owner, first);
+                        report.error(at, what, APART);
                     }
-                } else {
-                    self.claims.insert((vrf, address), Claim { owner, at });
-                    addresses.push(address);
+                    Err(_) => {}
                 }
             }
         }
         addresses
     }
 
-    /// An interface's own address becomes `owner`'s.
+    /// Ports of an interface's own address become `owner`'s.
     pub(crate) fn claim_own(
         &mut self,
-        owner: Owner,
+        (owner, ports): (Owner, Ports),
         vrf: VrfId,
-        address: Found<Ipv4Addr>,
+        found: Found<Ipv4Addr>,
         report: &mut Report,
     ) {
-        let Found { at, value: address } = address;
-        match self.claims.get(&(vrf, address)) {
-            Some(first) => {
-                let what = overlap(Prefix::host(address), address, owner, *first);
-                report.error(at, what, "give each outside address to one pool");
-            }
-            None => {
-                self.claims.insert((vrf, address), Claim { owner, at });
-            }
+        let Found { at, value: address } = found;
+        if let Err(first) = self.claim(vrf, address, Claim { owner, ports, at }) {
+            let what = overlap(Prefix::host(address), address, owner, first);
+            report.error(at, what, APART);
         }
     }
 }
+
+/// What would be right where two want the same outside address.
+const APART: &str = "give each outside address to one pool, or give them `ports` that do not meet";
 
 fn overlap(prefix: Prefix, address: Ipv4Addr, owner: Owner, first: Claim) -> String {
     let whose = match first.owner {

@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 
 use base::Prefix;
 
-use crate::error::{At, Report};
+use crate::error::{At, Report, Wrong};
 use crate::interfaces::Interfaces;
 use crate::machine::section;
-use crate::model::{Blocks, InterfaceId, Pool, PoolId, Static, VrfId};
+use crate::model::{Allocation, Blocks, InterfaceId, Pool, PoolId, Static, VrfId};
 use crate::node::Node;
 use crate::outside::{Outside, Owner, Ranges, range};
 use crate::section::{Found, Names, Section, list, suggestion};
@@ -23,8 +23,18 @@ pub(crate) struct Pools {
     /// The name of every pool could be read.
     pub(crate) complete: bool,
     names: HashMap<String, PoolId>,
-    /// Per pool: the realm it serves, if it says, and where its addresses are written.
-    more: Vec<(Option<VrfId>, At)>,
+    /// Per pool, what only the reading needs.
+    more: Vec<More>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct More {
+    /// The realm it serves, if it says.
+    serves: Option<VrfId>,
+    /// Where its addresses are written.
+    at: At,
+    /// `ports` or `blocks` is written.
+    has_ports: bool,
 }
 
 impl Pools {
@@ -45,7 +55,20 @@ impl Pools {
 
     /// Realm of the inside that the pool is reserved for.
     pub(crate) fn inside_vrf(&self, pool: PoolId) -> Option<VrfId> {
-        self.more.get(pool).and_then(|&(vrf, _)| vrf)
+        self.more.get(pool).and_then(|more| more.serves)
+    }
+
+    /// Makes a pool one-to-one, or says why it cannot be.
+    pub(crate) fn make_whole(&mut self, pool: PoolId) -> Option<String> {
+        let found = self.list.get_mut(pool)?;
+        if self.more.get(pool).is_some_and(|more| more.has_ports) {
+            return Some(format!(
+                "pool {} has `ports` or `blocks`",
+                shown(&found.name)
+            ));
+        }
+        found.one_to_one = true;
+        None
     }
 
     /// Removes the addresses that static mappings have for themselves.
@@ -55,7 +78,7 @@ impl Pools {
             let first = each.outside.to_bits();
             taken.extend((0..each.count).map(|i| (each.outside_vrf, first.saturating_add(i))));
         }
-        for (pool, &(_, at)) in self.list.iter_mut().zip(&self.more) {
+        for (pool, &More { at, .. }) in self.list.iter_mut().zip(&self.more) {
             let before = pool.addresses.len();
             pool.addresses
                 .retain(|address| !taken.contains(&(pool.vrf, address.to_bits())));
@@ -88,10 +111,10 @@ pub(crate) fn read(
     pools.complete = report.count() == before && !nat.obscured("pools");
     for node in nodes {
         let id = pools.list.len();
-        let (pool, vrf, at) = pool(node, id, net, outside, &mut names, report);
+        let (pool, more) = pool(node, id, net, outside, &mut names, report);
         pools.complete &= !pool.name.is_empty();
         pools.names.entry(pool.name.clone()).or_insert(id);
-        pools.more.push((vrf, at));
+        pools.more.push(more);
         pools.list.push(pool);
     }
     pools
@@ -104,7 +127,7 @@ fn pool(
     outside: &mut Outside,
     names: &mut Names,
     report: &mut Report,
-) -> (Pool, Option<VrfId>, At) {
+) -> (Pool, More) {
     let section = Section::open(node, "a pool", &KEYS, report);
     let name = section.value("name", report, text::name);
     match &name {
@@ -152,10 +175,30 @@ fn pool(
         (Some(prefixes), None) => prefixes.at,
         (None, Some(interface)) => interface.at,
     };
-    let addresses = addresses(&section, id, vrf, interface, net, outside, report);
+    let one_to_one = section.boolean("one_to_one", false, report);
+    let has_ports = ["ports", "blocks", "exclude_ports"]
+        .iter()
+        .any(|key| section.child(key).is_some());
+    if one_to_one {
+        for key in ["ports", "blocks", "exclude_ports"] {
+            if section.child(key).is_some() {
+                let what = format!("`{key}` has no effect in a one-to-one pool");
+                report.error(section.key_at(key), what, "leave it out");
+            }
+        }
+        if interface.is_some() {
+            let what = "an interface's own address cannot be given to one subscriber";
+            report.error(section.key_at("interface"), what, "list `prefixes`");
+        }
+    }
     let ports = ports(&section, report);
+    // As a whole, or for a remote host: then no other pool can have any port of it.
+    let taken = if has_ports { ports } else { (0, u16::MAX) };
+    let owner = (Owner::Pool(id), taken);
+    let addresses = addresses(&section, owner, vrf, interface, net, outside, report);
     let exclude_ports = exclude_ports(&section, ports, report);
     let blocks = blocks(&section, ports, addresses.len(), report);
+    let draining = draining(&section, &addresses, report);
     let pool = Pool {
         name: name.map(|name| name.value).unwrap_or_default(),
         vrf,
@@ -164,11 +207,82 @@ fn pool(
         ports,
         exclude_ports,
         blocks,
+        one_to_one,
+        allocation: allocation(&section, report),
+        watermarks: watermarks(&section, report),
+        draining,
     };
-    (pool, serves, at)
+    let more = More {
+        serves,
+        at,
+        has_ports,
+    };
+    (pool, more)
 }
 
-const KEYS: [&str; 9] = [
+/// Which address a newcomer gets.
+fn allocation(section: &Section<'_>, report: &mut Report) -> Allocation {
+    section
+        .value("allocation", report, |text| match text {
+            "random" => Ok(Allocation::Random),
+            "least-used" => Ok(Allocation::LeastUsed),
+            _ => Err(Wrong::new(
+                format!("{} is not a way to choose addresses", shown(text)),
+                "write random or least-used",
+            )),
+        })
+        .map_or(Allocation::Random, |found| found.value)
+}
+
+/// `watermarks: { high: 90, low: 80 }`, in percent.
+fn watermarks(parent: &Section<'_>, report: &mut Report) -> (u8, u8) {
+    let section = section(parent, "watermarks", &["high", "low"], report);
+    let high: u8 = section.number("high", 1..=100, report).unwrap_or(90);
+    let low = section
+        .number("low", 0..=99, report)
+        .unwrap_or_else(|| high.saturating_sub(10));
+    if low >= high {
+        let what = format!("the low watermark ({low}) is not below the high one ({high})");
+        report.error(
+            section.at("low"),
+            what,
+            "write a lower `low` or a higher `high`",
+        );
+    }
+    (high, low)
+}
+
+/// The addresses from which nothing new is lent.
+fn draining(section: &Section<'_>, addresses: &[Ipv4Addr], report: &mut Report) -> Vec<Ipv4Addr> {
+    if section.boolean("drain", false, report) {
+        if section.child("drain_addresses").is_some() {
+            let what = "`drain_addresses` has no effect when all of the pool is drained";
+            report.error(
+                section.key_at("drain_addresses"),
+                what,
+                "keep one of the two",
+            );
+        }
+        return addresses.to_vec();
+    }
+    let ranges = section.values("drain_addresses", report, text::address_range);
+    let mut draining = Vec::new();
+    for Found { at, value } in ranges.unwrap_or_default() {
+        let meant = value.0..=value.1;
+        let before = draining.len();
+        let chosen = addresses.iter().copied();
+        draining.extend(chosen.filter(|address| meant.contains(address)));
+        if draining.len() == before && !addresses.is_empty() {
+            let what = "none of the addresses to drain is in the pool";
+            report.error(at, what, "write addresses of the pool");
+        }
+    }
+    draining.sort_unstable();
+    draining.dedup();
+    draining
+}
+
+const KEYS: [&str; 14] = [
     "name",
     "prefixes",
     "interface",
@@ -176,13 +290,18 @@ const KEYS: [&str; 9] = [
     "exclude_addresses",
     "exclude_ports",
     "blocks",
+    "one_to_one",
+    "allocation",
+    "watermarks",
+    "drain",
+    "drain_addresses",
     "vrf",
     "outside_vrf",
 ];
 
 fn addresses(
     section: &Section<'_>,
-    id: PoolId,
+    owner: (Owner, Ports),
     vrf: VrfId,
     interface: Option<InterfaceId>,
     net: &Interfaces,
@@ -195,7 +314,6 @@ fn addresses(
     let bits =
         |found: &Found<(Ipv4Addr, Ipv4Addr)>| (found.value.0.to_bits(), found.value.1.to_bits());
     let ranges = Ranges::new(excluded.iter().map(bits).collect());
-    let owner = Owner::Pool(id);
     if section.child("interface").is_some() {
         let own = interface.and_then(|id| net.list.get(id));
         let at = section.at("interface");

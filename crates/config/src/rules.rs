@@ -8,7 +8,10 @@ use crate::alg;
 use crate::error::{Report, Wrong};
 use crate::interfaces::Interfaces;
 use crate::machine::section;
-use crate::model::{Action, InterfaceId, Limits, Rule, RuleLimits, Translate, VrfId};
+use crate::model::{
+    Action, Dependence, InterfaceId, Limits, Pairing, PoolId, Reserve, Rule, RuleLimits, Translate,
+    VrfId,
+};
 use crate::nat::hairpin;
 use crate::node::Node;
 use crate::pools::Pools;
@@ -82,7 +85,9 @@ fn rule(
             None
         }
     };
-    let pool = translate.as_ref().map(|translate| translate.pool);
+    let pool = translate
+        .as_ref()
+        .and_then(|translate| translate.pools.first().copied());
     let served = pool.and_then(|pool| pools.inside_vrf(pool));
     if let (Some(written), Some(served)) = (written, served)
         && written != served
@@ -117,7 +122,7 @@ enum Does {
     Drop,
 }
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
     "name",
     "inside",
     "source",
@@ -130,6 +135,8 @@ const KEYS: [&str; 17] = [
     "filtering",
     "paired",
     "parity",
+    "preserve_port",
+    "port_overloading",
     "hairpin",
     "limits",
     "vrf",
@@ -137,12 +144,14 @@ const KEYS: [&str; 17] = [
     "alg",
 ];
 
-const ONLY_TRANSLATE: [&str; 8] = [
+const ONLY_TRANSLATE: [&str; 10] = [
     "pool",
     "mapping",
     "filtering",
     "paired",
     "parity",
+    "preserve_port",
+    "port_overloading",
     "hairpin",
     "limits",
     "alg",
@@ -254,7 +263,46 @@ fn translate(
     limits: &Limits,
     report: &mut Report,
 ) -> Option<Translate> {
-    let name = section.value("pool", report, text::name);
+    let chosen = chosen_pools(section, pools, report);
+    let mapping = section.dependence("mapping", report);
+    let filtering = section.dependence("filtering", report);
+    let read = Translate {
+        pools: chosen.clone().unwrap_or_default(),
+        mapping,
+        filtering,
+        paired: paired(section, report),
+        parity: section.boolean("parity", true, report),
+        preserve_port: section.boolean("preserve_port", false, report),
+        port_overloading: section.boolean("port_overloading", false, report),
+        hairpin: hairpin(section, report),
+        limits: rule_limits(section, limits, report),
+    };
+    if read.port_overloading {
+        overloading(section, mapping, filtering, report);
+    }
+    let whole = |id: &PoolId| pools.list.get(*id).is_some_and(|pool| pool.one_to_one);
+    if read.pools.iter().any(whole) {
+        for key in ["mapping", "paired", "preserve_port", "port_overloading"] {
+            if section.child(key).is_some() {
+                let what = format!("`{key}` has no effect with a one-to-one pool");
+                report.error(
+                    section.key_at(key),
+                    what,
+                    "leave it out, or use another pool",
+                );
+            }
+        }
+        if !read.pools.iter().all(whole) {
+            let what = "some of the pools are one-to-one and some are not";
+            report.error(section.at("pool"), what, "make it two rules");
+        }
+    }
+    chosen.map(|_| read)
+}
+
+/// `pool`, a name or a list of names.
+fn chosen_pools(section: &Section<'_>, pools: &Pools, report: &mut Report) -> Option<Vec<PoolId>> {
+    let names = section.values("pool", report, text::name);
     if section.lacks("pool") {
         let what = "the rule translates but has no pool";
         report.error(
@@ -263,48 +311,172 @@ fn translate(
             "add `pool: NAME`, or `action: pass` or `drop`",
         );
     }
-    let pool = name.and_then(|name| pools.named(&name, report));
-    let translate = |pool, report: &mut Report| Translate {
-        pool,
-        mapping: section.dependence("mapping", report),
-        filtering: section.dependence("filtering", report),
-        paired: section.boolean("paired", true, report),
-        parity: section.boolean("parity", true, report),
-        hairpin: hairpin(section, report),
-        limits: rule_limits(section, limits, report),
-    };
-    // Read in any case: what is wrong with the rest is reported with a bad pool too.
-    let read = translate(pool.unwrap_or(0), report);
-    pool.map(|_| read)
+    let names = names?;
+    if names.is_empty() && section.items("pool").is_some_and(<[Node]>::is_empty) {
+        let what = "`pool` is an empty list";
+        report.error(section.at("pool"), what, "name at least one pool");
+        return None;
+    }
+    if let Some(extra) = names.get(MOST_POOLS) {
+        let what = format!("the rule has {} pools", names.len());
+        let remedy = format!("keep at most {MOST_POOLS}, or put prefixes into one pool");
+        report.error(extra.at, what, remedy);
+        return None;
+    }
+    let mut chosen: Vec<PoolId> = Vec::new();
+    for name in &names {
+        let Some(id) = pools.named(name, report) else {
+            continue;
+        };
+        let realm = |id: PoolId| pools.list.get(id).map(|pool| pool.vrf);
+        if chosen.contains(&id) {
+            let what = format!("pool {} is named twice", shown(&name.value));
+            report.error(name.at, what, "name each pool once");
+        } else if chosen
+            .first()
+            .is_some_and(|&first| realm(first) != realm(id))
+        {
+            let what = "the pools of a rule are in different VRFs";
+            report.error(name.at, what, "use pools of one `outside_vrf`");
+        } else {
+            chosen.push(id);
+        }
+    }
+    (!chosen.is_empty()).then_some(chosen)
+}
+
+fn paired(section: &Section<'_>, report: &mut Report) -> Pairing {
+    section
+        .value("paired", report, |text| {
+            if text == "soft" {
+                return Ok(Pairing::Soft);
+            }
+            text::boolean(text)
+                .map(|paired| {
+                    if paired {
+                        Pairing::Strict
+                    } else {
+                        Pairing::Off
+                    }
+                })
+                .map_err(|wrong| Wrong::new(wrong.what, "write true, false or soft"))
+        })
+        .map_or(Pairing::Strict, |found| found.value)
+}
+
+/// One port for several mappings needs remotes to tell them apart (RFC 7857 section 3).
+fn overloading(
+    section: &Section<'_>,
+    mapping: Dependence,
+    filtering: Dependence,
+    report: &mut Report,
+) {
+    let at = section.key_at("port_overloading");
+    if mapping == Dependence::EndpointIndependent {
+        let what = "`port_overloading` contradicts endpoint-independent mapping (RFC 4787 REQ-3)";
+        let remedy = "use `mapping: address-and-port-dependent`, or leave it out";
+        report.error(at, what, remedy);
+    } else if strictness(filtering) < strictness(mapping) {
+        let what = "with `port_overloading` only remotes that a mapping is for can come in";
+        let remedy = format!("write `filtering: {}`", name_of(mapping));
+        report.error(at, what, remedy);
+    }
+}
+
+const fn strictness(dependence: Dependence) -> u8 {
+    match dependence {
+        Dependence::EndpointIndependent => 0,
+        Dependence::AddressDependent => 1,
+        Dependence::AddressAndPortDependent => 2,
+    }
+}
+
+const fn name_of(dependence: Dependence) -> &'static str {
+    match dependence {
+        Dependence::EndpointIndependent => "endpoint-independent",
+        Dependence::AddressDependent => "address-dependent",
+        Dependence::AddressAndPortDependent => "address-and-port-dependent",
+    }
 }
 
 fn rule_limits(parent: &Section<'_>, limits: &Limits, report: &mut Report) -> RuleLimits {
-    let keys = ["sessions", "new_sessions_per_second", "ports"];
+    let keys = [
+        "sessions",
+        "new_sessions_per_second",
+        "ports",
+        "rule_sessions",
+        "inbound_sessions",
+        "reserve",
+        "watermark",
+    ];
     let limit = section(parent, "limits", &keys, report);
-    let ports = section(&limit, "ports", &["tcp", "udp", "icmp"], report);
+    let ports = section(&limit, "ports", &["tcp", "udp", "icmp", "other"], report);
     let any = 1..=u64::from(u32::MAX);
     let each = 1..=65_535;
     let sessions = limit.number("sessions", any.clone(), report);
-    if sessions.is_some_and(|sessions: u32| sessions > limits.sessions) {
-        let what = format!(
-            "a subscriber may have more sessions than the appliance ({})",
-            limits.sessions
-        );
-        report.warn(
-            limit.at("sessions"),
-            what,
-            "write less, or raise `limits.sessions`",
-        );
+    let rule_sessions = limit.number("rule_sessions", any.clone(), report);
+    for (key, limit_of, whose) in [
+        ("sessions", sessions, "a subscriber"),
+        ("rule_sessions", rule_sessions, "a rule"),
+    ] {
+        if limit_of.is_some_and(|sessions: u32| sessions > limits.sessions) {
+            let what = format!(
+                "{whose} may have more sessions than the appliance ({})",
+                limits.sessions
+            );
+            let remedy = "write less, or raise `limits.sessions`";
+            report.warn(limit.at(key), what, remedy);
+        }
     }
     RuleLimits {
         sessions,
         new_sessions_per_second: limit.number("new_sessions_per_second", any, report),
         tcp_ports: ports.number("tcp", each.clone(), report),
         udp_ports: ports.number("udp", each.clone(), report),
-        icmp_ids: ports.number("icmp", each, report),
+        icmp_ids: ports.number("icmp", each.clone(), report),
+        other_ports: ports.number("other", each.clone(), report),
+        rule_sessions,
+        inbound_sessions: limit.number("inbound_sessions", each, report),
+        reserve: reserve(&limit, sessions, report),
+        watermark: limit.number("watermark", 1..=100, report),
     }
 }
 
+/// `reserve: { ports: [53], sessions: 8 }`.
+fn reserve(limit: &Section<'_>, sessions: Option<u32>, report: &mut Report) -> Option<Reserve> {
+    limit.child("reserve")?;
+    let own = section(limit, "reserve", &["ports", "sessions"], report);
+    for (key, example) in [("ports", "[53]"), ("sessions", "16")] {
+        if own.lacks(key) {
+            own.missing("`reserve`", key, example, report);
+        }
+    }
+    let ports = own.values("ports", report, text::ports).map(values)?;
+    if ports.len() > MOST_RESERVED {
+        let what = format!("`reserve` has {} port ranges", ports.len());
+        report.error(
+            own.at("ports"),
+            what,
+            format!("keep at most {MOST_RESERVED}"),
+        );
+        return None;
+    }
+    let count: u32 = own.number("sessions", 1..=u64::from(u32::MAX), report)?;
+    if sessions.is_some_and(|sessions| count >= sessions) {
+        let what = format!("all of a subscriber's sessions would be reserved ({count})");
+        let remedy = "write less than `limits.sessions` of the rule";
+        report.error(own.at("sessions"), what, remedy);
+    }
+    Some(Reserve {
+        sessions: count,
+        ports,
+    })
+}
+
+/// Pools of one rule.
+const MOST_POOLS: usize = 4;
+/// Port ranges of one reserve.
+const MOST_RESERVED: usize = 8;
 const MOST_RULES: usize = 4_096;
 /// Names in `inside` of one rule.
 const MOST_INSIDE: usize = 256;

@@ -301,16 +301,39 @@ fn shapes(
     }
 }
 
-/// Several inside hosts behind one outside endpoint come with destination NAT.
+/// Several inside hosts share what comes in for one outside endpoint.
 fn load_sharing(insides: &[Place], affinity: bool, section: &Section<'_>, report: &mut Report) {
-    if let [_, second, ..] = insides {
-        let what = "sharing load over several inside addresses is not in this version";
-        report.error(second.at, what, "give one inside address");
-    } else if affinity {
+    let [first, others @ ..] = insides else {
+        return;
+    };
+    if others.is_empty() && affinity {
         let what = "`affinity` has no effect with one inside address";
         report.error(section.key_at("affinity"), what, "leave it out");
     }
+    if let Some(extra) = insides.get(MOST_SHARING) {
+        let what = format!("{} inside hosts share the outside", insides.len());
+        report.error(extra.at, what, format!("keep at most {MOST_SHARING}"));
+    }
+    for (nth, other) in others.iter().enumerate() {
+        if other.count != 1 || first.count != 1 {
+            let what = "a network cannot share load";
+            report.error(other.at, what, "list single addresses");
+        } else if other.ports != first.ports {
+            let what = "inside hosts that share load have different ports";
+            report.error(other.at, what, "give all of them the same ports");
+        } else if insides
+            .iter()
+            .take(nth + 1)
+            .any(|one| one.first == other.first)
+        {
+            let what = format!("inside {} is listed twice", other.first);
+            report.error(other.at, what, "list each address once");
+        }
+    }
 }
+
+/// Inside hosts behind one outside endpoint.
+const MOST_SHARING: usize = 255;
 
 /// Contradictions with interfaces, next hops and computed ports.
 fn against_others(
@@ -333,9 +356,14 @@ fn against_others(
             report.error(at, what, "use an outside address that is no one else's");
             return;
         }
-        let Some(Owner::Deterministic(index)) =
-            outside.claim_of(vrf, address).map(|claim| claim.owner)
-        else {
+        let computed = outside
+            .claims_of(vrf, address)
+            .iter()
+            .find_map(|claim| match claim.owner {
+                Owner::Deterministic(index) => Some(index),
+                Owner::Pool(_) => None,
+            });
+        let Some(index) = computed else {
             continue;
         };
         let computed = deterministic

@@ -9,7 +9,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use config::model::{Action, Dependence, Vlan};
+use config::model::{Action, Dependence, Pairing, Vlan};
 use config::{Config, parse};
 
 const INTERFACES: &str = "\
@@ -77,9 +77,10 @@ fn the_contract_parses() {
     let Action::Translate(translate) = &rule.action else {
         panic!("the rule translates");
     };
-    assert_eq!(translate.pool, 0);
+    assert_eq!(translate.pools, [0]);
     assert_eq!(translate.mapping, Dependence::EndpointIndependent);
-    assert!(translate.paired && translate.parity && translate.hairpin.enabled);
+    assert_eq!(translate.paired, Pairing::Strict);
+    assert!(translate.parity && translate.hairpin.enabled);
     assert!(!translate.hairpin.preserve_source);
     assert_eq!(translate.limits.sessions, Some(4_096));
     assert_eq!(translate.limits.icmp_ids, Some(64));
@@ -305,7 +306,8 @@ fn short_timeouts_are_warned_about() {
         "nat: { timeouts: { udp: 2m, tcp_established: 1h, tcp_transitory: 239, icmp: 30s }, hold_down: { time: 0s } }\n",
     );
     assert_eq!(config.nat.timeouts.udp, Duration::from_mins(2));
-    assert_eq!(config.nat.timeouts.tcp_transitory, Duration::from_secs(239));
+    assert_eq!(config.nat.timeouts.tcp_opening, Duration::from_secs(239));
+    assert_eq!(config.nat.timeouts.tcp_closing, Duration::from_secs(239));
     assert_eq!(config.nat.hold_down.time, Duration::ZERO);
     assert_eq!(config.warnings.len(), 3);
 }

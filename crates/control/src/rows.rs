@@ -27,9 +27,12 @@ pub struct TranslationRow {
     pub outside: String,
     /// The other side, as the inside host addressed it.
     pub remote: String,
-    /// The remote's translated address; only for twice NAT.
+    /// The same, where it is not the remote's own address; only for twice NAT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_inside: Option<String>,
+    /// The remote's own endpoint; only for twice NAT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_outside: Option<String>,
     /// Protocol state.
     pub state: String,
     /// Since it was created.
@@ -393,7 +396,7 @@ mod tests {
     const CONTRACT: &[(What, &str)] = &[
         (
             What::Translations,
-            "protocol vrf rule inside outside remote remote_inside state age expires alg worker \
+            "protocol vrf rule inside outside remote remote_inside remote_outside state age expires alg worker \
              packets_out packets_in bytes_out bytes_in",
         ),
         (
@@ -441,6 +444,7 @@ mod tests {
         match what {
             What::Translations => Rows::Translations(vec![TranslationRow {
                 remote_inside: Some("10.9.9.9:53".into()),
+                remote_outside: Some("192.0.2.9:53".into()),
                 ..TranslationRow::default()
             }]),
             What::Mappings => Rows::Mappings(vec![MappingRow::default()]),

@@ -27,7 +27,11 @@ where
         let target = message.target_ip.to_bits();
         let ours = self.router.owner(realm, target) == Some(interface)
             || self.router.is_connected(interface, message.target_ip)
-                && self.shard.outside_address(realm, target).is_some();
+                && self
+                    .shard
+                    .layout()
+                    .outside_seen_from(realm, target)
+                    .is_some();
         let announces = message.sender_ip == message.target_ip
             && self.router.is_connected(interface, message.sender_ip);
         if !ours && !announces

@@ -1,13 +1,15 @@
 //! What threads tell each other besides packets.
 
-use base::Prefix;
-use nat::{Realm, SessionView};
+use std::sync::Arc;
+
+use base::{Nanos, Prefix};
+use nat::{Layout, Notice, Realm, SessionView};
 use wire::ethernet::Mac;
 
 use crate::inspect::{Inspect, Row};
 
 /// From the slow path to a worker.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Command {
     /// The MAC address behind a next hop.
     SetAdjacency {
@@ -28,15 +30,27 @@ pub enum Command {
     Inspect(Inspect),
     /// End the sessions that match, then answer with their number.
     Clear(SessionFilter),
+    /// Move to another layout, or count what that would end: rows of whom it
+    /// touches, then [`Row::End`] with the number of sessions.
+    Change {
+        /// The layout.
+        layout: Arc<Layout>,
+        /// Only count.
+        trial: bool,
+    },
 }
 
 /// From a worker to the slow path.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Event {
     /// A watched adjacency was used.
     AdjacencyUsed(u16),
     /// A row asked for.
     Row(Row),
+    /// Something happened that somebody should hear of.
+    Notice(Nanos, Notice),
+    /// A layout to be dropped.
+    Retired(Arc<Layout>),
 }
 
 /// Which sessions are meant; `None` means any.

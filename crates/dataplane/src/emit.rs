@@ -104,8 +104,14 @@ pub(crate) fn rewrite_transport(
             wire::put16(segment, 4, rewrite.port);
             checksum::patch(segment, 2, rewrite.transport_delta);
         }
-        protocol::DCCP | protocol::UDP_LITE => {
+        protocol::DCCP => {
+            wire::put16(segment, port_at, rewrite.port);
             checksum::patch(segment, 6, rewrite.transport_delta);
+        }
+        protocol::UDP_LITE => {
+            // Like UDP's, but never left out (RFC 3828 section 3.1).
+            wire::put16(segment, port_at, rewrite.port);
+            udp::patch_checksum(segment, rewrite.transport_delta);
         }
         _ => {}
     }

@@ -59,14 +59,7 @@ where
             self.shard
                 .cache_egress(hit.id, hit.direction, number, epoch);
         }
-        let reason = match plan {
-            [_, _] => Counter::ForwardHairpin,
-            [hit] if hit.direction == Direction::Outbound => Counter::ForwardOutbound,
-            _ if packet.hairpinned || self.shard.is_inside(usize::from(packet.interface)) => {
-                Counter::ForwardHairpin
-            }
-            _ => Counter::ForwardInbound,
-        };
+        let reason = self.way(packet, hop, plan);
         let outbound = plan
             .first()
             .is_some_and(|hit| hit.direction == Direction::Outbound);
@@ -102,6 +95,20 @@ where
             ipv4::set_id(bytes, id);
         }
         self.emit(buf, packet.l3, hop, reason)
+    }
+
+    /// Which way a translated packet goes, to be counted.
+    fn way(&self, packet: &Packet, hop: Hop, plan: &[Hit]) -> Counter {
+        let from_inside = self.shard.is_inside(usize::from(packet.interface));
+        let to_inside = self.shard.is_inside(usize::from(hop.interface));
+        match plan {
+            [_, _] if to_inside && !from_inside => Counter::ForwardInbound,
+            [_, _] if from_inside && !to_inside => Counter::ForwardOutbound,
+            [_, _] => Counter::ForwardHairpin,
+            [hit] if hit.direction == Direction::Outbound => Counter::ForwardOutbound,
+            _ if packet.hairpinned || from_inside => Counter::ForwardHairpin,
+            _ => Counter::ForwardInbound,
+        }
     }
 
     /// Forwards a packet as it is.

@@ -15,10 +15,10 @@
 use arrayvec::ArrayVec;
 use base::{Counter, Direction, Nanos};
 use nat::settings::{Action, Translate};
-use nat::{First, Flags, FlowKey, Hit, Realm, Rewrite, Segment};
+use nat::{First, Flags, FlowKey, Hit, Match, Realm, Rewrite, Segment};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::ipv4::{self, protocol};
-use wire::{ethernet, icmp, tcp, udp};
+use wire::{dccp, ethernet, icmp, sctp, tcp, udp};
 
 use crate::emit;
 use crate::mark::{Mark, Punt};
@@ -52,7 +52,12 @@ pub(crate) struct Packet {
 /// What a rule, or its absence, says about a flow without session.
 #[derive(Clone, Copy, Debug)]
 enum Wanted {
-    Translate(Option<(usize, Translate)>),
+    /// From inside, by a rule.
+    Translate(usize, Translate),
+    /// From inside, by a static mapping to this realm alone.
+    Static(Realm),
+    /// From a remote host that gets an address towards the inside (twice NAT).
+    Remote(usize),
     Pass,
     Drop(Counter),
     Foreign,
@@ -206,32 +211,62 @@ where
     }
 
     fn wanted(&self, packet: &Packet) -> Wanted {
-        match self
-            .shard
-            .match_rule(usize::from(packet.interface), packet.key)
-        {
-            Some((_, Action::Drop)) => Wanted::Drop(Counter::DropRule),
-            Some((_, Action::Pass)) => Wanted::Pass,
-            Some((number, Action::Translate(translate))) => {
-                Wanted::Translate(Some((number, *translate)))
+        let (interface, key) = (usize::from(packet.interface), packet.key);
+        let found = self.shard.match_rule(interface, key);
+        match found {
+            Match::Rule(_, Action::Drop) => return Wanted::Drop(Counter::DropRule),
+            Match::Rule(_, Action::Pass) => return Wanted::Pass,
+            Match::Rule(number, Action::Translate(translate)) => {
+                return Wanted::Translate(number, *translate);
             }
-            None if self.shard.has_static_outside(packet.key) => Wanted::Translate(None),
-            None if self.shard.is_inside(usize::from(packet.interface)) => {
-                Wanted::Drop(Counter::DropNoRule)
-            }
-            None => Wanted::Foreign,
+            Match::Protocol | Match::None => {}
         }
+        if let Some(realm) = self.shard.static_outside(key) {
+            return Wanted::Static(realm);
+        }
+        if matches!(found, Match::Protocol) {
+            return Wanted::Drop(Counter::DropProtocol);
+        }
+        if self.shard.is_inside(interface) {
+            return Wanted::Drop(Counter::DropNoRule);
+        }
+        let layout = self.shard.layout();
+        match self.shard.match_outside_rule(key) {
+            Some((number, _)) if layout.outside_address(packet.realm, key.dst()).is_some() => {
+                Wanted::Remote(number)
+            }
+            _ => Wanted::Foreign,
+        }
+    }
+
+    /// The realm in which a packet's destination is an outside address, if it is one.
+    fn outside_of(&self, packet: &Packet, wanted: Wanted) -> Option<Realm> {
+        let layout = self.shard.layout();
+        let realm = match wanted {
+            Wanted::Translate(number, _) => layout.rule(number)?.outside_realm,
+            Wanted::Static(realm) => realm,
+            _ => packet.realm,
+        };
+        let address = packet.key.dst();
+        layout.outside_address(realm, address).map(|_| realm)
     }
 
     /// The worker whose packet this is.
     fn owner(&self, packet: &Packet, wanted: Wanted) -> u32 {
-        let key = packet.key;
+        let (key, layout) = (packet.key, self.shard.layout());
+        let sender = || layout.inside_owner(key.realm(), key.src());
+        let receiver =
+            |realm| layout.outside_owner(realm, key.dst(), key.protocol(), key.dst_port());
         match wanted {
-            Wanted::Translate(_) => self.steering.inside_owner(key.src()),
-            _ => self
-                .steering
-                .outside_owner(packet.realm, key.dst(), key.protocol(), key.dst_port())
-                .unwrap_or(self.number),
+            // A hairpin that keeps its source is a session of the host it reaches,
+            Wanted::Translate(_, translate) if translate.hairpin_preserve => self
+                .outside_of(packet, wanted)
+                .and_then(receiver)
+                .unwrap_or_else(sender),
+            Wanted::Translate(..) | Wanted::Static(_) | Wanted::Remote(_) => sender(),
+            // and its answers are, whatever rules say of other packets to that inside.
+            Wanted::Pass | Wanted::Drop(_) if self.shard.static_outside(key).is_some() => sender(),
+            _ => receiver(packet.realm).unwrap_or(self.number),
         }
     }
 
@@ -240,10 +275,11 @@ where
     /// lowest ports, which passes the first on.)
     pub(crate) fn fragment_owner(&self, packet: &Packet) -> u32 {
         let inside = self.shard.is_inside(usize::from(packet.interface));
-        self.steering
+        let layout = self.shard.layout();
+        layout
             .outside_owner(packet.realm, packet.ip.dst, packet.ip.protocol, 0)
             .filter(|_| !inside)
-            .unwrap_or_else(|| self.steering.inside_owner(packet.ip.src))
+            .unwrap_or_else(|| layout.inside_owner(packet.realm, packet.ip.src))
     }
 
     pub(crate) fn steer(
@@ -265,12 +301,9 @@ where
     fn first(&mut self, buf: I::Buf, packet: &Packet, wanted: Wanted) -> End {
         let key = packet.key;
         let own = self.router.owner(packet.realm, key.dst()).is_some();
-        let outside = self
-            .shard
-            .outside_address(packet.realm, key.dst())
-            .is_some();
-        let from_inside = matches!(wanted, Wanted::Translate(_));
-        if packet.icmp == Some(icmp::Kind::Reply) && (from_inside || !outside) {
+        let outside = self.outside_of(packet, wanted);
+        let from_inside = matches!(wanted, Wanted::Translate(..) | Wanted::Static(_));
+        if packet.icmp == Some(icmp::Kind::Reply) && (from_inside || outside.is_none()) {
             // An answer nobody has asked for opens nothing (RFC 5508 REQ-1).
             return Some(if own {
                 Counter::ConsumeIcmp
@@ -278,70 +311,87 @@ where
                 Counter::DropIcmpNoSession
             });
         }
+        let mapped = |realm| {
+            let layout = self.shard.layout();
+            layout
+                .whole_inside(realm, key.dst(), protocol::ICMP)
+                .is_some()
+                || self.shard.has_whole_mapping(realm, key.dst())
+        };
         let answers_ping = packet.icmp == Some(icmp::Kind::Query)
-            && (own || outside)
-            && !self
-                .shard
-                .has_static_inside(packet.realm, key.dst(), protocol::ICMP);
-        if answers_ping || own && !outside {
+            && (own || outside.is_some())
+            && !mapped(outside.unwrap_or(packet.realm));
+        if answers_ping || own && outside.is_none() {
             return Some(self.local(buf, packet));
         }
-        match wanted {
-            Wanted::Drop(reason) => Some(reason),
-            Wanted::Pass if !outside => Some(self.pass(buf, packet)),
-            Wanted::Translate(rule) if !outside => self.outbound(buf, packet, rule, false),
-            Wanted::Translate(Some((_, translate))) if !translate.hairpin => {
+        match (wanted, outside) {
+            (Wanted::Drop(Counter::DropProtocol), _) => {
+                Some(self.unreachable(buf, packet, Counter::DropProtocol, 2))
+            }
+            (Wanted::Drop(reason), _) => Some(reason),
+            (Wanted::Translate(_, translate), Some(_)) if !translate.hairpin => {
                 Some(Counter::DropHairpin)
             }
-            Wanted::Translate(rule) => {
-                let preserve = rule.is_some_and(|(_, translate)| translate.hairpin_preserve);
-                if preserve {
-                    self.inbound(buf, packet)
-                } else {
-                    self.outbound(buf, packet, rule, true)
-                }
+            (Wanted::Translate(number, translate), Some(realm)) if translate.hairpin_preserve => {
+                self.inbound(buf, packet, realm, Some(number))
             }
-            Wanted::Pass | Wanted::Foreign if outside => self.inbound(buf, packet),
-            Wanted::Pass | Wanted::Foreign => {
-                if self.shard.passes_back(key) {
-                    Some(self.pass(buf, packet))
-                } else {
-                    Some(Counter::DropNotInside)
-                }
+            (Wanted::Translate(number, _) | Wanted::Remote(number), _) => {
+                self.outbound(buf, packet, Some(number), outside)
             }
+            (Wanted::Static(_), _) => self.outbound(buf, packet, None, outside),
+            (Wanted::Pass | Wanted::Foreign, Some(realm)) => self.inbound(buf, packet, realm, None),
+            (Wanted::Pass, None) => Some(self.pass(buf, packet)),
+            (Wanted::Foreign, None) if self.shard.passes_back(key) => Some(self.pass(buf, packet)),
+            (Wanted::Foreign, None) => Some(Counter::DropNotInside),
         }
     }
 
+    /// Opens a session for the sender; `hairpin` is the realm in which the
+    /// destination is an outside address.
     fn outbound(
         &mut self,
         buf: I::Buf,
         packet: &Packet,
-        rule: Option<(usize, Translate)>,
-        hairpin: bool,
+        rule: Option<usize>,
+        hairpin: Option<Realm>,
     ) -> End {
-        let number = rule.map(|(number, _)| number);
-        if !hairpin {
-            let rule = number.and_then(|number| self.shard.settings().rules.get(number));
-            let realm = rule.map_or(packet.realm, |rule| rule.outside_realm);
+        let first = First {
+            key: packet.key,
+            tcp: packet.segment,
+            hairpin: hairpin.is_some(),
+            outside_realm: hairpin.unwrap_or(packet.realm),
+            sender_rule: None,
+            now: packet.now,
+        };
+        let remote = rule.is_some_and(|number| {
+            let number = u16::try_from(number).unwrap_or(u16::MAX);
+            self.shard.is_outside_rule(number)
+        });
+        if hairpin.is_none() {
+            let of_rule = rule.and_then(|number| self.shard.layout().rule(number));
+            let realm = match of_rule {
+                Some(rule) => rule.outside_realm,
+                None => self
+                    .shard
+                    .static_outside(packet.key)
+                    .unwrap_or(packet.realm),
+            };
             let Some(hop) = self.router.route(realm, packet.key.dst()) else {
                 return Some(self.unreachable(buf, packet, Counter::DropNoRoute, 0));
             };
             // Between inside interfaces there is nothing to translate.
-            let inside = rule.and_then(|rule| rule.interfaces.as_ref());
+            let inside = of_rule.and_then(|rule| rule.interfaces.as_ref());
             if inside.is_some_and(|inside| inside.get(usize::from(hop.interface)) == Some(&true)) {
                 return Some(self.pass(buf, packet));
             }
-            if packet.ip.ttl <= 1 {
-                return Some(self.expired(buf, packet));
-            }
+        } else if remote && !self.may_enter(&first) {
+            // Nobody inside waits for it: not worth an address.
+            return Some(self.refused_inbound(buf, packet, Counter::DropNoMapping));
         }
-        let first = First {
-            key: packet.key,
-            tcp: packet.segment,
-            hairpin,
-            now: packet.now,
-        };
-        match self.shard.open_outbound(&first, number) {
+        if packet.ip.ttl <= 1 {
+            return Some(self.expired(buf, packet));
+        }
+        match self.shard.open_outbound(&first, rule) {
             Ok(id) => {
                 let hit = Hit {
                     id,
@@ -349,28 +399,58 @@ where
                 };
                 self.translate(buf, packet, hit, true)
             }
-            Err(reason) => Some(match reason {
-                Counter::DropNoPort
-                | Counter::DropBlockLimit
-                | Counter::DropPortLimit
-                | Counter::DropSessionLimit
-                | Counter::DropSessionRate
-                | Counter::DropSessionTable
-                | Counter::DropMappingTable
-                | Counter::DropSubscriberTable => {
-                    self.unreachable(buf, packet, reason, self.refusal_code)
-                }
-                Counter::DropProtocol => self.unreachable(buf, packet, reason, 2),
-                _ => reason,
-            }),
+            Err(reason) => Some(self.refused_outbound(buf, packet, reason)),
         }
     }
 
-    fn inbound(&mut self, buf: I::Buf, packet: &Packet) -> End {
+    /// Whether a remote host without an address towards the inside may get one
+    /// for this packet; another worker's mapping decides for itself.
+    fn may_enter(&self, first: &First) -> bool {
+        let (key, layout) = (first.key, self.shard.layout());
+        let owner = layout.outside_owner(
+            first.outside_realm,
+            key.dst(),
+            key.protocol(),
+            key.dst_port(),
+        );
+        owner != Some(self.number)
+            || self.shard.knows_remote(key)
+            || self.shard.lets_strangers_in(first)
+    }
+
+    /// Says why to a sender inside, where that helps it.
+    fn refused_outbound(&mut self, buf: I::Buf, packet: &Packet, reason: Counter) -> Counter {
+        match reason {
+            Counter::DropNoPort
+            | Counter::DropBlockLimit
+            | Counter::DropPortLimit
+            | Counter::DropSessionLimit
+            | Counter::DropSessionRate
+            | Counter::DropRuleLimit
+            | Counter::DropVrfLimit
+            | Counter::DropAddressPair
+            | Counter::DropSessionTable
+            | Counter::DropMappingTable
+            | Counter::DropSubscriberTable => {
+                self.unreachable(buf, packet, reason, self.refusal_code)
+            }
+            Counter::DropProtocol => self.unreachable(buf, packet, reason, 2),
+            _ => reason,
+        }
+    }
+
+    /// Opens a session for whoever has the destination in `realm`. `rule` is the
+    /// rule of a sender inside, whose source stays as it is.
+    fn inbound(&mut self, buf: I::Buf, packet: &Packet, realm: Realm, rule: Option<usize>) -> End {
+        if packet.ip.ttl <= 1 {
+            return Some(self.expired(buf, packet));
+        }
         let first = First {
             key: packet.key,
             tcp: packet.segment,
             hairpin: packet.hairpinned,
+            outside_realm: realm,
+            sender_rule: rule,
             now: packet.now,
         };
         match self.shard.open_inbound(&first) {
@@ -380,6 +460,9 @@ where
                     direction: Direction::Inbound,
                 };
                 self.translate(buf, packet, hit, true)
+            }
+            Err(reason) if rule.is_some() && reason != Counter::DropFiltered => {
+                Some(self.refused_outbound(buf, packet, reason))
             }
             Err(reason) => Some(self.refused_inbound(buf, packet, reason)),
         }
@@ -412,7 +495,8 @@ where
         if hit.direction == Direction::Outbound && session.flags().has(Flags::HAIRPIN) {
             let key = turned(packet.key, &rewrite).in_realm(session.egress_realm(hit.direction));
             let owner = self
-                .steering
+                .shard
+                .layout()
                 .outside_owner(key.realm(), key.dst(), key.protocol(), key.dst_port())
                 .unwrap_or(self.number);
             if owner != self.number {
@@ -421,7 +505,10 @@ where
             match self.second(packet, key) {
                 Ok(second) => plan.push(second),
                 Err(reason) => {
-                    if fresh {
+                    // Filtered there, it has opened the way back all the same, as towards
+                    // any remote that keeps silent: both sides of a hole punch do this.
+                    let remote = self.shard.is_outside_session(hit.id);
+                    if fresh && (remote || reason != Counter::DropFiltered) {
                         self.shard.end_session(hit.id, packet.now.ticks());
                     }
                     return Some(self.refused_inbound(buf, packet, reason));
@@ -443,6 +530,8 @@ where
             key,
             tcp: packet.segment,
             hairpin: true,
+            outside_realm: key.realm(),
+            sender_rule: None,
             now: packet.now,
         };
         self.shard.open_inbound(&first).map(|id| Hit {
@@ -498,6 +587,15 @@ pub(crate) fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter
         protocol::UDP => {
             (src_port, dst_port) = udp::ports(payload, payload.len(), ip.is_fragment())?;
         }
+        protocol::DCCP => {
+            let header = dccp::Header::parse(payload)?;
+            (src_port, dst_port) = (header.src_port, header.dst_port);
+            packet.segment = Some(Segment::of_dccp(header.kind));
+        }
+        protocol::UDP_LITE => {
+            (src_port, dst_port) = udp::lite_ports(payload, ip.is_fragment())?;
+        }
+        protocol::SCTP => (src_port, dst_port) = sctp::ports(payload)?,
         protocol::ICMP => {
             let (kind, id) = icmp::classify(payload)?;
             packet.icmp = Some(kind);

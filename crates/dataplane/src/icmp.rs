@@ -13,7 +13,7 @@
 use arrayvec::ArrayVec;
 use base::{Counter, Direction};
 use nat::settings::Action;
-use nat::{FlowKey, Hit, Realm, Rewrite};
+use nat::{FlowKey, Hit, Match, Realm, Rewrite};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::checksum::{self, Sum};
 use wire::icmp;
@@ -72,6 +72,9 @@ where
             self.counters.bump(Counter::IcmpSuppressed);
             return Some(reason);
         }
+        let own = self
+            .shard
+            .own_outside(packet.realm, packet.ip.src, protocol::ICMP);
         let outside = rewrites.first().map_or(0, |rewrite| rewrite.address);
         let id = (outbound && !packet.ip.is_atomic()).then(|| self.next_id(outside, packet.key));
         let Some(bytes) = buf
@@ -82,7 +85,8 @@ where
         };
         for rewrite in &rewrites {
             match rewrite.direction {
-                Direction::Outbound => ipv4::set_src(bytes, rewrite.address),
+                // A sender with an outside address of its own uses that (RFC 5508 REQ-5).
+                Direction::Outbound => ipv4::set_src(bytes, own.unwrap_or(rewrite.address)),
                 Direction::Inbound => ipv4::set_dst(bytes, rewrite.address),
             }
             if let Some(message) = bytes.get_mut(packet.ip.header_len..) {
@@ -123,7 +127,12 @@ where
             )
         {
             let realm = session.egress_realm(hit.direction);
-            if self.shard.outside_address(realm, packet.ip.dst).is_some() {
+            if self
+                .shard
+                .layout()
+                .outside_address(realm, packet.ip.dst)
+                .is_some()
+            {
                 let answer = if answer.protocol() == protocol::ICMP && answer.src_port() == 0 {
                     answer.with_src(rewrite.address, 0)
                 } else {
@@ -140,15 +149,15 @@ where
     /// An error about a packet that no session of this worker has sent.
     fn foreign_error(&mut self, buf: I::Buf, packet: &Packet, quoted: FlowKey) -> End {
         if !packet.steered {
-            let owner = self
-                .steering
+            let layout = self.shard.layout();
+            let owner = layout
                 .outside_owner(
                     packet.realm,
                     quoted.src(),
                     quoted.protocol(),
                     quoted.src_port(),
                 )
-                .unwrap_or_else(|| self.steering.inside_owner(quoted.dst()));
+                .unwrap_or_else(|| layout.inside_owner(packet.realm, quoted.dst()));
             if owner != self.number {
                 return self.steer(buf, packet, owner, false);
             }
@@ -157,9 +166,8 @@ where
             return Some(Counter::ConsumeIcmp);
         }
         let passes = |key: FlowKey| {
-            self.shard
-                .match_rule(usize::from(packet.interface), key)
-                .is_some_and(|(_, action)| matches!(action, Action::Pass))
+            let found = self.shard.match_rule(usize::from(packet.interface), key);
+            matches!(found, Match::Rule(_, Action::Pass))
         };
         if passes(quoted.reversed()) || self.shard.passes_back(quoted.reversed()) {
             let Some(hop) = self.router.route(packet.realm, packet.ip.dst) else {
@@ -190,7 +198,7 @@ fn quoted_flow(message: &[u8], realm: Realm) -> Option<FlowKey> {
     // What lies behind the quoted packet's end is not part of it (RFC 5508 REQ-3d).
     let transport = quote.get(ip.header_len..ip.total_len.min(quote.len()))?;
     let (src_port, dst_port) = match ip.protocol {
-        protocol::TCP | protocol::UDP => {
+        protocol::TCP | protocol::UDP | protocol::DCCP | protocol::SCTP | protocol::UDP_LITE => {
             // Eight bytes are always there (RFC 792).
             transport.first_chunk::<8>()?;
             (wire::be16(transport, 0)?, wire::be16(transport, 2)?)

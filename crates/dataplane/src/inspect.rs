@@ -1,7 +1,9 @@
 //! Looking at a worker's tables without stopping it: rows in bounded slices.
 
+use core::net::Ipv4Addr;
+
 use base::Ticks;
-use nat::{Mapping, SessionView, Shard, Subscriber};
+use nat::{Mapping, SessionView, Shard, Subscriber, Touched};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +19,16 @@ pub enum Inspect {
 /// One row, as plain data; naming things is the reader's.
 #[derive(Clone, Copy, Debug)]
 pub enum Row {
-    /// A session, the time now, and when it would end.
-    Session(SessionView, Ticks, Ticks),
+    /// A session, the time now, when it would end, and who is behind the remote
+    /// address its inside host knows (twice NAT).
+    Session(SessionView, Ticks, Ticks, Option<Ipv4Addr>),
     /// A mapping.
     Mapping(Mapping),
     /// A subscriber.
     Subscriber(Subscriber),
-    /// That was all; with the number of sessions ended, after a `Clear`.
+    /// A host that a change of the layout touches.
+    Touched(Touched),
+    /// That was all; with the number of sessions ended, after a `Clear` or `Change`.
     End(u64),
 }
 
@@ -56,7 +61,12 @@ impl Cursor {
                     shard.session_slots(),
                     shard
                         .session_at(self.next)
-                        .map(|view| Row::Session(view, now, shard.deadline(&view))),
+                        // The remote's half of a twice translated flow is in the other half's row.
+                        .filter(|view| !shard.is_outside_rule(view.rule))
+                        .map(|view| {
+                            let deadline = shard.deadline(&view);
+                            Row::Session(view, now, deadline, shard.remote_behind(&view))
+                        }),
                 ),
                 Inspect::Mappings => (
                     shard.mapping_slots(),
@@ -64,7 +74,11 @@ impl Cursor {
                 ),
                 Inspect::Subscribers => (
                     shard.subscriber_slots(),
-                    shard.subscriber_at(self.next).copied().map(Row::Subscriber),
+                    shard
+                        .subscriber_at(self.next)
+                        .filter(|subscriber| !subscriber.remote)
+                        .copied()
+                        .map(Row::Subscriber),
                 ),
             };
             if self.next >= slots {

@@ -15,25 +15,29 @@ pub struct Published {
     subscribers: AtomicU64,
     /// Busy share of the time, in millionths.
     busy: AtomicU64,
-    pools: Vec<[AtomicU64; 2]>,
+    pools: Vec<[AtomicU64; 4]>,
 }
 
-impl Published {
-    /// Zeros, for so many pools.
-    #[must_use]
-    pub fn new(pools: usize) -> Self {
+/// Pools that figures are laid out of, in the order of their numbers.
+const MAX_POOLS: usize = 4096;
+
+impl Default for Published {
+    /// Zeros.
+    fn default() -> Self {
         Self {
             counters: (0..Counter::COUNT).map(|_| AtomicU64::new(0)).collect(),
             sessions: AtomicU64::new(0),
             mappings: AtomicU64::new(0),
             subscribers: AtomicU64::new(0),
             busy: AtomicU64::new(0),
-            pools: (0..pools)
-                .map(|_| [AtomicU64::new(0), AtomicU64::new(0)])
+            pools: (0..MAX_POOLS)
+                .map(|_| [const { AtomicU64::new(0) }; 4])
                 .collect(),
         }
     }
+}
 
+impl Published {
     pub(crate) fn update(&self, own: &Counters, shard: &Shard, busy_millionths: u64) {
         for (place, counter) in self.counters.iter().zip(Counter::ALL) {
             place.store(
@@ -49,10 +53,17 @@ impl Published {
         self.subscribers
             .store(u64::from(shard.subscriber_count()), Relaxed);
         self.busy.store(busy_millionths, Relaxed);
-        for (number, [total, used]) in self.pools.iter().enumerate() {
+        for (number, [total, used, subscribers, draining]) in self
+            .pools
+            .iter()
+            .enumerate()
+            .take(shard.layout().pool_count())
+        {
             let pool = shard.pool_use(number);
             total.store(pool.blocks_total, Relaxed);
             used.store(pool.blocks_used, Relaxed);
+            subscribers.store(pool.subscribers, Relaxed);
+            draining.store(u64::from(pool.draining), Relaxed);
         }
     }
 
@@ -96,9 +107,11 @@ impl Published {
     pub fn pool(&self, number: usize) -> PoolUse {
         self.pools
             .get(number)
-            .map(|[total, used]| PoolUse {
+            .map(|[total, used, subscribers, draining]| PoolUse {
                 blocks_total: total.load(Relaxed),
                 blocks_used: used.load(Relaxed),
+                subscribers: subscribers.load(Relaxed),
+                draining: draining.load(Relaxed) > 0,
             })
             .unwrap_or_default()
     }

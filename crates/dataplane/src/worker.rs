@@ -18,8 +18,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use base::{Counter, Counters, Direction, Nanos, TICK_SHIFT};
-use nat::steer::Steering;
-use nat::{FlowKey, Guess, Shard};
+use nat::{FlowKey, Guess, Layout, Shard};
 use pktio::{BURST, Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
 use wire::ethernet::Tags;
 use wire::ipv4::{self, protocol};
@@ -117,7 +116,6 @@ pub struct Worker<I: Io, S, R> {
     pub(crate) io: I,
     pub(crate) router: Router,
     pub(crate) shard: Shard,
-    pub(crate) steering: Steering,
     pub(crate) number: u32,
     pub(crate) fragments: Fragments<I::Buf>,
     /// What became of the first fragment just translated.
@@ -132,6 +130,10 @@ pub struct Worker<I: Io, S, R> {
     cursor: Option<Cursor>,
     clear: Option<(SessionFilter, u32, u64)>,
     ended: Option<u64>,
+    /// The shard moves to another layout.
+    changing: bool,
+    /// A layout that is not needed any more, for the slow path to drop.
+    retired: Option<Arc<Layout>>,
     published: Arc<Published>,
     published_at: Nanos,
     load: Load,
@@ -143,13 +145,12 @@ where
     S: RingSender<Buf = I::Buf>,
     R: RingReceiver<Buf = I::Buf>,
 {
-    /// Puts a worker together; `number` is its place among the shards `steering` plans.
+    /// Puts a worker together; `number` is its place among the shards of the layout.
     #[must_use]
     pub fn new(
         io: I,
         topology: &Topology,
         shard: Shard,
-        steering: Steering,
         number: u32,
         ports: Ports<S, R>,
         published: Arc<Published>,
@@ -160,7 +161,6 @@ where
             io,
             router: Router::new(topology),
             shard,
-            steering,
             number,
             fragments: Fragments::new(topology.max_fragments, topology.fragment_timeout),
             fate: None,
@@ -174,6 +174,8 @@ where
             cursor: None,
             clear: None,
             ended: None,
+            changing: false,
+            retired: None,
             published,
             published_at: Nanos(0),
             load: Load::default(),
@@ -541,6 +543,7 @@ where
         // One question at a time: the next waits until this one is answered.
         while self.cursor.is_none()
             && self.clear.is_none()
+            && !self.changing
             && self.ended.is_none()
             && let Ok(command) = self.ports.commands.pop()
         {
@@ -557,6 +560,13 @@ where
                 Command::RemoveAdjacency(number) => self.router.remove_adjacency(number),
                 Command::Inspect(what) => self.cursor = Some(Cursor::new(what)),
                 Command::Clear(filter) => self.clear = Some((filter, 0, 0)),
+                Command::Change { layout, trial } => {
+                    self.changing = self.shard.begin_change(layout, trial);
+                    if !self.changing {
+                        // Cannot be: whoever sends it waits for the one before.
+                        self.ended = Some(0);
+                    }
+                }
             }
         }
     }
@@ -594,10 +604,37 @@ where
                 self.clear = None;
             }
         }
+        if self.changing
+            && let Some(changed) = self
+                .shard
+                .step_change(now, &mut |touched| put(Row::Touched(touched)))
+        {
+            self.changing = false;
+            self.retired = changed.retired;
+            self.ended = Some(changed.sessions);
+        }
         if let Some(ended) = self.ended
             && put(Row::End(ended))
         {
             self.ended = None;
+        }
+        self.report(now);
+    }
+
+    /// Tells the slow path what happened, as far as there is room.
+    fn report(&mut self, now: Nanos) {
+        let events = &mut self.ports.events;
+        if let Some(retired) = self.retired.take()
+            && let Err(rtrb::PushError::Full(Event::Retired(retired))) =
+                events.push(Event::Retired(retired))
+        {
+            self.retired = Some(retired);
+        }
+        while !events.is_full()
+            && let Some(notice) = self.shard.next_notice()
+        {
+            // There is room: nobody else fills this ring.
+            let _ = events.push(Event::Notice(now, notice));
         }
     }
 }

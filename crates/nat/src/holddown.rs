@@ -24,28 +24,37 @@ impl<T: Copy> Resting<T> {
         }
     }
 
+    /// Changes how long items rest, those that do so now too.
+    pub(crate) const fn set_time(&mut self, time: u32) {
+        self.time = time;
+    }
+
+    /// Forgets the items that `stays` says no to.
+    pub(crate) fn retain(&mut self, stays: impl Fn(&T) -> bool) {
+        self.queue.retain(|(_, item)| stays(item));
+    }
+
     /// Puts an item to rest; gives it back if there is no time or room to.
     pub(crate) fn push(&mut self, item: T, now: Ticks) -> Result<(), T> {
         if self.time == 0 || self.queue.len() >= self.capacity {
             return Err(item);
         }
-        self.queue.push_back((now.plus(self.time), item));
+        self.queue.push_back((now, item));
         Ok(())
     }
 
     /// The next item whose time is over, with the time it was put to rest.
     pub(crate) fn pop(&mut self, now: Ticks) -> Option<(Ticks, T)> {
-        let (due, _) = self.queue.front()?;
-        if !now.reached(*due) {
+        let (since, _) = self.queue.front()?;
+        if !now.reached(since.plus(self.time)) {
             return None;
         }
-        let (due, item) = self.queue.pop_front()?;
-        Some((due.plus(self.time.wrapping_neg()), item))
+        self.queue.pop_front()
     }
 
     /// When the next item is due.
     pub(crate) fn next_due(&self) -> Option<Ticks> {
-        self.queue.front().map(|(due, _)| *due)
+        self.queue.front().map(|(since, _)| since.plus(self.time))
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -5,7 +5,7 @@
 //!  packet key ─┬─> SessionTable   both directions of every flow, timers
 //!     miss ────┼─> Rules ──> MappingTable   X:x <-> X1':x1' (RFC 4787)
 //!              │                 └──> Pools ──> PortBlock   ports lent out
-//!              └─> Statics, Subscribers (quota, pairing)
+//!              └─> Subscribers (quota, pairing)
 //! ```
 //!
 //! Everything is plain data driven by the `now` that is passed in: no clock, no
@@ -17,30 +17,32 @@
 
 extern crate alloc;
 
+mod affinity;
 mod filter;
 mod holddown;
 mod index;
 mod key;
+mod layout;
 mod mapping;
+mod notice;
 mod pool;
 mod region;
 mod rng;
 mod session;
 pub mod settings;
 mod shard;
-mod statics;
-pub mod steer;
 mod subscriber;
 mod tcp_state;
 mod wheel;
 
 pub use key::{FlowKey, Realm};
+pub use layout::{Layout, OutsideAddress, PoolAddress, ReviseError};
 pub use mapping::{Mapping, MappingId, MappingKind};
+pub use notice::{BlockNotice, Notice};
 pub use pool::PoolUse;
 pub use region::Region;
 pub use session::{Flags, Guess, Hit, NO_ADJACENCY, Rewrite, Session, SessionId, SessionView};
 pub use settings::Settings;
-pub use shard::{First, Opened, OutsideAddress, Refusal, Shard, Sizes};
-pub use statics::StaticRow;
+pub use shard::{ANY_PROTOCOL, Changed, First, Match, Opened, Refusal, Shard, Sizes, Touched};
 pub use subscriber::{Subscriber, SubscriberId};
 pub use tcp_state::{Segment, State, TcpEvent};

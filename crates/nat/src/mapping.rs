@@ -54,14 +54,17 @@ pub struct Mapping {
     /// Sessions that keep it.
     pub strong: u32,
     /// Sessions that do not.
-    pub weak: u32,
-    /// First of these, or [`NIL`]; they are chained.
+    pub weak: u16,
+    /// Sessions from outside, of either kind.
+    pub visitors: u16,
+    /// First of the weak ones, or [`NIL`]; they are chained.
     first_weak: u32,
     /// Who it counts for; [`NIL`] for static ones.
     subscriber: u32,
-    /// Block its port belongs to; meaningless for static ones.
+    /// Block its port belongs to; [`NO_BLOCK`](crate::pool::NO_BLOCK) for static
+    /// ones and those of protocols that get no port.
     pub(crate) block: u32,
-    /// Outside port or identifier.
+    /// Outside port or identifier; zero if all of the address is mapped.
     pub outside_port: u16,
     /// Rule that made it; for static ones the number of the static mapping.
     pub rule: u16,
@@ -69,6 +72,20 @@ pub struct Mapping {
     pub outside_realm: Realm,
     /// Where it comes from.
     pub kind: MappingKind,
+    /// How it is found from outside.
+    pub(crate) reach: Reach,
+}
+
+/// How a mapping is found from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// By its outside endpoint.
+    Endpoint,
+    /// Only together with the remote it depends on, since others may have its
+    /// outside endpoint towards other remotes.
+    Remote,
+    /// Not at all: another static mapping speaks for the outside endpoint.
+    Hidden,
 }
 
 const _: () = assert!(size_of::<Mapping>() == 48);
@@ -84,6 +101,14 @@ pub(crate) struct NewMapping {
     pub(crate) block: u32,
     pub(crate) rule: u16,
     pub(crate) kind: MappingKind,
+    pub(crate) reach: Reach,
+}
+
+impl NewMapping {
+    /// The key under which it will be found from outside.
+    pub(crate) fn in_key(&self) -> FlowKey {
+        Mapping::new(self).in_key()
+    }
 }
 
 impl Mapping {
@@ -93,6 +118,7 @@ impl Mapping {
             outside: new.outside,
             strong: 0,
             weak: 0,
+            visitors: 0,
             first_weak: NIL,
             subscriber: new.subscriber.map_or(NIL, |id| id.0),
             block: new.block,
@@ -100,6 +126,7 @@ impl Mapping {
             rule: new.rule,
             outside_realm: new.outside_realm,
             kind: new.kind,
+            reach: new.reach,
         }
     }
 
@@ -127,13 +154,42 @@ impl Mapping {
         self.strong > 0 || self.kind == MappingKind::Static
     }
 
+    /// Whether all of the inside address is mapped, for one protocol or every.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.outside_port == 0 && self.out_key.dst() == 0
+    }
+
+    /// The outside port of a flow with this inside port: a mapping of a whole
+    /// address leaves it alone.
+    pub(crate) const fn port_for(&self, inside: u16) -> u16 {
+        if self.outside_port == 0 {
+            inside
+        } else {
+            self.outside_port
+        }
+    }
+
+    /// The inside port of a flow to this outside port.
+    pub(crate) const fn inside_port_for(&self, outside: u16) -> u16 {
+        if self.outside_port == 0 {
+            outside
+        } else {
+            self.out_key.src_port()
+        }
+    }
+
     fn in_key(&self) -> FlowKey {
-        inbound_key(
+        let key = inbound_key(
             self.outside,
             self.outside_port,
             self.out_key.protocol(),
             self.outside_realm,
-        )
+        );
+        match self.reach {
+            Reach::Remote => key.with_src(self.out_key.dst(), self.out_key.dst_port()),
+            Reach::Endpoint | Reach::Hidden => key,
+        }
     }
 }
 
@@ -148,9 +204,36 @@ pub(crate) struct MappingTable {
     /// First of the free slots.
     free: u32,
     live: u32,
+    /// Those that are special; most appliances have none, and are not asked to look.
+    special: Special,
     capacity: usize,
     index: Index,
     seed: u64,
+}
+
+/// How many mappings are found in another way than by an inside or outside endpoint.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Special {
+    /// Static ones.
+    pub(crate) pinned: u32,
+    /// Of whole addresses.
+    pub(crate) whole: u32,
+    /// Found from outside only together with the remote.
+    pub(crate) remote: u32,
+}
+
+impl Special {
+    fn count(&mut self, mapping: &Mapping, change: i32) {
+        for (counts, number) in [
+            (mapping.kind == MappingKind::Static, &mut self.pinned),
+            (mapping.is_whole(), &mut self.whole),
+            (mapping.reach == Reach::Remote, &mut self.remote),
+        ] {
+            if counts {
+                *number = number.saturating_add_signed(change);
+            }
+        }
+    }
 }
 
 impl MappingTable {
@@ -160,6 +243,7 @@ impl MappingTable {
             slots: Vec::with_capacity(capacity),
             free: NIL,
             live: 0,
+            special: Special::default(),
             capacity,
             index: Index::with_capacity(capacity * 2),
             seed,
@@ -176,6 +260,11 @@ impl MappingTable {
 
     pub(crate) const fn live(&self) -> u32 {
         self.live
+    }
+
+    /// How many are special.
+    pub(crate) const fn special(&self) -> Special {
+        self.special
     }
 
     pub(crate) fn slots(&self) -> u32 {
@@ -197,6 +286,16 @@ impl MappingTable {
     /// By inside endpoint (and what it depends on), in the scope of its pool.
     pub(crate) fn find_outbound(&self, out_key: FlowKey) -> Option<MappingId> {
         self.find(out_key, |mapping| mapping.out_key == out_key, 0)
+    }
+
+    /// The mapping that a static one has pinned under this key; several may have the key.
+    pub(crate) fn find_pinned(&self, out_key: FlowKey, number: u16) -> Option<MappingId> {
+        let same = |mapping: &Mapping| {
+            mapping.out_key == out_key
+                && mapping.kind == MappingKind::Static
+                && mapping.rule == number
+        };
+        self.find(out_key, same, 0)
     }
 
     /// By outside endpoint.
@@ -228,7 +327,8 @@ impl MappingTable {
         self.index
             .insert(out_hash, slot << 1)
             .map_err(|_| TableFull)?;
-        if self.index.insert(in_hash, slot << 1 | 1).is_err() {
+        let hidden = mapping.reach == Reach::Hidden;
+        if !hidden && self.index.insert(in_hash, slot << 1 | 1).is_err() {
             self.index.remove(out_hash, slot << 1);
             return Err(TableFull);
         }
@@ -241,6 +341,7 @@ impl MappingTable {
             self.slots.push(mapping);
         }
         self.live += 1;
+        self.special.count(&mapping, 1);
         Ok(MappingId(slot))
     }
 
@@ -255,6 +356,7 @@ impl MappingTable {
         let next = core::mem::replace(&mut self.free, id.0);
         self.slots.get_mut(id.0 as usize)?.block = next;
         self.live -= 1;
+        self.special.count(&mapping, -1);
         Some(mapping)
     }
 }

@@ -50,6 +50,8 @@ impl Flags {
     pub const FROM_OUTSIDE: Self = Self(8);
     /// Counts in the address filter of its mapping.
     pub const FILTER: Self = Self(16);
+    /// Opened by an inside host that kept its source: counts for that host.
+    pub const PRESERVED: Self = Self(32);
 
     /// Any of `others` is set.
     #[must_use]
@@ -538,6 +540,11 @@ impl SessionTable {
             self.wheel.remove(&mut self.cold, id.0);
             self.wheel.insert(&mut self.cold, id.0, deadline);
         }
+    }
+
+    /// Changes how long sessions last; each finds out when it is looked at next.
+    pub(crate) const fn set_timeouts(&mut self, timeouts: [u32; State::COUNT]) {
+        self.timeouts = timeouts;
     }
 
     pub(crate) fn timeout(&self, id: SessionId) -> u32 {

@@ -1,7 +1,8 @@
 //! Subscribers: whom quotas, pairing and blocks belong to (RFC 6888 REQ-2, REQ-4).
 //!
-//! One record per inside address, realm and pool. It appears with the first
-//! session and goes when no session, mapping or block is left.
+//! One record per inside address and realm. It appears with the first session
+//! and goes when no session, mapping or block is left. It is paired with one
+//! outside address of each pool that serves it.
 
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -12,10 +13,24 @@ use crate::index::Index;
 use crate::key::{FlowKey, Realm};
 use crate::pool::NO_BLOCK;
 use crate::session::TableFull;
+use crate::settings::PortProtocol;
 
 /// Names a subscriber while the record lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriberId(pub(crate) u32);
+
+/// Outside addresses that a subscriber can be paired with at once.
+const PAIRS: usize = 4;
+
+/// An outside address that a subscriber has blocks or ports of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pair {
+    /// Number of the address.
+    pub(crate) slot: u32,
+    /// Blocks, and mappings that need none.
+    uses: u32,
+    outside: Ipv4Addr,
+}
 
 /// One subscriber.
 #[derive(Clone, Copy, Debug)]
@@ -24,38 +39,101 @@ pub struct Subscriber {
     pub inside: Ipv4Addr,
     /// Realm of the inside.
     pub realm: Realm,
-    /// Place of its pool.
-    pub pool: u16,
-    /// Place of its outside address in the pool, once it has one.
-    pub(crate) address: Option<u32>,
-    /// The outside address.
-    pub outside: Option<Ipv4Addr>,
+    /// A remote host with an address towards the inside (twice NAT).
+    pub remote: bool,
+    /// More of a ports limit is used than the watermark says.
+    pub(crate) is_high: bool,
+    pairs: [Option<Pair>; PAIRS],
     /// First of its blocks, the active one.
     pub(crate) block: u32,
     /// Blocks it has.
     pub blocks: u16,
     /// Sessions it has.
     pub sessions: u32,
-    /// Ports it uses of TCP, UDP, ICMP.
-    pub ports: [u32; 3],
+    /// Ports it uses, by [`PortProtocol`].
+    pub ports: [u32; PortProtocol::COUNT],
     /// Sessions refused.
     pub refused: u64,
     /// Virtual start of the next session at the limited rate.
     pub(crate) next_session: Nanos,
+    /// The last change of the layout that ended a session of it, or would have.
+    pub(crate) touched: u32,
 }
 
 impl Subscriber {
     fn key(&self) -> FlowKey {
-        key(self.inside.to_bits(), self.realm, self.pool)
+        key(self.inside.to_bits(), self.realm)
+    }
+
+    /// The outside address of its first pool.
+    #[must_use]
+    pub fn outside(&self) -> Option<Ipv4Addr> {
+        self.pairs.iter().flatten().next().map(|pair| pair.outside)
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.sessions == 0 && self.blocks == 0 && self.ports == [0; 3]
+        self.sessions == 0
+            && self.blocks == 0
+            && self.pairs == [None; PAIRS]
+            && self.ports == [0; PortProtocol::COUNT]
+    }
+
+    /// Numbers of the outside addresses it is paired with.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
+        self.pairs.into_iter().flatten().map(|pair| pair.slot)
+    }
+
+    /// The one it is paired with that has this address.
+    pub(crate) fn slot_with(&self, outside: u32) -> Option<u32> {
+        let mut pairs = self.pairs.iter().flatten();
+        pairs
+            .find(|pair| pair.outside.to_bits() == outside)
+            .map(|pair| pair.slot)
+    }
+
+    /// One use more of an outside address; true if it is the first. A subscriber
+    /// of more pools than there are pairs is not paired in the last of them.
+    pub(crate) fn pair(&mut self, slot: u32, outside: Ipv4Addr) -> bool {
+        if let Some(pair) = self
+            .pairs
+            .iter_mut()
+            .flatten()
+            .find(|pair| pair.slot == slot)
+        {
+            pair.uses += 1;
+            return false;
+        }
+        let Some(place) = self.pairs.iter_mut().find(|pair| pair.is_none()) else {
+            return false;
+        };
+        *place = Some(Pair {
+            slot,
+            uses: 1,
+            outside,
+        });
+        true
+    }
+
+    /// One use less; true if it was the last.
+    pub(crate) fn unpair(&mut self, slot: u32) -> bool {
+        for place in &mut self.pairs {
+            if let Some(pair) = place
+                && pair.slot == slot
+            {
+                pair.uses -= 1;
+                let last = pair.uses == 0;
+                if last {
+                    *place = None;
+                }
+                return last;
+            }
+        }
+        false
     }
 }
 
-fn key(inside: u32, realm: Realm, pool: u16) -> FlowKey {
-    FlowKey::new(inside, 0, 0, 0, 0, realm).scoped(pool)
+fn key(inside: u32, realm: Realm) -> FlowKey {
+    FlowKey::new(inside, 0, 0, 0, 0, realm)
 }
 
 #[derive(Debug)]
@@ -99,8 +177,8 @@ impl SubscriberTable {
         self.slots.get_mut(id.0 as usize)?.as_mut()
     }
 
-    pub(crate) fn find(&self, inside: u32, realm: Realm, pool: u16) -> Option<SubscriberId> {
-        let key = key(inside, realm, pool);
+    pub(crate) fn find(&self, inside: u32, realm: Realm) -> Option<SubscriberId> {
+        let key = key(inside, realm);
         self.index
             .find(
                 key.hash(self.seed),
@@ -113,20 +191,21 @@ impl SubscriberTable {
         &mut self,
         inside: u32,
         realm: Realm,
-        pool: u16,
+        remote: bool,
     ) -> Result<SubscriberId, TableFull> {
         let new = Subscriber {
             inside: Ipv4Addr::from_bits(inside),
             realm,
-            pool,
-            address: None,
-            outside: None,
+            remote,
+            is_high: false,
+            pairs: [None; PAIRS],
             block: NO_BLOCK,
             blocks: 0,
             sessions: 0,
-            ports: [0; 3],
+            ports: [0; PortProtocol::COUNT],
             refused: 0,
             next_session: Nanos(0),
+            touched: 0,
         };
         let slot = match self.free.last() {
             Some(slot) => *slot,

@@ -19,6 +19,7 @@
 //! other protocols, so that one table of timeouts serves all.
 
 use base::Direction;
+use wire::dccp;
 
 /// Where a session is; its timeout follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +147,26 @@ impl Segment {
     const SYN: u8 = 0x02;
     const RST: u8 = 0x04;
     const ACK: u8 = 0x10;
+
+    /// A DCCP packet as the TCP segment that does the same to a connection
+    /// (RFC 5597): opens, answers, closes, resets, or nothing of these.
+    #[must_use]
+    pub const fn of_dccp(kind: dccp::Kind) -> Self {
+        let flags = match kind {
+            dccp::Kind::Open => Self::SYN,
+            dccp::Kind::Answer => Self::SYN | Self::ACK,
+            dccp::Kind::Close => Self::FIN | Self::ACK,
+            dccp::Kind::Reset => Self::RST,
+            dccp::Kind::Data => Self::ACK,
+        };
+        Self {
+            flags,
+            seq: 0,
+            ack: 0,
+            window_scale: None,
+            len: 0,
+        }
+    }
 
     /// What it means; RST before SYN before FIN.
     #[must_use]

@@ -1,6 +1,7 @@
 //! Names for the engine's numbers: turns its plain rows into those of `show`.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use base::{Prefix, TICK_SHIFT, Ticks};
 use config::Config;
@@ -9,8 +10,7 @@ use control::rows::{
     AlgRow, InterfaceRow, MappingRow, NeighborRow, PoolRow, SubscriberRow, TranslationRow, ZoneRow,
 };
 use dataplane::SessionFilter;
-use nat::steer::Steering;
-use nat::{Mapping, MappingKind, SessionView, Subscriber};
+use nat::{Layout, Mapping, MappingKind, SessionView, Subscriber};
 
 use crate::plan::Plan;
 
@@ -43,41 +43,18 @@ pub(crate) struct PortFigures {
 #[derive(Debug)]
 pub(crate) struct Book {
     vrfs: Vec<String>,
-    rules: Vec<String>,
-    pools: Vec<(String, Vec<Ipv4Addr>)>,
     interfaces: Vec<InterfaceRow>,
     ports: Vec<usize>,
     zones: Vec<ZoneRow>,
     algs: Vec<AlgRow>,
-    whole_statics: Vec<MappingRow>,
-    steering: Steering,
+    layout: Arc<Layout>,
     pub(crate) cores: Vec<u16>,
 }
 
 impl Book {
-    pub(crate) fn new(config: &Config, plan: &Plan, steering: Steering) -> Self {
-        let nat = &config.nat;
-        let vrf = |id: u8| {
-            config
-                .vrfs
-                .get(usize::from(id))
-                .cloned()
-                .unwrap_or_default()
-        };
-        let rules = nat.rules.iter().map(|rule| rule.name.clone());
-        let pools = nat
-            .pools
-            .iter()
-            .map(|pool| (pool.name.clone(), pool.addresses.clone()));
-        let computed = || nat.deterministic.iter();
+    pub(crate) fn new(config: &Config, plan: &Plan, layout: Arc<Layout>) -> Self {
         Self {
             vrfs: config.vrfs.clone(),
-            rules: rules
-                .chain(computed().map(|one| one.name.clone()))
-                .collect(),
-            pools: pools
-                .chain(computed().map(|one| (one.name.clone(), one.addresses.clone())))
-                .collect(),
             interfaces: interface_rows(config, plan),
             ports: plan
                 .topology
@@ -97,36 +74,35 @@ impl Book {
                     ..AlgRow::default()
                 })
                 .collect(),
-            whole_statics: plan
-                .settings
-                .statics
-                .iter()
-                .filter(|one| one.ports.is_none())
-                .flat_map(|one| {
-                    (0..one.count).map(|nth| MappingRow {
-                        protocol: one.protocol.map_or_else(|| "any".into(), protocol_name),
-                        vrf: vrf(one.realm),
-                        inside: shifted(one.inside, nth),
-                        outside: shifted(one.outside, nth),
-                        kind: MappingKind::Static.name().into(),
-                        sessions: 0,
-                        worker: worker_number(
-                            steering.inside_owner(one.inside.to_bits().wrapping_add(nth)),
-                        ),
-                    })
-                })
-                .collect(),
-            steering,
+            layout,
             cores: config.workers.cores.clone(),
         }
     }
 
+    /// The settings in force.
+    pub(crate) const fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// Other settings are in force from now on.
+    pub(crate) fn set_layout(&mut self, layout: Arc<Layout>) {
+        self.layout = layout;
+    }
+
+    fn rule(&self, number: u16) -> String {
+        self.layout
+            .rule(usize::from(number))
+            .map(|rule| rule.name.clone())
+            .unwrap_or_default()
+    }
+
+    /// `behind` is the remote host behind the address the inside host knows.
     pub(crate) fn translation(
         &self,
         worker: usize,
         view: &SessionView,
-        now: Ticks,
-        deadline: Ticks,
+        (now, deadline): (Ticks, Ticks),
+        behind: Option<Ipv4Addr>,
     ) -> TranslationRow {
         let key = view.out_key;
         let [packets_out, packets_in] = view.packets;
@@ -142,25 +118,20 @@ impl Book {
         } else {
             view.outside_port
         };
+        let remote_port = if key.protocol() == 1 {
+            0
+        } else {
+            key.dst_port()
+        };
         TranslationRow {
             protocol: protocol_name(key.protocol()),
             vrf: self.vrf(key.realm()),
-            rule: self
-                .rules
-                .get(usize::from(view.rule))
-                .cloned()
-                .unwrap_or_default(),
+            rule: self.rule(view.rule),
             inside: endpoint(key.src(), id),
             outside: endpoint(view.outside, outside_id),
-            remote: endpoint(
-                key.dst(),
-                if key.protocol() == 1 {
-                    0
-                } else {
-                    key.dst_port()
-                },
-            ),
-            remote_inside: None,
+            remote: endpoint(key.dst(), remote_port),
+            remote_inside: behind.map(|_| endpoint(key.dst(), remote_port)),
+            remote_outside: behind.map(|address| endpoint(address.to_bits(), remote_port)),
             state: view.state.name().into(),
             age: seconds(now.since(view.created)),
             expires: if now.reached(deadline) {
@@ -181,23 +152,30 @@ impl Book {
     /// `None` for a static mapping that another worker shows.
     pub(crate) fn mapping(&self, worker: usize, mapping: &Mapping) -> Option<MappingRow> {
         let key = mapping.out_key;
-        let owner = self.steering.inside_owner(key.src()) as usize;
+        let owner = self.layout.inside_owner(key.realm(), key.src()) as usize;
         if mapping.kind == MappingKind::Static && owner != worker {
             return None;
         }
+        let whole = mapping.is_whole();
+        let side = |address: u32, port: u16| {
+            if whole {
+                Ipv4Addr::from_bits(address).to_string()
+            } else {
+                endpoint(address, port)
+            }
+        };
         Some(MappingRow {
-            protocol: protocol_name(key.protocol()),
+            protocol: match key.protocol() {
+                nat::ANY_PROTOCOL => "any".into(),
+                protocol => protocol_name(protocol),
+            },
             vrf: self.vrf(key.realm()),
-            inside: endpoint(key.src(), key.src_port()),
-            outside: endpoint(mapping.outside, mapping.outside_port),
+            inside: side(key.src(), key.src_port()),
+            outside: side(mapping.outside, mapping.outside_port),
             kind: mapping.kind.name().into(),
             sessions: u64::from(mapping.strong) + u64::from(mapping.weak),
             worker: worker_number(worker),
         })
-    }
-
-    pub(crate) fn whole_statics(&self) -> Vec<MappingRow> {
-        self.whole_statics.clone()
     }
 
     pub(crate) fn subscriber(&self, worker: usize, subscriber: &Subscriber) -> SubscriberRow {
@@ -205,7 +183,7 @@ impl Book {
             inside: subscriber.inside.to_string(),
             vrf: self.vrf(subscriber.realm),
             outside: subscriber
-                .outside
+                .outside()
                 .map(|address| address.to_string())
                 .unwrap_or_default(),
             blocks: u64::from(subscriber.blocks),
@@ -216,30 +194,22 @@ impl Book {
         }
     }
 
-    pub(crate) fn pool_count(&self) -> usize {
-        self.pools.len()
+    /// Numbers and names of the pools.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = (usize, &str)> {
+        (0..self.layout.pool_count())
+            .filter_map(|number| Some((number, self.layout.pool(number)?.name.as_str())))
     }
 
-    pub(crate) fn pool_name(&self, number: usize) -> String {
-        self.pools
-            .get(number)
-            .map(|(name, _)| name.clone())
-            .unwrap_or_default()
-    }
-
-    pub(crate) fn pool(&self, number: usize, use_of: nat::PoolUse, subscribers: u64) -> PoolRow {
-        PoolRow {
-            name: self.pool_name(number),
-            addresses: self
-                .pools
-                .get(number)
-                .map(|(_, addresses)| addresses.iter().map(ToString::to_string).collect())
-                .unwrap_or_default(),
+    pub(crate) fn pool(&self, number: usize, use_of: nat::PoolUse) -> Option<PoolRow> {
+        let pool = self.layout.pool(number)?;
+        Some(PoolRow {
+            name: pool.name.clone(),
+            addresses: pool.addresses.iter().map(ToString::to_string).collect(),
             blocks_total: use_of.blocks_total,
             blocks_used: use_of.blocks_used,
-            subscribers,
-            draining: false,
-        }
+            subscribers: use_of.subscribers,
+            draining: use_of.draining,
+        })
     }
 
     pub(crate) fn interfaces(&self, ports: &[PortFigures]) -> Vec<InterfaceRow> {
@@ -321,8 +291,15 @@ impl Book {
             protocol,
             realm: place(&self.vrfs, &filter.vrf, "no VRF has this name")?
                 .and_then(|place| u8::try_from(place).ok()),
-            rule: place(&self.rules, &filter.rule, "no rule has this name")?
-                .and_then(|place| u16::try_from(place).ok()),
+            rule: match &filter.rule {
+                None => None,
+                Some(wanted) => Some(
+                    (0..self.layout.rule_count())
+                        .filter_map(|number| u16::try_from(number).ok())
+                        .find(|number| self.rule(*number) == *wanted)
+                        .ok_or("no rule has this name")?,
+                ),
+            },
         })
     }
 
@@ -379,10 +356,6 @@ fn zone_rows(config: &Config) -> Vec<ZoneRow> {
 
 fn endpoint(address: u32, port: u16) -> String {
     format!("{}:{port}", Ipv4Addr::from_bits(address))
-}
-
-fn shifted(address: Ipv4Addr, by: u32) -> String {
-    Ipv4Addr::from_bits(address.to_bits().wrapping_add(by)).to_string()
 }
 
 fn protocol_name(number: u8) -> String {

@@ -46,13 +46,11 @@ struct Job<K> {
     rows: Option<Rows>,
     /// Pieces the sink had no room for.
     ready: Vec<Piece>,
-    subscribers: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Rows,
-    Pools,
     Clear,
 }
 
@@ -109,12 +107,11 @@ impl<K: Sink> Console<K> {
             ended: 0,
             rows: None,
             ready: Vec::new(),
-            subscribers: vec![0; self.book.pool_count()],
         };
-        let mut ask_all = |job: &mut Job<K>, command: Command| {
+        let mut ask_all = |job: &mut Job<K>, command: &Command| {
             job.waiting = workers;
             for worker in 0..workers {
-                slow.command(worker, command);
+                slow.command(worker, command.clone());
             }
         };
         match question {
@@ -125,19 +122,15 @@ impl<K: Sink> Console<K> {
             Question::Request(Request::Show { what, .. }) => match what {
                 What::Translations => {
                     job.rows = Some(Rows::none(*what));
-                    ask_all(&mut job, Command::Inspect(Inspect::Sessions));
+                    ask_all(&mut job, &Command::Inspect(Inspect::Sessions));
                 }
                 What::Mappings => {
-                    job.rows = Some(Rows::Mappings(self.book.whole_statics()));
-                    ask_all(&mut job, Command::Inspect(Inspect::Mappings));
+                    job.rows = Some(Rows::none(*what));
+                    ask_all(&mut job, &Command::Inspect(Inspect::Mappings));
                 }
                 What::Subscribers => {
                     job.rows = Some(Rows::none(*what));
-                    ask_all(&mut job, Command::Inspect(Inspect::Subscribers));
-                }
-                What::Pools => {
-                    job.kind = Kind::Pools;
-                    ask_all(&mut job, Command::Inspect(Inspect::Subscribers));
+                    ask_all(&mut job, &Command::Inspect(Inspect::Subscribers));
                 }
                 _ => {
                     let rows = self.at_once(*what, slow, now);
@@ -196,7 +189,7 @@ impl<K: Sink> Console<K> {
                 self.collect(&mut job, worker, row);
             }
             if job.waiting == 0 {
-                self.finish(&mut job);
+                Self::finish(&mut job);
             }
         }
         if let Some(job) = deliver(job) {
@@ -210,19 +203,17 @@ impl<K: Sink> Console<K> {
                 job.waiting = job.waiting.saturating_sub(1);
                 job.ended += ended;
             }
-            (Row::Session(view, now, deadline), Some(Rows::Translations(rows))) => {
-                rows.push(self.book.translation(worker, &view, now, deadline));
+            (Row::Session(view, now, deadline, behind), Some(Rows::Translations(rows))) => {
+                rows.push(
+                    self.book
+                        .translation(worker, &view, (now, deadline), behind),
+                );
             }
             (Row::Mapping(mapping), Some(Rows::Mappings(rows))) => {
                 rows.extend(self.book.mapping(worker, &mapping));
             }
             (Row::Subscriber(subscriber), Some(Rows::Subscribers(rows))) => {
                 rows.push(self.book.subscriber(worker, &subscriber));
-            }
-            (Row::Subscriber(subscriber), None) => {
-                if let Some(count) = job.subscribers.get_mut(usize::from(subscriber.pool)) {
-                    *count += 1;
-                }
             }
             _ => {}
         }
@@ -235,20 +226,10 @@ impl<K: Sink> Console<K> {
         }
     }
 
-    fn finish(&self, job: &mut Job<K>) {
+    fn finish(job: &mut Job<K>) {
         match job.kind {
             Kind::Rows => {
                 job.ready.extend(job.rows.take().map(Piece::Rows));
-                job.ready.push(Piece::End);
-            }
-            Kind::Pools => {
-                let rows = (0..self.book.pool_count())
-                    .map(|pool| {
-                        let subscribers = job.subscribers.get(pool).copied().unwrap_or(0);
-                        self.book.pool(pool, self.pool_use(pool), subscribers)
-                    })
-                    .collect();
-                job.ready.push(Piece::Rows(Rows::Pools(rows)));
                 job.ready.push(Piece::End);
             }
             Kind::Clear => job.ready.push(Piece::Cleared(job.ended)),
@@ -261,6 +242,8 @@ impl<K: Sink> Console<K> {
             |sum, part| nat::PoolUse {
                 blocks_total: sum.blocks_total + part.blocks_total,
                 blocks_used: sum.blocks_used + part.blocks_used,
+                subscribers: sum.subscribers + part.subscribers,
+                draining: sum.draining || part.draining,
             },
         )
     }
@@ -272,6 +255,12 @@ impl<K: Sink> Console<K> {
         R: RingReceiver<Buf = B>,
     {
         match what {
+            What::Pools => Rows::Pools(
+                self.book
+                    .pools()
+                    .filter_map(|(number, _)| self.book.pool(number, self.pool_use(number)))
+                    .collect(),
+            ),
             What::Counters => Rows::Counters(self.counter_rows(slow.counters())),
             What::Workers => Rows::Workers(self.worker_rows()),
             What::Interfaces => Rows::Interfaces(self.book.interfaces(&(self.figures)())),
@@ -368,11 +357,13 @@ impl<K: Sink> Console<K> {
                 })
                 .collect(),
             slow_path: Some(*slow),
-            pools: (0..self.book.pool_count())
-                .map(|number| {
+            pools: self
+                .book
+                .pools()
+                .map(|(number, name)| {
                     let pool = self.pool_use(number);
                     PoolNumbers {
-                        name: self.book.pool_name(number),
+                        name: name.into(),
                         blocks_total: pool.blocks_total,
                         blocks_used: pool.blocks_used,
                     }

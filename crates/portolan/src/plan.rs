@@ -7,7 +7,8 @@ use config::Config;
 use config::model::{self, Vlan};
 use dataplane::{Interface, Route, StaticNeighbor, Topology};
 use nat::settings::{
-    Action, Dependence, Division, Limits, Pool, Rule, Settings, Static, Timeouts, Translate,
+    Action, Allocation, Dependence, Division, Limits, MAX_RESERVED, Pairing, Pool, PoolList, Rule,
+    Settings, Static, Timeouts, Translate,
 };
 use nat::{Shard, Sizes};
 use pktio::PortId;
@@ -65,20 +66,23 @@ pub(crate) fn sizes(config: &Config, workers: u32) -> Sizes {
     let share = |all: u32| all.div_ceil(workers);
     Sizes {
         sessions: share(config.limits.sessions),
-        // Static port mappings are in every shard.
-        mappings: share(config.limits.mappings).saturating_add(static_ports(config)),
+        // Static mappings are in every shard.
+        mappings: share(config.limits.mappings).saturating_add(pinned(config)),
         subscribers: share(config.limits.subscribers),
     }
 }
 
-fn static_ports(config: &Config) -> u32 {
-    config
-        .nat
-        .statics
-        .iter()
-        .filter_map(|one| one.outside_ports)
-        .map(|(first, last)| u32::from(last.saturating_sub(first)) + 1)
-        .sum()
+/// Mappings that static ones are: one for each host, address and port.
+fn pinned(config: &Config) -> u32 {
+    let statics = config.nat.statics.iter();
+    statics
+        .map(|one| {
+            let each = one.outside_ports.map_or(one.count, |(first, last)| {
+                u32::from(last.saturating_sub(first)) + 1
+            });
+            each.saturating_mul(u32::try_from(one.inside.len()).unwrap_or(u32::MAX))
+        })
+        .fold(0, u32::saturating_add)
 }
 
 /// Bytes of a shard, said in words.
@@ -155,12 +159,13 @@ fn settings(config: &Config) -> Settings {
     let mut pools: Vec<Pool> = nat
         .pools
         .iter()
-        .map(|pool| pool_settings(config, pool))
+        .enumerate()
+        .map(|(place, pool)| pool_settings(config, place, pool))
         .collect();
     let mut rules: Vec<Rule> = nat
         .rules
         .iter()
-        .map(|rule| rule_settings(rule, config.interfaces.len()))
+        .map(|rule| rule_settings(rule, config))
         .collect();
     for one in &nat.deterministic {
         rules.push(deterministic_rule(one, pools.len()));
@@ -169,7 +174,9 @@ fn settings(config: &Config) -> Settings {
     Settings {
         pools,
         rules,
+        outside_rules: nat.outside_sources.iter().map(outside_rule).collect(),
         statics: nat.statics.iter().filter_map(static_settings).collect(),
+        realm_sessions: config.limits.vrf_sessions.clone(),
         timeouts: timeouts(&nat.timeouts),
         udp_inbound_refresh: nat.udp_inbound_refresh,
         hold_down: nanos(nat.hold_down.time),
@@ -177,27 +184,37 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-/// The outside of a pool: where its rules say, else its own realm.
-fn outside_realm(config: &Config, pool: &model::Pool) -> u8 {
-    let place = config.nat.pools.iter().position(|known| known == pool);
+/// The rules that take addresses of a pool.
+fn rules_of(
+    config: &Config,
+    pool: usize,
+) -> impl Iterator<Item = (&model::Rule, &model::Translate)> {
     config
         .nat
         .rules
         .iter()
-        .find(|rule| {
-            matches!(&rule.action, model::Action::Translate(translate) if Some(translate.pool) == place)
+        .filter_map(move |rule| match &rule.action {
+            model::Action::Translate(translate) if translate.pools.contains(&pool) => {
+                Some((rule, translate))
+            }
+            _ => None,
         })
-        .map_or(pool.vrf, |rule| rule.outside_vrf)
 }
 
-fn pool_settings(config: &Config, pool: &model::Pool) -> Pool {
+fn pool_settings(config: &Config, place: usize, pool: &model::Pool) -> Pool {
     Pool {
+        name: pool.name.clone(),
         addresses: pool.addresses.clone(),
-        realm: outside_realm(config, pool),
+        draining: pool.draining.clone(),
+        // The outside of a pool: where its rules say, else its own realm.
+        realm: rules_of(config, place)
+            .next()
+            .map_or(pool.vrf, |(rule, _)| rule.outside_vrf),
         first_port: pool.ports.0,
         last_port: pool.ports.1,
         exclude_ports: pool.exclude_ports.clone(),
         division: match &pool.blocks {
+            _ if pool.one_to_one => Division::Whole,
             None => Division::Shared,
             Some(blocks) => Division::Blocks {
                 size: blocks.size,
@@ -206,11 +223,61 @@ fn pool_settings(config: &Config, pool: &model::Pool) -> Pool {
                 active: blocks.active_timeout.map(nanos),
             },
         },
+        allocation: match pool.allocation {
+            model::Allocation::Random => Allocation::Random,
+            model::Allocation::LeastUsed => Allocation::LeastUsed,
+        },
+        overloads: rules_of(config, place).any(|(_, translate)| translate.port_overloading),
+        watermarks: Some(pool.watermarks),
     }
 }
 
-fn rule_settings(rule: &model::Rule, interfaces: usize) -> Rule {
+/// A remote host is "inside" to its rule: the side whose address is replaced.
+fn outside_rule(one: &model::OutsideSource) -> Rule {
     Rule {
+        name: one.name.clone(),
+        interfaces: None,
+        realm: one.vrf,
+        outside_realm: one.vrf,
+        source: one.source.clone(),
+        destination: Vec::new(),
+        destination_ports: Vec::new(),
+        protocols: Vec::new(),
+        all_protocols: true,
+        action: Action::Translate(Translate {
+            parity: false,
+            ..plain(PoolList::new([one.pool]))
+        }),
+    }
+}
+
+/// Translation as it is unless a file says otherwise.
+const fn plain(pools: PoolList) -> Translate {
+    Translate {
+        pools,
+        mapping: Dependence::Endpoint,
+        filtering: Dependence::Endpoint,
+        pairing: Pairing::Strict,
+        parity: true,
+        preserve: false,
+        overload: false,
+        hairpin: true,
+        hairpin_preserve: false,
+        limits: Limits::NONE,
+    }
+}
+
+fn rule_settings(rule: &model::Rule, config: &Config) -> Rule {
+    let interfaces = config.interfaces.len();
+    let whole = |pool: &usize| {
+        config
+            .nat
+            .pools
+            .get(*pool)
+            .is_some_and(|pool| pool.one_to_one)
+    };
+    Rule {
+        name: rule.name.clone(),
         interfaces: rule.inside.as_ref().map(|inside| {
             (0..interfaces)
                 .map(|number| inside.contains(&number))
@@ -227,15 +294,23 @@ fn rule_settings(rule: &model::Rule, interfaces: usize) -> Rule {
             .collect(),
         destination_ports: rule.destination_ports.clone(),
         protocols: rule.protocols.clone(),
+        all_protocols: matches!(&rule.action, model::Action::Translate(translate)
+            if translate.pools.iter().any(whole)),
         action: match &rule.action {
             model::Action::Pass => Action::Pass,
             model::Action::Drop => Action::Drop,
             model::Action::Translate(translate) => Action::Translate(Translate {
-                pool: translate.pool,
+                pools: PoolList::new(translate.pools.iter().copied()),
                 mapping: dependence(translate.mapping),
                 filtering: dependence(translate.filtering),
-                paired: translate.paired,
+                pairing: match translate.paired {
+                    model::Pairing::Off => Pairing::Off,
+                    model::Pairing::Strict => Pairing::Strict,
+                    model::Pairing::Soft => Pairing::Soft,
+                },
                 parity: translate.parity,
+                preserve: translate.preserve_port,
+                overload: translate.port_overloading,
                 hairpin: translate.hairpin.enabled,
                 hairpin_preserve: translate.hairpin.preserve_source,
                 limits: limits(&translate.limits),
@@ -246,6 +321,12 @@ fn rule_settings(rule: &model::Rule, interfaces: usize) -> Rule {
 
 fn limits(limits: &model::RuleLimits) -> Limits {
     let most = |limit: Option<u32>| limit.unwrap_or(u32::MAX);
+    let mut reserve_ports = [(0, 0); MAX_RESERVED];
+    if let Some(reserve) = &limits.reserve {
+        for (place, ports) in reserve_ports.iter_mut().zip(&reserve.ports) {
+            *place = *ports;
+        }
+    }
     Limits {
         sessions: most(limits.sessions),
         rate: limits.new_sessions_per_second,
@@ -253,12 +334,22 @@ fn limits(limits: &model::RuleLimits) -> Limits {
             most(limits.tcp_ports),
             most(limits.udp_ports),
             most(limits.icmp_ids),
+            most(limits.other_ports),
         ],
+        rule_sessions: most(limits.rule_sessions),
+        inbound: limits.inbound_sessions.unwrap_or(u16::MAX),
+        reserve: limits
+            .reserve
+            .as_ref()
+            .map_or(0, |reserve| reserve.sessions),
+        reserve_ports,
+        watermark: limits.watermark.unwrap_or(Limits::NONE.watermark),
     }
 }
 
 fn deterministic_rule(one: &model::Deterministic, pool: usize) -> Rule {
     Rule {
+        name: one.name.clone(),
         interfaces: None,
         realm: one.vrf,
         outside_realm: one.outside_vrf,
@@ -266,22 +357,16 @@ fn deterministic_rule(one: &model::Deterministic, pool: usize) -> Rule {
         destination: Vec::new(),
         destination_ports: Vec::new(),
         protocols: Vec::new(),
-        action: Action::Translate(Translate {
-            pool,
-            mapping: Dependence::Endpoint,
-            filtering: Dependence::Endpoint,
-            paired: true,
-            parity: true,
-            hairpin: true,
-            hairpin_preserve: false,
-            limits: limits(&model::RuleLimits::default()),
-        }),
+        all_protocols: false,
+        action: Action::Translate(plain(PoolList::new([pool]))),
     }
 }
 
 fn deterministic_pool(one: &model::Deterministic) -> Pool {
     Pool {
+        name: one.name.clone(),
         addresses: one.addresses.clone(),
+        draining: Vec::new(),
         realm: one.outside_vrf,
         first_port: one.ports.0,
         last_port: one.ports.1,
@@ -290,14 +375,16 @@ fn deterministic_pool(one: &model::Deterministic) -> Pool {
             source: one.source,
             ports_per_host: one.ports_per_host,
             overflow: one.overflow_pool,
+            most: None,
         },
+        allocation: Allocation::Random,
+        overloads: false,
+        watermarks: None,
     }
 }
 
-/// Load sharing over several inside hosts is not in this version; the
-/// configuration refuses lists of more than one.
 fn static_settings(one: &model::Static) -> Option<Static> {
-    let inside = *one.inside.first()?;
+    let (inside, others) = one.inside.split_first()?;
     let ports = one.outside_ports.map(|(first, last)| {
         (
             one.inside_port.unwrap_or(first),
@@ -307,7 +394,9 @@ fn static_settings(one: &model::Static) -> Option<Static> {
     });
     Some(Static {
         protocol: one.protocol,
-        inside,
+        inside: *inside,
+        others: others.to_vec(),
+        affinity: one.affinity.map(nanos),
         outside: one.outside,
         count: one.count,
         ports,
@@ -330,7 +419,8 @@ fn timeouts(timeouts: &model::Timeouts) -> Timeouts {
         udp: nanos(timeouts.udp),
         udp_dns: nanos(timeouts.udp_dns),
         tcp_established: nanos(timeouts.tcp_established),
-        tcp_transitory: nanos(timeouts.tcp_transitory),
+        tcp_opening: nanos(timeouts.tcp_opening),
+        tcp_closing: nanos(timeouts.tcp_closing),
         tcp_time_wait: nanos(timeouts.tcp_time_wait),
         icmp: nanos(timeouts.icmp),
         esp: nanos(timeouts.esp),

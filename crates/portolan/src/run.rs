@@ -63,6 +63,9 @@ pub(crate) enum RunError {
     /// A core that cannot be had.
     #[error("core {0} of `workers` does not exist or may not be used here; name one of: {1}")]
     Core(u16, String),
+    /// The configuration is too large.
+    #[error(transparent)]
+    Layout(#[from] nat::ReviseError),
     /// A worker could not start.
     #[error("a worker could not start: {0}")]
     Worker(String),

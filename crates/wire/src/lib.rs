@@ -8,10 +8,12 @@
 
 pub mod arp;
 pub mod checksum;
+pub mod dccp;
 mod error;
 pub mod ethernet;
 pub mod icmp;
 pub mod ipv4;
+pub mod sctp;
 pub mod tcp;
 pub mod udp;
 

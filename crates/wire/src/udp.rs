@@ -23,6 +23,23 @@ pub fn ports(bytes: &[u8], payload_len: usize, fragmented: bool) -> Result<(u16,
     Ok((u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])))
 }
 
+/// The same for UDP-Lite (RFC 3828), which has the length covered by the checksum
+/// in place of the length: the whole datagram, or at least the header.
+///
+/// # Errors
+///
+/// As [`ports`].
+pub fn lite_ports(bytes: &[u8], fragmented: bool) -> Result<(u16, u16), WireError> {
+    let [s0, s1, d0, d1, c0, c1, _, _] = *bytes
+        .first_chunk::<HEADER_LEN>()
+        .ok_or(WireError::Truncated(Layer::Transport))?;
+    let coverage = usize::from(u16::from_be_bytes([c0, c1]));
+    if coverage != 0 && (coverage < HEADER_LEN || coverage > bytes.len() && !fragmented) {
+        return Err(WireError::BadHeader(Layer::Transport));
+    }
+    Ok((u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])))
+}
+
 /// Applies `delta` to the checksum. Zero means "not computed" and stays so; one
 /// that comes out as zero is sent as all ones.
 #[inline]
@@ -54,6 +71,16 @@ mod tests {
         datagram[6..].copy_from_slice(&[0x12, 0x34]);
         patch_checksum(&mut datagram, to_zero);
         assert_eq!(datagram[6..], [0xff, 0xff]);
+    }
+
+    #[test]
+    fn coverage_is_all_or_the_header_at_least() {
+        let mut datagram = [0, 1, 0, 2, 0, 0, 0, 0, 0];
+        for (coverage, good) in [(0, true), (8, true), (9, true), (7, false), (10, false)] {
+            datagram[5] = coverage;
+            assert_eq!(lite_ports(&datagram, false).is_ok(), good, "{coverage}");
+        }
+        assert!(lite_ports(&datagram, true).is_ok());
     }
 
     #[test]

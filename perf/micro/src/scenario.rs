@@ -8,10 +8,10 @@ use dataplane::{
     Interface, Ports, Published, Route, SlowPath, SlowPorts, StaticNeighbor, Topology, Worker,
 };
 use nat::settings::{
-    Action, Dependence, Division, Limits, Pool, Rule, Settings, Timeouts, Translate,
+    Action, Allocation, Dependence, Division, Limits, Pairing, Pool, PoolList, Rule, Settings,
+    Timeouts, Translate,
 };
-use nat::steer::Steering;
-use nat::{Shard, Sizes};
+use nat::{Layout, Shard, Sizes};
 use pktio::{PacketBuf, PortId};
 use wire::ethernet::{Mac, Tags};
 
@@ -111,14 +111,16 @@ pub(crate) struct Appliance {
 impl Appliance {
     pub(crate) fn new() -> Self {
         let (topology, settings) = (topology(), settings());
-        let steering = Steering::new(&settings, 1);
-        let published = Arc::new(Published::new(settings.pools.len()));
+        let Ok(layout) = Layout::new(&settings, 1) else {
+            unreachable!("64 addresses and one rule have numbers");
+        };
+        let published = Arc::new(Published::default());
         let sizes = Sizes {
             sessions: CAPACITY,
             mappings: CAPACITY,
             subscribers: 4096,
         };
-        let shard = Shard::new(settings, sizes, &steering, 0, 1, Nanos(0));
+        let shard = Shard::new(Arc::new(layout), sizes, 0, 1, Nanos(0));
         let (command_in, commands) = rtrb::RingBuffer::new(64);
         let (events, event_out) = rtrb::RingBuffer::new(64);
         let ends = Ports {
@@ -129,15 +131,7 @@ impl Appliance {
             commands,
             events,
         };
-        let mut worker = Worker::new(
-            WireSide::default(),
-            &topology,
-            shard,
-            steering,
-            0,
-            ends,
-            published,
-        );
+        let mut worker = Worker::new(WireSide::default(), &topology, shard, 0, ends, published);
         let slow_ends = SlowPorts {
             punt: Nowhere,
             reply: Nowhere,
@@ -335,6 +329,11 @@ fn settings() -> Settings {
     let second = Nanos::from_secs;
     Settings {
         pools: vec![Pool {
+            name: "public".into(),
+            draining: Vec::new(),
+            allocation: Allocation::Random,
+            overloads: false,
+            watermarks: Some((90, 80)),
             addresses: (0..64).map(|n| Ipv4Addr::from_bits(POOL + n)).collect(),
             realm: 0,
             first_port: 1024,
@@ -348,6 +347,8 @@ fn settings() -> Settings {
             },
         }],
         rules: vec![Rule {
+            name: "subscribers".into(),
+            all_protocols: false,
             interfaces: Some(Box::new([true, false])),
             realm: 0,
             outside_realm: 0,
@@ -356,18 +357,16 @@ fn settings() -> Settings {
             destination_ports: Vec::new(),
             protocols: Vec::new(),
             action: Action::Translate(Translate {
-                pool: 0,
+                pools: PoolList::new([0]),
                 mapping: Dependence::Endpoint,
                 filtering: Dependence::Address,
-                paired: true,
+                pairing: Pairing::Strict,
                 parity: true,
+                preserve: false,
+                overload: false,
                 hairpin: true,
                 hairpin_preserve: false,
-                limits: Limits {
-                    sessions: u32::MAX,
-                    rate: None,
-                    ports: [u32::MAX; 3],
-                },
+                limits: Limits::NONE,
             }),
         }],
         statics: Vec::new(),
@@ -375,13 +374,14 @@ fn settings() -> Settings {
             udp: second(300),
             udp_dns: second(10),
             tcp_established: second(7440),
-            tcp_transitory: second(240),
+            tcp_opening: second(240),
+            tcp_closing: second(240),
             tcp_time_wait: second(120),
             icmp: second(60),
             esp: second(1800),
         },
-        udp_inbound_refresh: false,
         hold_down: second(120),
         hold_down_percent: 50,
+        ..Settings::default()
     }
 }

@@ -107,11 +107,11 @@ fn static_mappings() {
             ),
             (
                 "    - { inside: [10.64.0.9, §10.64.0.9], outside: 192.0.2.1 }\n",
-                &["sharing load over several inside addresses is not in this version"],
+                &["inside 10.64.0.9 is listed twice"],
             ),
             (
                 "    - { protocol: tcp, inside: [\"10.64.0.9:80\", §\"10.64.0.8:81\"], outside: \"192.0.2.1:80\" }\n",
-                &["sharing load"],
+                &["inside hosts that share load have different ports"],
             ),
             (
                 "    - { inside: 10.64.0.9, outside: 192.0.2.1, §affinity: 300s }\n",
@@ -172,9 +172,14 @@ fn times_and_the_rest_of_nat() {
             ),
             ("  udp_inbound_refresh: §2\n", &["neither true nor false"]),
             (
-                "  outside_source: [ §{ source: 10.0.0.0/8, pool: p } ]\n",
-                &["translating outside sources is not in this version"],
+                "  outside_source: [ { source: 10.0.0.0/8, pool: §p } ]\n",
+                &["there is no pool `p`"],
             ),
+            (
+                "  outside_source: [ §{ source: 10.0.0.0/8 } ]\n",
+                &["the outside source has no `pool`"],
+            ),
+            ("  timeouts: { tcp_opening: §0 }\n", &["too short"]),
         ],
     );
 }

@@ -13,8 +13,8 @@ pub(super) const TRANSLATIONS: &[Column<TranslationRow>] = &[
     Column::text("INSIDE", |row| row.inside.clone()),
     Column::text("OUTSIDE", |row| row.outside.clone()),
     Column::text("REMOTE", |row| row.remote.clone()),
-    Column::optional("REMOTE INSIDE", |row| {
-        row.remote_inside.clone().unwrap_or_default()
+    Column::optional("REMOTE OUTSIDE", |row| {
+        row.remote_outside.clone().unwrap_or_default()
     }),
     Column::text("STATE", |row| row.state.clone()),
     Column::number("AGE", |row| duration(row.age)),

@@ -17,6 +17,7 @@ mod neighbors;
 use std::collections::VecDeque;
 
 use base::{Counter, Counters, Nanos};
+use nat::Notice;
 use pktio::{Burst, PacketBuf, RingReceiver, RingSender};
 use wire::arp::{self, Arp};
 use wire::ethernet::{self, Mac};
@@ -41,6 +42,9 @@ const MAX_HELD_SYNS: usize = 4096;
 
 /// Rows taken from workers before somebody fetches them; more wait in the rings.
 const MAX_ROWS: usize = 4096;
+
+/// Notices kept until somebody fetches them.
+const MAX_NOTICES: usize = 4096;
 
 /// TTL of packets made here.
 const TTL: u8 = 64;
@@ -70,6 +74,7 @@ pub struct SlowPath<B, S, R> {
     limit: ErrorLimit,
     counters: Counters,
     rows: Vec<(usize, Row)>,
+    notices: Vec<(Nanos, usize, Notice)>,
     id: u16,
 }
 
@@ -98,6 +103,7 @@ where
             limit: ErrorLimit::new(now),
             counters: Counters::default(),
             rows: Vec::new(),
+            notices: Vec::new(),
             id: 0,
         };
         for neighbor in &topology.neighbors {
@@ -135,6 +141,15 @@ where
                         self.carry_out(actions, worker);
                     }
                     Event::Row(row) => self.rows.push((worker, row)),
+                    Event::Notice(at, notice) => {
+                        if self.notices.len() < MAX_NOTICES {
+                            self.notices.push((at, worker, notice));
+                        } else {
+                            self.counters.bump(Counter::EventLost);
+                        }
+                    }
+                    // Here, where nothing waits for it.
+                    Event::Retired(layout) => drop(layout),
                 }
             }
         }
@@ -172,6 +187,11 @@ where
     /// Rows that workers have sent since the last call, with the worker's number.
     pub fn take_rows(&mut self) -> Vec<(usize, Row)> {
         core::mem::take(&mut self.rows)
+    }
+
+    /// What happened in the workers since the last call: when, where, what.
+    pub fn take_notices(&mut self) -> Vec<(Nanos, usize, Notice)> {
+        core::mem::take(&mut self.notices)
     }
 
     /// What happened here.
@@ -437,17 +457,17 @@ where
                 Action::Request(hop, to) => self.request(hop, to, worker),
                 Action::Set(number, hop, mac) => {
                     self.router.set_adjacency(number, hop, mac);
-                    self.tell_all(Command::SetAdjacency {
+                    self.tell_all(&Command::SetAdjacency {
                         number,
                         interface: hop.interface,
                         ip: hop.ip,
                         mac,
                     });
                 }
-                Action::Watch(number) => self.tell_all(Command::WatchAdjacency(number)),
+                Action::Watch(number) => self.tell_all(&Command::WatchAdjacency(number)),
                 Action::Remove(number) => {
                     self.router.remove_adjacency(number);
-                    self.tell_all(Command::RemoveAdjacency(number));
+                    self.tell_all(&Command::RemoveAdjacency(number));
                 }
                 Action::Release(hop, mac, buf, own) => {
                     let l3 = ethernet::parse(buf.bytes()).map_or(0, |header| header.len);
@@ -463,9 +483,9 @@ where
 
     // --- rings -------------------------------------------------------------
 
-    fn tell_all(&mut self, command: Command) {
+    fn tell_all(&mut self, command: &Command) {
         for pending in &mut self.pending {
-            pending.push_back(command);
+            pending.push_back(command.clone());
         }
     }
 

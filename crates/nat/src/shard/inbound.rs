@@ -1,13 +1,14 @@
 //! First packets from outside: mapping, filtering, session (RFC 4787 section 5).
 
-use base::{Counter, Direction};
+use base::{Counter, Direction, Ticks};
 use wire::ipv4::protocol;
 
-use super::{First, MAX_WEAK, NO_RULE, Opened, Refusal, Shard, first_state, opens, session_limit};
-use crate::key::{FlowKey, Realm};
-use crate::mapping::{Mapping, MappingId, MappingKind, inbound_key};
+use super::{First, MAX_WEAK, NO_RULE, Opened, Refusal, Shard, first_state, opens, static_key};
+use crate::key::FlowKey;
+use crate::mapping::{Mapping, MappingId, MappingKind};
 use crate::session::{Flags, NewSession};
 use crate::settings::{Action, Dependence};
+use crate::subscriber::SubscriberId;
 
 impl Shard {
     /// Opens a session for a packet to an outside address, if a mapping and its
@@ -18,85 +19,56 @@ impl Shard {
     /// The drop reason, with nothing changed.
     pub fn open_inbound(&mut self, first: &First) -> Result<Opened, Refusal> {
         let key = first.key;
-        // What answers a hairpin is one itself: its remote is an outside address.
-        let from = if first.hairpin {
-            Flags::FROM_OUTSIDE.with(Flags::HAIRPIN)
-        } else {
-            Flags::FROM_OUTSIDE
-        };
-        let new = |inside: u32, port: u16, realm: Realm| {
-            FlowKey::new(
-                inside,
-                key.src(),
-                port,
-                key.src_port(),
-                key.protocol(),
-                realm,
-            )
-        };
-        if let Some(inside) = self
-            .statics
-            .inside_of(key.realm(), key.dst(), key.protocol())
-        {
-            if inside.filtering != Dependence::Endpoint {
-                return Err(Counter::DropFiltered);
-            }
-            opens(first)?;
-            return self.insert_session(
-                &NewSession {
-                    out_key: new(inside.address, key.dst_port(), inside.realm),
-                    outside: key.dst(),
-                    outside_port: key.dst_port(),
-                    outside_realm: key.realm(),
-                    state: first_state(key, Direction::Inbound),
-                    flags: from.with(Flags::INBOUND_REFRESH),
-                    rule: NO_RULE,
-                    mapping: None,
-                },
-                first.now,
-            );
-        }
-        let id = self
-            .mappings
-            .find_inbound(inbound_key(
-                key.dst(),
-                key.dst_port(),
-                key.protocol(),
-                key.realm(),
-            ))
-            .ok_or(Counter::DropNoMapping)?;
-        let mapping = *self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
-        if !mapping.is_open() {
-            return Err(Counter::DropNoMapping);
-        }
-        if !self.admits(id, &mapping, key.src()) {
-            return Err(Counter::DropFiltered);
-        }
+        let (id, mapping) = self.admitted(first)?;
         opens(first)?;
+        let id = self.share_load(id, &mapping, key, first.now.ticks());
+        let mapping = *self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
         let pinned = mapping.kind == MappingKind::Static;
-        let refresh = self.udp_refresh();
+        let refresh = if pinned {
+            Flags::INBOUND_REFRESH
+        } else {
+            self.udp_refresh()
+        };
         let udp = key.protocol() == protocol::UDP;
         let weak = !(pinned || udp && refresh == Flags::INBOUND_REFRESH);
         if weak && mapping.weak >= MAX_WEAK {
             return Err(Counter::DropInboundLimit);
         }
         if let Some(subscriber) = mapping.subscriber()
-            && let Some(subscriber) = self.subscribers.get_mut(subscriber)
-            && subscriber.sessions >= session_limit(&self.settings, mapping.rule)
+            && let Err(reason) = self.admit_visitor(subscriber, &mapping)
         {
-            subscriber.refused += 1;
-            return Err(Counter::DropSessionLimit);
+            self.refused(subscriber);
+            return Err(reason);
         }
-        let mut flags = from.with(refresh);
+        let sender = match first.sender_rule {
+            Some(rule) => Some(self.admit_sender(first, rule)?),
+            None => None,
+        };
+        // What answers a hairpin is one itself: its remote is an outside address.
+        let mut flags = Flags::FROM_OUTSIDE.with(refresh);
+        if sender.is_some() {
+            flags = flags.with(Flags::PRESERVED);
+        }
+        if first.hairpin {
+            flags = flags.with(Flags::HAIRPIN);
+        }
         if weak {
             flags = flags.with(Flags::WEAK);
         }
         let inside = mapping.out_key;
-        let opened = self.insert_session(
+        let inserted = self.insert_session(
             &NewSession {
-                out_key: new(inside.src(), inside.src_port(), inside.realm()),
+                out_key: FlowKey::new(
+                    inside.src(),
+                    key.src(),
+                    mapping.inside_port_for(key.dst_port()),
+                    key.src_port(),
+                    key.protocol(),
+                    inside.realm(),
+                ),
                 outside: mapping.outside,
-                outside_port: mapping.outside_port,
+                outside_port: mapping.port_for(key.dst_port()),
+                // Where the remote is: for a hairpin that keeps its source, inside.
                 outside_realm: key.realm(),
                 state: first_state(key, Direction::Inbound),
                 flags,
@@ -104,7 +76,11 @@ impl Shard {
                 mapping: Some(id),
             },
             first.now,
-        )?;
+        );
+        if let (Err(_), Some(sender)) = (inserted, sender) {
+            self.refused(sender);
+        }
+        let opened = inserted?;
         if let Some(mapping) = self.mappings.get_mut(id) {
             if weak {
                 mapping.weak += 1;
@@ -117,8 +93,98 @@ impl Shard {
         Ok(opened)
     }
 
+    /// The limits of a sender inside that keeps its source.
+    fn admit_sender(&mut self, first: &First, rule: usize) -> Result<SubscriberId, Refusal> {
+        let key = first.key;
+        let (translate, _) = self.translate_of(rule).ok_or(Counter::DropNoRule)?;
+        self.admit_rule(rule, &translate, key)?;
+        let subscriber = self.subscriber_for(key, false)?;
+        let admitted = self
+            .admit_session(subscriber, &translate, Some(key.dst_port()))
+            .and_then(|()| self.admit_rate(subscriber, &translate, first.now));
+        if admitted.is_err() {
+            self.refused(subscriber);
+        }
+        admitted.map(|()| subscriber)
+    }
+
+    /// Whether anybody inside could be reached by this packet from a remote that
+    /// nobody has written to.
+    #[must_use]
+    pub fn lets_strangers_in(&self, first: &First) -> bool {
+        self.admitted(first)
+            .is_ok_and(|(_, mapping)| self.filtering(&mapping) == Dependence::Endpoint)
+    }
+
+    fn admitted(&self, first: &First) -> Result<(MappingId, Mapping), Refusal> {
+        let key = first.key;
+        let id = self
+            .mapping_to(key, first.outside_realm)
+            .ok_or(Counter::DropNoMapping)?;
+        let mapping = *self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
+        if !mapping.is_open() {
+            return Err(Counter::DropNoMapping);
+        }
+        if !self.admits(id, &mapping, key.src()) {
+            return Err(Counter::DropFiltered);
+        }
+        Ok((id, mapping))
+    }
+
+    /// The limits that a session from outside counts against.
+    fn admit_visitor(&self, subscriber: SubscriberId, mapping: &Mapping) -> Result<(), Refusal> {
+        let rule = usize::from(mapping.rule);
+        let Some((translate, _)) = self.translate_of(rule) else {
+            return Err(Counter::DropNoMapping);
+        };
+        if mapping.visitors >= translate.limits.inbound {
+            return Err(Counter::DropInboundLimit);
+        }
+        self.admit_rule(rule, &translate, mapping.out_key)?;
+        self.admit_session(subscriber, &translate, None)
+    }
+
+    /// One of the inside hosts that share what comes in for an outside endpoint.
+    fn share_load(
+        &mut self,
+        id: MappingId,
+        mapping: &Mapping,
+        key: FlowKey,
+        now: Ticks,
+    ) -> MappingId {
+        if mapping.kind != MappingKind::Static {
+            return id;
+        }
+        let layout = alloc::sync::Arc::clone(&self.layout);
+        let Some(one) = layout
+            .static_at(mapping.rule)
+            .filter(|one| !one.others.is_empty())
+        else {
+            return id;
+        };
+        let number = mapping.rule;
+        let known = self
+            .affinity
+            .as_ref()
+            .filter(|_| one.affinity.is_some())
+            .and_then(|affinity| affinity.get(number, key.src(), now));
+        let inside = known.unwrap_or_else(|| {
+            let nth = self.rng.below(crate::pool::count(one.others.len()) + 1);
+            let other = (nth as usize).checked_sub(1);
+            other
+                .and_then(|nth| one.others.get(nth))
+                .unwrap_or(&one.inside)
+                .to_bits()
+        });
+        if let (Some(affinity), Some(time)) = (&mut self.affinity, one.affinity) {
+            affinity.set(number, key.src(), inside, now, Ticks::in_duration(time));
+        }
+        let out_key = mapping.out_key.with_src(inside, mapping.out_key.src_port());
+        self.mappings.find_outbound(out_key).unwrap_or(id)
+    }
+
     /// Filtering (RFC 4787 section 5) of a remote address without a session.
-    pub(super) fn admits(&self, id: MappingId, mapping: &Mapping, remote: u32) -> bool {
+    fn admits(&self, id: MappingId, mapping: &Mapping, remote: u32) -> bool {
         match self.filtering(mapping) {
             Dependence::Endpoint => true,
             Dependence::Address if mapping.out_key.dst() != 0 => mapping.out_key.dst() == remote,
@@ -130,18 +196,16 @@ impl Shard {
         }
     }
 
-    pub(super) fn filtering(&self, mapping: &Mapping) -> Dependence {
+    fn filtering(&self, mapping: &Mapping) -> Dependence {
         if mapping.kind == MappingKind::Static {
             return self
-                .settings
-                .statics
-                .get(usize::from(mapping.rule))
+                .layout
+                .static_at(mapping.rule)
                 .map_or(Dependence::Endpoint, |one| one.filtering);
         }
         match self
-            .settings
-            .rules
-            .get(usize::from(mapping.rule))
+            .layout
+            .rule(usize::from(mapping.rule))
             .map(|rule| &rule.action)
         {
             Some(Action::Translate(translate)) => translate.filtering,
@@ -153,5 +217,25 @@ impl Shard {
         self.filter.is_some()
             && mapping.out_key.dst() == 0
             && self.filtering(mapping) == Dependence::Address
+    }
+
+    /// The static mapping of an inside host for a flow.
+    pub(super) fn static_mapping(&self, key: FlowKey) -> Option<MappingId> {
+        if self.mappings.special().pinned == 0 {
+            return None;
+        }
+        self.mappings.find_outbound(static_key(key)).or_else(|| {
+            if !self.layout.has_whole_statics() {
+                return None;
+            }
+            let whole = |protocol| {
+                self.mappings.find_outbound(super::static_whole_key(
+                    key.src(),
+                    protocol,
+                    key.realm(),
+                ))
+            };
+            whole(key.protocol()).or_else(|| whole(super::ANY_PROTOCOL))
+        })
     }
 }

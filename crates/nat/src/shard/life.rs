@@ -84,16 +84,19 @@ impl Shard {
 
     /// Ends a session and whatever nobody else needs; false if it was not there.
     pub fn end_session(&mut self, id: SessionId, now: Ticks) -> bool {
-        let subscriber = self
-            .sessions
-            .mapping(id)
-            .and_then(|mapping| self.mappings.get(mapping)?.subscriber());
         let next = self.sessions.next_weak(id);
         let Some(view) = self.sessions.remove(id) else {
             return false;
         };
+        let subscriber = self.charged(view.mapping, view.flags, view.out_key, view.outside_realm);
         self.counters.bump(Counter::NatSessionsEnded);
+        self.count_session(view.rule, view.out_key.realm(), -1);
         if let Some(mapping_id) = view.mapping {
+            if view.flags.has(Flags::FROM_OUTSIDE)
+                && let Some(mapping) = self.mappings.get_mut(mapping_id)
+            {
+                mapping.visitors = mapping.visitors.saturating_sub(1);
+            }
             if view.flags.has(Flags::FILTER)
                 && let Some(filter) = &mut self.filter
             {
@@ -161,39 +164,26 @@ impl Shard {
             return;
         };
         self.counters.bump(Counter::NatMappingsEnded);
-        let Some(ports) = PortProtocol::of(mapping.out_key.protocol()) else {
-            return;
-        };
-        if let Some(owner) = mapping.subscriber()
-            && let Some(used) = self
-                .subscribers
-                .get_mut(owner)
-                .and_then(|subscriber| subscriber.ports.get_mut(ports as usize))
-        {
-            *used = used.saturating_sub(1);
-        }
-        self.rest_port(mapping.block, mapping.outside_port, ports, now);
+        self.release(&mapping, now);
         if let Some(owner) = mapping.subscriber() {
             self.forget_if_idle(owner);
         }
     }
 
     /// Hold-down (RFC 6888 REQ-8); TCP needs none, its states have seen the end (exception a).
-    pub(super) fn rest_port(&mut self, block: u32, port: u16, ports: PortProtocol, now: Ticks) {
-        if ports != PortProtocol::Tcp && self.settings.hold_down.0 > 0 {
-            if self
-                .pools
-                .hold(block, ports, self.settings.hold_down_percent)
-            {
-                if self.held_ports.push((block, port, ports), now).is_ok() {
+    pub(super) fn rest_port(&mut self, block: u32, offset: u16, side: PortProtocol, now: Ticks) {
+        if side != PortProtocol::Tcp && self.layout.hold_down().0 > 0 {
+            let percent = self.layout.hold_down_percent();
+            if self.pools.hold(block, side, percent) {
+                if self.held_ports.push((block, offset, side), now).is_ok() {
                     return;
                 }
                 self.counters.bump(Counter::NatHoldDownCut);
-                return self.release_port(block, port, ports, true, now);
+                return self.release_port(block, offset, side, true, now);
             }
             self.counters.bump(Counter::NatHoldDownCut);
         }
-        self.release_port(block, port, ports, false, now);
+        self.release_port(block, offset, side, false, now);
     }
 
     /// The next tick at which [`Shard::expire`] may find something to do; for
@@ -222,10 +212,10 @@ impl Shard {
             self.end_session(id, now);
         }
         while left > 0
-            && let Some((_, (block, port, ports))) = self.held_ports.pop(now)
+            && let Some((_, (block, offset, side))) = self.held_ports.pop(now)
         {
             left -= 1;
-            self.release_port(block, port, ports, true, now);
+            self.release_port(block, offset, side, true, now);
         }
         for pool in 0..self.idle_blocks.len() {
             while left > 0

@@ -3,49 +3,64 @@
 //! Plain packets of known sessions go through [`Shard::find`] and
 //! [`Shard::plain`] alone. Everything else comes here: [`Shard::open_outbound`]
 //! and [`Shard::open_inbound`] for the first packet of a flow,
-//! [`Shard::on_packet`] for what changes a session's state, [`Shard::expire`] for time.
+//! [`Shard::on_packet`] for what changes a session's state, [`Shard::expire`] for
+//! time, [`Shard::begin_change`] for other settings.
 //!
 //! Invariants: a session's mapping exists as long as the session; a mapping's
 //! port is set in its block; a subscriber counts its sessions, its mappings by
 //! protocol and its blocks. Refusals change nothing.
 
+mod admit;
+mod change;
 mod inbound;
 mod life;
+mod mapped;
 mod outbound;
 mod ports;
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use base::{Counter, Counters, Direction, Nanos, Ticks};
-use hashbrown::HashMap;
 use wire::ipv4::protocol;
 
+use crate::affinity::Affinity;
 use crate::filter::AddressFilter;
 use crate::holddown::Resting;
 use crate::key::{FlowKey, Realm};
-use crate::mapping::{Mapping, MappingId, MappingKind, MappingTable, NewMapping};
-use crate::pool::{NO_BLOCK, PoolUse, Pools, count, low16};
+use crate::layout::Layout;
+use crate::mapping::{Mapping, MappingId, MappingKind, MappingTable, inbound_key};
+use crate::notice::{Notice, Notices};
+use crate::pool::{PoolUse, Pools, count, low16};
 use crate::region::Region;
 use crate::rng::Rng;
 use crate::session::{
     Flags, Guess, Hit, NewSession, Rewrite, Session, SessionId, SessionTable, SessionView,
 };
-use crate::settings::{Action, Dependence, Division, PortProtocol, Rule, Settings, Static};
-use crate::statics::{StaticRow, Statics};
-use crate::steer::Steering;
+use crate::settings::{Action, Dependence, PortProtocol, Rule, Translate};
 use crate::subscriber::{Subscriber, SubscriberId, SubscriberTable};
 use crate::tcp_state::{Segment, State};
+use change::Change;
 
-/// Scope of static mappings' outbound keys; pools use theirs plus one.
+pub use change::{Changed, Touched};
+
+/// Scope of static mappings' outbound keys; pools use their number plus one.
 const STATIC_SCOPE: u16 = u16::MAX;
+
+/// Stands for every protocol; no packet has it (RFC 3692 reserves 255).
+pub const ANY_PROTOCOL: u8 = 255;
 
 /// Rule number of sessions that a static mapping alone decides.
 const NO_RULE: u16 = u16::MAX;
 
 /// Sessions opened from outside and not answered yet, per mapping: enough for
 /// any honest peer-to-peer program, too few to fill the table through one port.
-const MAX_WEAK: u32 = 256;
+const MAX_WEAK: u16 = 256;
+
+/// Remote hosts that static mappings remember an inside host for.
+const MAX_AFFINITIES: u32 = 1 << 16;
 
 /// Sizes of one shard's tables.
 #[derive(Clone, Copy, Debug)]
@@ -63,10 +78,14 @@ pub struct Sizes {
 pub struct First {
     /// Its key.
     pub key: FlowKey,
-    /// Its segment, if TCP.
+    /// Its segment, if TCP or DCCP.
     pub tcp: Option<Segment>,
     /// Its destination is an outside address.
     pub hairpin: bool,
+    /// Realm in which its destination is an outside address.
+    pub outside_realm: Realm,
+    /// Rule of a sender inside that keeps its source (a hairpin).
+    pub sender_rule: Option<usize>,
     /// Now.
     pub now: Nanos,
 }
@@ -77,78 +96,56 @@ pub type Refusal = Counter;
 /// A session just opened.
 pub type Opened = SessionId;
 
-/// What an address of the outside is to the translator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutsideAddress {
-    /// Pool and place in it, if it belongs to one.
-    pub pool: Option<(u16, u32)>,
-    /// A whole-address static mapping of every protocol has it.
-    pub whole: bool,
+/// What the rules say about a packet.
+#[derive(Clone, Copy, Debug)]
+pub enum Match<'a> {
+    /// The first rule that matches.
+    Rule(usize, &'a Action),
+    /// A translating rule does but for the protocol, which it has no ports for.
+    Protocol,
+    /// None.
+    None,
 }
 
-/// A port at rest before it is given out again.
+/// A port at rest before it is given out again: block, place in it, protocol.
 type HeldPort = (u32, u16, PortProtocol);
 
 /// One worker's part of all translation state.
 #[derive(Debug)]
 pub struct Shard {
-    settings: Settings,
+    number: u32,
+    layout: Arc<Layout>,
     sessions: SessionTable,
     mappings: MappingTable,
     subscribers: SubscriberTable,
     pools: Pools,
-    statics: Statics,
-    outside: HashMap<(Realm, u32), OutsideAddress>,
     /// Only if a rule needs it.
     filter: Option<AddressFilter>,
+    affinity: Option<Affinity>,
     held_ports: Resting<HeldPort>,
     /// Blocks without a port in use, by pool, with the time of their notice.
     idle_blocks: Vec<Resting<u32>>,
+    /// Sessions by rule and by realm of the inside, for their limits.
+    rule_sessions: Vec<u32>,
+    realm_sessions: Box<[u32; 256]>,
+    change: Change,
     rng: Rng,
+    sizes: Sizes,
+    notices: Notices,
     /// What happened, `nat.*`.
     pub counters: Counters,
 }
 
 impl Shard {
-    /// Makes shard `number` of those `steering` plans, with all it will ever allocate.
+    /// Makes shard `number` of those the layout plans, with all it will ever
+    /// allocate but for the addresses of later layouts.
     #[must_use]
-    pub fn new(
-        settings: Settings,
-        sizes: Sizes,
-        steering: &Steering,
-        number: u32,
-        seed: u64,
-        now: Nanos,
-    ) -> Self {
+    pub fn new(layout: Arc<Layout>, sizes: Sizes, number: u32, seed: u64, now: Nanos) -> Self {
         let mut rng = Rng::new(seed ^ u64::from(number).rotate_left(32));
-        let mut timeouts = [0; State::COUNT];
-        for (ticks, state) in timeouts.iter_mut().zip(State::ALL) {
-            *ticks = Ticks::in_duration(settings.timeouts.of(state));
-        }
-        let pools = Pools::new(&settings.pools, steering.shards(), |pool, place, block| {
-            steering.owner_of_block(pool, place, block) == number
-        });
-        let by_address = |rule: &Rule| {
-            matches!(&rule.action, Action::Translate(translate)
-                if translate.filtering == Dependence::Address && translate.mapping == Dependence::Endpoint)
-        };
-        let static_by_address =
-            |one: &Static| one.ports.is_some() && one.filtering == Dependence::Address;
-        let needed =
-            settings.rules.iter().any(by_address) || settings.statics.iter().any(static_by_address);
-        let filter = needed.then(|| AddressFilter::with_capacity(sizes.sessions, rng.word()));
-        let mut idle_blocks = Vec::new();
-        for (number, pool) in settings.pools.iter().enumerate() {
-            idle_blocks.push(match pool.division {
-                Division::Blocks { idle, .. } => {
-                    let blocks = usize::try_from(pools.used(number).blocks_total).unwrap_or(0);
-                    Resting::new(blocks * 2 + 64, Ticks::in_duration(idle).max(1))
-                }
-                _ => Resting::new(0, 0),
-            });
-        }
-        let hold = Ticks::in_duration(settings.hold_down);
+        let timeouts = timeouts(&layout);
+        let hold = Ticks::in_duration(layout.hold_down());
         let mut shard = Self {
+            number,
             sessions: SessionTable::with_capacity(
                 sizes.sessions,
                 rng.word(),
@@ -157,17 +154,21 @@ impl Shard {
             ),
             mappings: MappingTable::with_capacity(sizes.mappings, rng.word()),
             subscribers: SubscriberTable::with_capacity(sizes.subscribers, rng.word()),
-            pools,
-            statics: Statics::new(&settings.statics),
-            outside: outside_addresses(&settings),
-            filter,
+            pools: Pools::default(),
+            filter: None,
+            affinity: None,
             held_ports: Resting::new(sizes.mappings as usize, hold),
-            idle_blocks,
+            idle_blocks: Vec::new(),
+            rule_sessions: Vec::new(),
+            realm_sessions: Box::new([0; 256]),
+            change: Change::default(),
             rng,
+            sizes,
+            notices: Notices::default(),
             counters: Counters::default(),
-            settings,
+            layout,
         };
-        shard.pin_static_ports();
+        shard.settle_at_once();
         shard
     }
 
@@ -180,6 +181,7 @@ impl Shard {
             + self.pools.bytes()
             + self.held_ports.bytes()
             + self.filter.as_ref().map_or(0, AddressFilter::bytes)
+            + self.affinity.as_ref().map_or(0, Affinity::bytes)
             + self.idle_blocks.iter().map(Resting::bytes).sum::<usize>()
     }
 
@@ -215,10 +217,10 @@ impl Shard {
         self.subscribers.live()
     }
 
-    /// The settings it was made from.
+    /// The settings in force, with numbers.
     #[must_use]
-    pub const fn settings(&self) -> &Settings {
-        &self.settings
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     // --- the fast path -----------------------------------------------------
@@ -296,73 +298,111 @@ impl Shard {
     /// Whether packets from this interface are from inside for some rule.
     #[must_use]
     pub fn is_inside(&self, interface: usize) -> bool {
-        self.settings.rules.iter().any(|rule| {
+        self.layout.rules().any(|(_, rule)| {
             rule.interfaces
                 .as_ref()
                 .is_some_and(|inside| inside.get(interface) == Some(&true))
         })
     }
 
-    /// The first rule that matches a packet from `interface`.
+    /// What the rules say about a packet from `interface`; the first match wins.
     #[must_use]
-    pub fn match_rule(&self, interface: usize, key: FlowKey) -> Option<(usize, &Action)> {
-        self.first_rule(key, |rule| match &rule.interfaces {
+    pub fn match_rule(&self, interface: usize, key: FlowKey) -> Match<'_> {
+        first_match(self.layout.rules(), key, |rule| match &rule.interfaces {
             Some(inside) => inside.get(interface) == Some(&true),
             None => true,
         })
+    }
+
+    /// The rule that gives the sender of a packet from outside an address
+    /// towards the inside (twice NAT).
+    #[must_use]
+    pub fn match_outside_rule(&self, key: FlowKey) -> Option<(usize, Translate)> {
+        match first_match(self.layout.outside_rules(), key, |_| true) {
+            Match::Rule(number, Action::Translate(translate)) => Some((number, *translate)),
+            _ => None,
+        }
     }
 
     /// Whether the answer to this packet would be passed untouched, so that the
     /// packet is too.
     #[must_use]
     pub fn passes_back(&self, key: FlowKey) -> bool {
-        self.first_rule(key.reversed(), |_| true)
-            .is_some_and(|(_, action)| matches!(action, Action::Pass))
+        matches!(
+            first_match(self.layout.rules(), key.reversed(), |_| true),
+            Match::Rule(_, Action::Pass)
+        )
     }
 
-    fn first_rule(&self, key: FlowKey, from: impl Fn(&Rule) -> bool) -> Option<(usize, &Action)> {
-        let (src, dst) = (Ipv4Addr::from_bits(key.src()), key.destination());
-        let has_ports = matches!(key.protocol(), protocol::TCP | protocol::UDP);
-        self.settings
-            .rules
-            .iter()
-            .enumerate()
-            .find(|(_, rule)| {
-                rule.realm == key.realm()
-                    && from(rule)
-                    && rule.source.iter().any(|prefix| prefix.contains(src))
-                    && (rule.destination.is_empty()
-                        || rule.destination.iter().any(|prefix| prefix.contains(dst)))
-                    && (rule.protocols.is_empty() || rule.protocols.contains(&key.protocol()))
-                    && (rule.destination_ports.is_empty()
-                        || has_ports
-                            && rule
-                                .destination_ports
-                                .iter()
-                                .any(|(low, high)| (*low..=*high).contains(&key.dst_port())))
-            })
-            .map(|(number, rule)| (number, &rule.action))
-    }
-
-    /// What the translator has to do with an address of the outside, if anything.
+    /// The realm to which an inside host has a static mapping for this flow, with
+    /// or without a rule.
     #[must_use]
-    pub fn outside_address(&self, realm: Realm, address: u32) -> Option<OutsideAddress> {
-        self.outside.get(&(realm, address)).copied()
+    pub fn static_outside(&self, key: FlowKey) -> Option<Realm> {
+        let mapping = self.mappings.get(self.static_mapping(key)?)?;
+        Some(mapping.outside_realm)
     }
 
-    /// Whether a whole-address static mapping takes this protocol to an inside host.
+    /// The remote host behind the address that a session's inside host knows it
+    /// by (twice NAT).
     #[must_use]
-    pub fn has_static_inside(&self, realm: Realm, outside: u32, protocol: u8) -> bool {
-        self.statics.inside_of(realm, outside, protocol).is_some()
+    pub fn remote_behind(&self, view: &SessionView) -> Option<Ipv4Addr> {
+        if !view.flags.has(Flags::HAIRPIN) {
+            return None;
+        }
+        let whole = inbound_key(view.out_key.dst(), 0, ANY_PROTOCOL, view.outside_realm);
+        let mapping = self.mappings.get(self.mappings.find_inbound(whole)?)?;
+        self.is_outside_rule(mapping.rule)
+            .then(|| Ipv4Addr::from_bits(mapping.out_key.src()))
     }
 
-    /// Whether an inside host has a static mapping for this flow, with or without a rule.
+    /// Whether a rule is one for remote hosts (twice NAT).
     #[must_use]
-    pub fn has_static_outside(&self, key: FlowKey) -> bool {
-        self.statics
-            .outside_of(key.realm(), key.src(), key.protocol())
-            .is_some()
-            || self.mappings.find_outbound(static_key(key)).is_some()
+    pub fn is_outside_rule(&self, rule: u16) -> bool {
+        self.layout
+            .outside_rules()
+            .any(|(number, _)| number == usize::from(rule))
+    }
+
+    /// Whether a session is one of a remote host under such a rule.
+    #[must_use]
+    pub fn is_outside_session(&self, id: SessionId) -> bool {
+        self.sessions
+            .view(id)
+            .is_some_and(|view| self.is_outside_rule(view.rule))
+    }
+
+    /// Whether a remote host has an address towards the inside already.
+    #[must_use]
+    pub fn knows_remote(&self, key: FlowKey) -> bool {
+        self.match_outside_rule(key).is_some_and(|(_, translate)| {
+            let mut pools = translate.pools.iter();
+            pools.any(|pool| self.mappings.find_outbound(whole_key(key, pool)).is_some())
+        })
+    }
+
+    /// Whether some host has a whole outside address for all protocols.
+    #[must_use]
+    pub fn has_whole_mapping(&self, realm: Realm, outside: u32) -> bool {
+        if self.mappings.special().whole == 0 {
+            return false;
+        }
+        let key = inbound_key(outside, 0, ANY_PROTOCOL, realm);
+        self.mappings.find_inbound(key).is_some()
+    }
+
+    /// The outside address that an inside host has for itself, if it has one.
+    #[must_use]
+    pub fn own_outside(&self, realm: Realm, inside: u32, protocol: u8) -> Option<u32> {
+        let key = FlowKey::new(inside, 0, 0, 0, protocol, realm);
+        let mapping = self.mappings.get(self.static_mapping(key)?)?;
+        Some(mapping.outside)
+    }
+
+    /// What happened that somebody should hear of, oldest first.
+    pub fn next_notice(&mut self) -> Option<Notice> {
+        let lost = self.notices.take_lost();
+        self.counters.add(Counter::EventLost, lost);
+        self.notices.pop()
     }
 
     // --- to look at --------------------------------------------------------
@@ -415,114 +455,142 @@ impl Shard {
         self.pools.used(pool)
     }
 
-    /// Static mappings of whole addresses.
-    #[must_use]
-    pub fn static_rows(&self) -> &[StaticRow] {
-        self.statics.rows()
-    }
-
     // --- helpers -----------------------------------------------------------
 
     fn insert_session(&mut self, new: &NewSession, now: Nanos) -> Result<SessionId, Refusal> {
+        // Hosts that share an outside endpoint may choose the same remote.
+        let chosen = new
+            .mapping
+            .and_then(|id| self.mappings.get(id))
+            .is_some_and(|mapping| mapping.kind != MappingKind::Static);
+        if !chosen && self.find_way_back(new) {
+            return Err(Counter::DropAddressPair);
+        }
         let id = self
             .sessions
             .insert(new, now.ticks())
             .map_err(|_| Counter::DropSessionTable)?;
         self.counters.bump(Counter::NatSessionsCreated);
-        let subscriber = new
-            .mapping
-            .and_then(|id| self.mappings.get(id)?.subscriber())
-            .and_then(|id| self.subscribers.get_mut(id));
-        if let Some(subscriber) = subscriber {
+        self.count_session(new.rule, new.out_key.realm(), 1);
+        if new.flags.has(Flags::FROM_OUTSIDE)
+            && let Some(mapping) = new.mapping.and_then(|id| self.mappings.get_mut(id))
+        {
+            mapping.visitors = mapping.visitors.saturating_add(1);
+        }
+        let charged = self.charged(new.mapping, new.flags, new.out_key, new.outside_realm);
+        if let Some(subscriber) = charged.and_then(|id| self.subscribers.get_mut(id)) {
             subscriber.sessions += 1;
         }
         Ok(id)
     }
 
-    const fn udp_refresh(&self) -> Flags {
-        if self.settings.udp_inbound_refresh {
+    /// The subscriber that a session counts for.
+    fn charged(
+        &self,
+        mapping: Option<MappingId>,
+        flags: Flags,
+        out_key: FlowKey,
+        outside_realm: Realm,
+    ) -> Option<SubscriberId> {
+        if flags.has(Flags::PRESERVED) {
+            return self.subscribers.find(out_key.dst(), outside_realm);
+        }
+        self.mappings.get(mapping?)?.subscriber()
+    }
+
+    fn find_way_back(&self, new: &NewSession) -> bool {
+        let key = new
+            .out_key
+            .reversed()
+            .with_dst(new.outside, new.outside_port)
+            .in_realm(new.outside_realm);
+        self.sessions.find(key, self.sessions.hash(key)).is_some()
+    }
+
+    fn count_session(&mut self, rule: u16, realm: Realm, change: i32) {
+        let places = [
+            self.rule_sessions.get_mut(usize::from(rule)),
+            self.realm_sessions.get_mut(usize::from(realm)),
+        ];
+        for place in places.into_iter().flatten() {
+            *place = place.saturating_add_signed(change);
+        }
+    }
+
+    fn udp_refresh(&self) -> Flags {
+        if self.layout.udp_inbound_refresh() {
             Flags::INBOUND_REFRESH
         } else {
-            Flags::without(Flags::INBOUND_REFRESH, Flags::INBOUND_REFRESH)
+            Flags::default()
         }
     }
 
-    /// Static port mappings as pinned mappings, their ports taken out of the pools.
-    fn pin_static_ports(&mut self) {
-        let statics = self.settings.statics.clone();
-        for (number, one) in statics.iter().enumerate() {
-            let (Some((inside_port, outside_port, ports)), Some(protocol)) =
-                (one.ports, one.protocol)
-            else {
-                continue;
-            };
-            for nth in 0..ports {
-                let endpoint = FlowKey::new(
-                    one.inside.to_bits(),
-                    0,
-                    inside_port.wrapping_add(nth),
-                    0,
-                    protocol,
-                    one.realm,
-                );
-                // Refused only beyond `limits.mappings`, which the configuration has checked.
-                let _ = self.mappings.insert(&NewMapping {
-                    out_key: endpoint.scoped(STATIC_SCOPE),
-                    outside: one.outside.to_bits(),
-                    subscriber: None,
-                    block: NO_BLOCK,
-                    outside_port: outside_port.wrapping_add(nth),
-                    rule: low16(count(number)),
-                    outside_realm: one.outside_realm,
-                    kind: MappingKind::Static,
-                });
-                self.reserve(
-                    one.outside_realm,
-                    one.outside.to_bits(),
-                    protocol,
-                    outside_port.wrapping_add(nth),
-                );
-            }
-        }
-    }
-
-    fn reserve(&mut self, realm: Realm, address: u32, protocol: u8, port: u16) {
-        if let Some(OutsideAddress {
-            pool: Some((pool, place)),
-            ..
-        }) = self.outside_address(realm, address)
-            && let Some(ports) = PortProtocol::of(protocol)
-            && let Some(block) = self.pools.block_of(usize::from(pool), place, port)
-        {
-            self.pools.reserve(block, port, ports);
+    fn translate_of(&self, rule: usize) -> Option<(Translate, Realm)> {
+        match self.layout.rule(rule) {
+            Some(Rule {
+                action: Action::Translate(translate),
+                outside_realm,
+                ..
+            }) => Some((*translate, *outside_realm)),
+            _ => None,
         }
     }
 }
 
-fn outside_addresses(settings: &Settings) -> HashMap<(Realm, u32), OutsideAddress> {
-    let mut all = HashMap::new();
-    for (number, pool) in settings.pools.iter().enumerate() {
-        for (place, address) in pool.addresses.iter().enumerate() {
-            let known = OutsideAddress {
-                pool: Some((low16(count(number)), count(place))),
-                whole: false,
-            };
-            all.insert((pool.realm, address.to_bits()), known);
-        }
+/// Ticks of every state's timeout.
+fn timeouts(layout: &Layout) -> [u32; State::COUNT] {
+    let mut timeouts = [0; State::COUNT];
+    for (ticks, state) in timeouts.iter_mut().zip(State::ALL) {
+        *ticks = Ticks::in_duration(layout.timeouts().of(state));
     }
-    for one in &settings.statics {
-        for nth in 0..one.count {
-            let address = one.outside.to_bits().wrapping_add(nth);
-            let known = all
-                .entry((one.outside_realm, address))
-                .or_insert(OutsideAddress {
-                    pool: None,
-                    whole: false,
-                });
-            known.whole |= one.ports.is_none() && one.protocol.is_none();
+    timeouts
+}
+
+fn first_match<'a>(
+    rules: impl Iterator<Item = (usize, &'a Rule)>,
+    key: FlowKey,
+    from: impl Fn(&Rule) -> bool,
+) -> Match<'a> {
+    let (src, dst) = (Ipv4Addr::from_bits(key.src()), key.destination());
+    let protocol = key.protocol();
+    let has_ports = matches!(
+        protocol,
+        protocol::TCP | protocol::UDP | protocol::DCCP | protocol::SCTP | protocol::UDP_LITE
+    );
+    let mut but_for_protocol = false;
+    for (number, rule) in rules {
+        let matches = rule.realm == key.realm()
+            && from(rule)
+            && rule.source.iter().any(|prefix| prefix.contains(src))
+            && (rule.destination.is_empty()
+                || rule.destination.iter().any(|prefix| prefix.contains(dst)))
+            && (rule.protocols.is_empty() || rule.protocols.contains(&protocol))
+            && (rule.destination_ports.is_empty()
+                || has_ports
+                    && rule
+                        .destination_ports
+                        .iter()
+                        .any(|(low, high)| (*low..=*high).contains(&key.dst_port())));
+        if !matches {
+            continue;
         }
+        let translates = matches!(rule.action, Action::Translate(_));
+        if translates && rule.protocols.is_empty() && !rule.all_protocols && !is_usual(protocol) {
+            but_for_protocol = true;
+            continue;
+        }
+        return Match::Rule(number, &rule.action);
     }
-    all
+    if but_for_protocol {
+        Match::Protocol
+    } else {
+        Match::None
+    }
+}
+
+/// What a translating rule takes that names no protocol.
+const fn is_usual(protocol: u8) -> bool {
+    matches!(protocol, protocol::TCP | protocol::UDP | protocol::ICMP)
 }
 
 /// A TCP connection begins with a SYN.
@@ -530,17 +598,6 @@ fn opens(first: &First) -> Result<(), Refusal> {
     match first.tcp {
         Some(segment) if !segment.opens() => Err(Counter::DropTcpNotSyn),
         _ => Ok(()),
-    }
-}
-
-fn session_limit(settings: &Settings, rule: u16) -> u32 {
-    match settings
-        .rules
-        .get(usize::from(rule))
-        .map(|rule| &rule.action)
-    {
-        Some(Action::Translate(translate)) => translate.limits.sessions,
-        _ => u32::MAX,
     }
 }
 
@@ -560,14 +617,28 @@ fn dynamic_key(key: FlowKey, mapping: Dependence, pool: usize) -> FlowKey {
         Dependence::Address => key.with_dst(key.dst(), 0),
         Dependence::AddressAndPort => key,
     }
-    .scoped(low16(count(pool)).wrapping_add(1))
+    .scoped(pool_scope(pool))
+}
+
+/// The inside address of a flow, as mappings of whole addresses know it.
+fn whole_key(key: FlowKey, pool: usize) -> FlowKey {
+    FlowKey::new(key.src(), 0, 0, 0, ANY_PROTOCOL, key.realm()).scoped(pool_scope(pool))
+}
+
+/// The same of a static mapping, for a protocol or any.
+fn static_whole_key(inside: u32, protocol: u8, realm: Realm) -> FlowKey {
+    FlowKey::new(inside, 0, 0, 0, protocol, realm).scoped(STATIC_SCOPE)
+}
+
+fn pool_scope(pool: usize) -> u16 {
+    low16(count(pool)).wrapping_add(1)
 }
 
 /// State of a new session.
 fn first_state(key: FlowKey, direction: Direction) -> State {
     match (key.protocol(), direction) {
-        (protocol::TCP, Direction::Outbound) => State::OutboundSyn,
-        (protocol::TCP, Direction::Inbound) => State::InboundSyn,
+        (protocol::TCP | protocol::DCCP, Direction::Outbound) => State::OutboundSyn,
+        (protocol::TCP | protocol::DCCP, Direction::Inbound) => State::InboundSyn,
         (protocol::UDP, Direction::Outbound) if key.dst_port() == 53 => State::UdpDns,
         (protocol::UDP, _) => State::Udp,
         (protocol::ICMP, _) => State::Icmp,

@@ -3,187 +3,399 @@
 use base::{Counter, Ticks};
 
 use super::{Refusal, Shard};
-use crate::pool::{NO_BLOCK, Owner, low16};
-use crate::settings::{Division, PortProtocol};
-use crate::subscriber::{Subscriber, SubscriberId};
+use crate::notice::{BlockNotice, Notice};
+use crate::pool::{Crossed, NO_BLOCK, Owner, Wish, block_id, count, low16, slot_of};
+use crate::settings::{Division, Pairing, PortProtocol, Translate};
+use crate::subscriber::SubscriberId;
+
+/// A port that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) side: PortProtocol,
+    /// The inside one is a system port (RFC 4787 REQ-3a).
+    pub(super) low: bool,
+    pub(super) wish: Wish,
+}
+
+/// A port that was taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    pub(super) pool: usize,
+    pub(super) block: u32,
+    /// Place in the block.
+    pub(super) offset: u16,
+    pub(super) outside: u32,
+    pub(super) port: u16,
+    /// Others use it too.
+    pub(super) shared: bool,
+}
 
 impl Shard {
-    /// A port for a subscriber: from the active block, then its others, then a
-    /// block more.
+    /// A port for a subscriber out of a rule's pools: where it is paired first,
+    /// then as they are written (RFC 7857 section 4).
     pub(super) fn take_port(
         &mut self,
         id: SubscriberId,
-        pool: usize,
-        paired: bool,
-        ports: PortProtocol,
-        odd: Option<bool>,
+        translate: &Translate,
+        wanted: Wanted,
         now: Ticks,
-    ) -> Result<(u32, u16), Refusal> {
-        let subscriber = *self
-            .subscribers
-            .get(id)
-            .ok_or(Counter::DropSubscriberTable)?;
-        let division = self
-            .pools
-            .settings(pool)
-            .map(|settings| settings.division)
-            .ok_or(Counter::DropNoPort)?;
-        match division {
-            Division::Shared => self.take_shared_port(&subscriber, id, pool, paired, ports, odd),
-            Division::Deterministic { source, .. } => {
-                if subscriber.block == NO_BLOCK {
-                    self.lend_computed_block(id, pool, source.network().to_bits(), now)?;
+    ) -> Result<Taken, Refusal> {
+        let mut refusal = Counter::DropNoPort;
+        let paired = match translate.pairing {
+            Pairing::Off => None,
+            _ => translate
+                .pools
+                .iter()
+                .find(|pool| self.paired_slot(id, *pool).is_some()),
+        };
+        if let Some(pool) = paired {
+            match self.take_in_pool(id, pool, translate, wanted, now) {
+                Err(reason) if translate.pairing == Pairing::Soft => refusal = reason,
+                other => return other,
+            }
+        }
+        for pool in translate.pools.iter().filter(|pool| Some(*pool) != paired) {
+            match self.take_in_pool(id, pool, translate, wanted, now) {
+                Err(reason) => refusal = reason,
+                taken => return taken,
+            }
+        }
+        Err(refusal)
+    }
+
+    fn take_in_pool(
+        &mut self,
+        id: SubscriberId,
+        pool: usize,
+        translate: &Translate,
+        wanted: Wanted,
+        now: Ticks,
+    ) -> Result<Taken, Refusal> {
+        let taken = match self.pools.division(pool).ok_or(Counter::DropNoPort)? {
+            Division::Shared => self.take_shared_port(id, pool, translate.pairing, wanted),
+            Division::Deterministic { overflow, .. } => {
+                let computed = self.take_computed_port(id, pool, wanted, now);
+                match (computed, overflow) {
+                    (Err(_), Some(overflow)) => {
+                        return self.take_in_pool(id, overflow, translate, wanted, now);
+                    }
+                    (computed, _) => computed,
                 }
-                self.take_from_chain(id, ports, odd)
-                    .ok_or(Counter::DropNoPort)
             }
             Division::Blocks {
                 max_per_subscriber,
                 active,
                 ..
             } => {
-                let worn_out = active.is_some_and(|active| {
-                    self.pools
-                        .block(subscriber.block)
-                        .is_some_and(|block| now.since(block.since) >= Ticks::in_duration(active))
-                });
-                if worn_out && subscriber.blocks < max_per_subscriber {
-                    // Best effort: without a fresh one the old ones go on.
-                    let _ = self.lend_block(id, pool, paired, now);
-                }
-                if let Some(taken) = self.take_from_chain(id, ports, odd) {
-                    return Ok(taken);
-                }
-                let blocks = self
-                    .subscribers
-                    .get(id)
-                    .map_or(0, |subscriber| subscriber.blocks);
-                if blocks >= max_per_subscriber {
-                    return Err(self.pools.refusal(pool));
-                }
-                self.lend_block(id, pool, paired, now)?;
-                self.take_from_chain(id, ports, odd)
-                    .ok_or(Counter::DropNoPort)
+                let limits = (max_per_subscriber, active.map(Ticks::in_duration));
+                self.take_from_blocks(id, pool, translate.pairing, wanted, limits, now)
             }
+            Division::Whole => Err(Counter::DropNoPort),
+        };
+        if matches!(taken, Err(Counter::DropNoPort)) {
+            self.exhausted(pool, now);
         }
+        let (block, offset) = taken?;
+        self.watch_pool(pool);
+        let (outside, port) = self.endpoint_of(block, offset).ok_or(Counter::DropNoPort)?;
+        Ok(Taken {
+            pool,
+            block,
+            offset,
+            outside,
+            port,
+            shared: false,
+        })
     }
 
-    pub(super) fn take_shared_port(
+    fn take_shared_port(
         &mut self,
-        subscriber: &Subscriber,
         id: SubscriberId,
         pool: usize,
-        paired: bool,
-        ports: PortProtocol,
-        odd: Option<bool>,
+        pairing: Pairing,
+        wanted: Wanted,
     ) -> Result<(u32, u16), Refusal> {
-        let address = match subscriber.address {
-            Some(address) if paired => address,
-            _ => self
-                .pools
-                .pick_address(pool, &mut self.rng)
-                .ok_or(Counter::DropNoPort)?,
-        };
-        let block = self
-            .pools
-            .shared_block(pool, address)
-            .ok_or(Counter::DropNoPort)?;
-        let port = self
-            .pools
-            .take_port(block, ports, odd, &mut self.rng)
-            .ok_or(Counter::DropNoPort)?;
-        self.pair(id, address, block);
-        Ok((block, port))
-    }
-
-    pub(super) fn pair(&mut self, id: SubscriberId, address: u32, block: u32) {
-        let outside = self.pools.address(block);
-        if let Some(subscriber) = self.subscribers.get_mut(id)
-            && subscriber.address.is_none()
-        {
-            subscriber.address = Some(address);
-            subscriber.outside = outside;
+        let paired = self
+            .paired_slot(id, pool)
+            .filter(|_| pairing != Pairing::Off);
+        if let Some(slot) = paired {
+            let taken = self.take_shared_at(slot, wanted);
+            if taken.is_some() || pairing == Pairing::Strict {
+                return taken.ok_or(Counter::DropNoPort);
+            }
         }
+        let slot = self
+            .pools
+            .pick(pool, wanted.side, &mut self.rng)
+            .ok_or(Counter::DropNoPort)?;
+        self.take_shared_at(slot, wanted).ok_or(Counter::DropNoPort)
     }
 
-    pub(super) fn take_from_chain(
+    /// From the range of an address, system ports for system ports if it has them.
+    fn take_shared_at(&mut self, slot: u32, wanted: Wanted) -> Option<(u32, u16)> {
+        let pool = self.pools.pool_of(slot)?;
+        let main = self.pools.shared_block(slot)?;
+        let low = self
+            .layout
+            .geometry(pool)
+            .low_block()
+            .filter(|_| wanted.low)
+            .map(|nth| block_id(slot, low16(nth)));
+        [low, Some(main)].into_iter().flatten().find_map(|block| {
+            let offset = self
+                .pools
+                .take_port(block, wanted.side, wanted.wish, &mut self.rng)?;
+            Some((block, offset))
+        })
+    }
+
+    fn take_from_blocks(
         &mut self,
         id: SubscriberId,
-        ports: PortProtocol,
-        odd: Option<bool>,
-    ) -> Option<(u32, u16)> {
-        let subscriber = self.subscribers.get(id)?;
-        let (mut block, blocks) = (subscriber.block, subscriber.blocks);
-        for _ in 0..blocks {
-            if let Some(port) = self.pools.take_port(block, ports, odd, &mut self.rng) {
-                return Some((block, port));
-            }
-            block = self.pools.block(block)?.next;
+        pool: usize,
+        pairing: Pairing,
+        wanted: Wanted,
+        (most, active): (u16, Option<u32>),
+        now: Ticks,
+    ) -> Result<(u32, u16), Refusal> {
+        let (mut newest, mut blocks) = (None, 0);
+        for block in self.blocks_in(id, pool) {
+            newest = newest.or(Some(block));
+            blocks += 1;
         }
-        None
+        let worn_out = newest
+            .and_then(|block| self.pools.block(block))
+            .zip(active)
+            .is_some_and(|(block, active)| now.since(block.since) >= active);
+        if worn_out && blocks < most && self.lend_block(id, pool, pairing, now).is_ok() {
+            // Best effort: without a fresh one the old ones go on.
+            blocks += 1;
+        }
+        if let Some(taken) = self.take_from_chain(id, pool, wanted) {
+            return Ok(taken);
+        }
+        if blocks >= most {
+            return Err(self.pools.refusal(pool));
+        }
+        self.lend_block(id, pool, pairing, now)?;
+        self.take_from_chain(id, pool, wanted)
+            .ok_or(Counter::DropNoPort)
+    }
+
+    /// A subscriber's blocks of a pool from which ports may be taken, the active
+    /// one first.
+    pub(super) fn blocks_in(&self, id: SubscriberId, pool: usize) -> impl Iterator<Item = u32> {
+        let subscriber = self.subscribers.get(id);
+        let first = subscriber.map_or(NO_BLOCK, |subscriber| subscriber.block);
+        let most = subscriber.map_or(0, |subscriber| subscriber.blocks);
+        let next = |block: &u32| self.pools.block(*block).map(|block| block.next);
+        core::iter::successors(Some(first), next)
+            .take(usize::from(most))
+            .take_while(|block| *block != NO_BLOCK)
+            .filter(move |block| {
+                let slot = slot_of(*block);
+                self.pools.pool_of(slot) == Some(pool) && !self.pools.is_draining(slot)
+            })
+    }
+
+    /// Blocks whose ports a subscriber may use together with other mappings.
+    pub(super) fn blocks_to_share(
+        &self,
+        id: SubscriberId,
+        pool: usize,
+    ) -> impl Iterator<Item = u32> {
+        let shared = self
+            .paired_slot(id, pool)
+            .and_then(|slot| self.pools.shared_block(slot));
+        self.blocks_in(id, pool).chain(shared)
+    }
+
+    fn take_from_chain(
+        &mut self,
+        id: SubscriberId,
+        pool: usize,
+        wanted: Wanted,
+    ) -> Option<(u32, u16)> {
+        let block = self.blocks_in(id, pool).find(|block| {
+            self.pools
+                .block(*block)
+                .is_some_and(|block| block.left(wanted.side) > 0)
+        })?;
+        let offset = self
+            .pools
+            .take_port(block, wanted.side, wanted.wish, &mut self.rng)?;
+        Some((block, offset))
     }
 
     /// One more block for a subscriber, from its own address if it is paired
     /// and has one (RFC 7857 section 4: no other address when that is full).
-    pub(super) fn lend_block(
+    fn lend_block(
         &mut self,
         id: SubscriberId,
         pool: usize,
-        paired: bool,
+        pairing: Pairing,
         now: Ticks,
-    ) -> Result<(), Refusal> {
+    ) -> Result<u32, Refusal> {
         let known = self
-            .subscribers
-            .get(id)
-            .and_then(|subscriber| subscriber.address)
-            .filter(|_| paired);
-        let address = known
-            .or_else(|| self.pools.pick_address(pool, &mut self.rng))
-            .ok_or(Counter::DropNoPort)?;
-        let block = self
-            .pools
-            .lend(pool, address, id.0, now, &mut self.rng)
-            .ok_or(Counter::DropNoPort)?;
-        self.chain(id, address, block);
-        Ok(())
+            .paired_slot(id, pool)
+            .filter(|_| pairing != Pairing::Off);
+        let mut lent = known.and_then(|slot| self.pools.lend(slot, id.0, now, &mut self.rng));
+        if lent.is_none() && (known.is_none() || pairing == Pairing::Soft) {
+            lent = self
+                .pools
+                .pick(pool, PortProtocol::Tcp, &mut self.rng)
+                .and_then(|slot| self.pools.lend(slot, id.0, now, &mut self.rng));
+        }
+        let block = lent.ok_or(Counter::DropNoPort)?;
+        self.chain(id, block);
+        Ok(block)
     }
 
-    pub(super) fn lend_computed_block(
+    fn take_computed_port(
         &mut self,
         id: SubscriberId,
         pool: usize,
-        first: u32,
+        wanted: Wanted,
+        now: Ticks,
+    ) -> Result<(u32, u16), Refusal> {
+        if self.blocks_in(id, pool).next().is_none() {
+            self.lend_computed_block(id, pool, now)?;
+        }
+        self.take_from_chain(id, pool, wanted)
+            .ok_or(Counter::DropNoPort)
+    }
+
+    fn lend_computed_block(
+        &mut self,
+        id: SubscriberId,
+        pool: usize,
         now: Ticks,
     ) -> Result<(), Refusal> {
         let inside = self
             .subscribers
             .get(id)
-            .map_or(first, |subscriber| subscriber.inside.to_bits());
-        let nth = inside.wrapping_sub(first);
-        let settings = self.pools.settings(pool).ok_or(Counter::DropNoPort)?;
-        let (_, per_address) = crate::pool::division(settings, 1);
-        let address = nth / per_address.max(1);
-        let first_port = settings.first_port;
-        let Division::Deterministic {
-            ports_per_host: size,
-            ..
-        } = settings.division
-        else {
+            .map(|subscriber| subscriber.inside.to_bits())
+            .ok_or(Counter::DropNoPort)?;
+        let geometry = self.layout.geometry(pool);
+        let Some(Division::Deterministic { source, .. }) = self.pools.division(pool) else {
             return Err(Counter::DropNoPort);
         };
-        let port = first_port.saturating_add(size.saturating_mul(low16(nth % per_address.max(1))));
+        let nth = inside.wrapping_sub(source.network().to_bits());
+        let per_address = geometry.blocks.max(1);
         let block = self
-            .pools
-            .block_of(pool, address, port)
+            .layout
+            .slot_at(pool, nth / per_address)
+            .map(|slot| block_id(slot, low16(nth % per_address)))
             .filter(|block| self.pools.lend_block(*block, id.0, now))
             .ok_or(Counter::DropNoPort)?;
-        self.chain(id, address, block);
+        self.chain(id, block);
         Ok(())
     }
 
+    /// A whole address for a subscriber, as a block of which there is one.
+    pub(super) fn whole_address(
+        &mut self,
+        id: SubscriberId,
+        translate: &Translate,
+        now: Ticks,
+    ) -> Result<(usize, u32), Refusal> {
+        for pool in translate.pools.iter() {
+            if let Some(block) = self.blocks_in(id, pool).next() {
+                return Ok((pool, block));
+            }
+        }
+        for pool in translate.pools.iter() {
+            if let Ok(block) = self.lend_block(id, pool, Pairing::Soft, now) {
+                self.watch_pool(pool);
+                return Ok((pool, block));
+            }
+            self.exhausted(pool, now);
+        }
+        Err(Counter::DropNoPort)
+    }
+
+    // --- endpoints -----------------------------------------------------------
+
+    /// The outside endpoint at a place in a block.
+    fn endpoint_of(&self, block: u32, offset: u16) -> Option<(u32, u16)> {
+        let address = self.pools.ip(slot_of(block))?;
+        let first = self.pools.block(block)?.first_port;
+        Some((address.to_bits(), first.checked_add(offset)?))
+    }
+
+    /// The place in a block of an outside endpoint.
+    pub(super) fn offset_of(&self, block: u32, _outside: u32, port: u16) -> Option<u16> {
+        port.checked_sub(self.pools.block(block)?.first_port)
+    }
+
+    /// The block, and the place in it, of an outside port of an address.
+    pub(super) fn place_of(
+        &self,
+        layout: &crate::layout::Layout,
+        slot: u32,
+        outside: u32,
+        port: u16,
+    ) -> Option<(u32, u16)> {
+        let pool = usize::from(layout.address(slot)?.pool);
+        let block = block_id(slot, low16(layout.geometry(pool).block_at(port)?));
+        let offset = self.offset_of(block, outside, port)?;
+        Some((block, offset))
+    }
+
+    // --- pairing -------------------------------------------------------------
+
+    /// The address of a pool that a subscriber is paired with and may have more of.
+    pub(super) fn paired_slot(&self, id: SubscriberId, pool: usize) -> Option<u32> {
+        self.subscribers
+            .get(id)?
+            .slots()
+            .find(|slot| self.pools.pool_of(*slot) == Some(pool) && !self.pools.is_draining(*slot))
+    }
+
+    pub(super) fn pair(&mut self, id: SubscriberId, slot: u32) {
+        let Some(outside) = self.pools.ip(slot) else {
+            return;
+        };
+        if let Some(subscriber) = self.subscribers.get_mut(id)
+            && subscriber.pair(slot, outside)
+        {
+            self.pools.count_subscriber(slot, true);
+        }
+    }
+
+    pub(super) fn unpair(&mut self, id: SubscriberId, slot: u32) {
+        if let Some(subscriber) = self.subscribers.get_mut(id)
+            && subscriber.unpair(slot)
+        {
+            self.pools.count_subscriber(slot, false);
+        }
+    }
+
+    /// Counts a port of a block that nobody owns.
+    pub(super) fn pair_by_port(&mut self, id: SubscriberId, block: u32) {
+        if self.is_shared(block) {
+            self.pair(id, slot_of(block));
+        }
+    }
+
+    /// The same when the port's mapping ends.
+    pub(super) fn unpair_by_port(&mut self, id: SubscriberId, block: u32) {
+        if self.is_shared(block) {
+            self.unpair(id, slot_of(block));
+        }
+    }
+
+    fn is_shared(&self, block: u32) -> bool {
+        self.pools
+            .block(block)
+            .is_some_and(|block| block.owner == Owner::Shared)
+    }
+
+    // --- the chain of a subscriber's blocks ----------------------------------
+
     /// Puts a lent block in front of a subscriber's others.
-    pub(super) fn chain(&mut self, id: SubscriberId, address: u32, block: u32) {
-        self.pair(id, address, block);
+    fn chain(&mut self, id: SubscriberId, block: u32) {
+        self.pair(id, slot_of(block));
         if let Some(subscriber) = self.subscribers.get_mut(id) {
             let next = core::mem::replace(&mut subscriber.block, block);
             subscriber.blocks += 1;
@@ -192,9 +404,15 @@ impl Shard {
             }
         }
         self.counters.bump(Counter::NatBlocksAllocated);
+        if let Some(notice) = self.block_notice(id, block) {
+            self.notices.push(Notice::BlockLent(notice));
+        }
     }
 
     pub(super) fn unchain(&mut self, id: SubscriberId, gone: u32) {
+        if let Some(notice) = self.block_notice(id, gone) {
+            self.notices.push(Notice::BlockReturned(notice));
+        }
         let next = self.pools.block(gone).map_or(NO_BLOCK, |block| block.next);
         let Some(subscriber) = self.subscribers.get_mut(id) else {
             return;
@@ -212,36 +430,71 @@ impl Shard {
                 at = block.next;
             }
         }
-        if let Some(subscriber) = self.subscribers.get_mut(id)
-            && subscriber.blocks == 0
-            && subscriber.ports == [0; 3]
-        {
-            // Nothing left at the address: the next block may come from another.
-            subscriber.address = None;
-            subscriber.outside = None;
-        }
+        self.unpair(id, slot_of(gone));
+    }
+
+    /// What is to be said of a block; nothing of computed ones (RFC 7422 section 2).
+    fn block_notice(&self, id: SubscriberId, block: u32) -> Option<BlockNotice> {
+        let pool = self.pools.pool_of(slot_of(block))?;
+        let ports = match self.pools.division(pool)? {
+            Division::Blocks { .. } => {
+                let block = self.pools.block(block)?;
+                (block.first_port, block.first_port + (block.len - 1))
+            }
+            Division::Whole => (0, u16::MAX),
+            Division::Shared | Division::Deterministic { .. } => return None,
+        };
+        let subscriber = self.subscribers.get(id)?;
+        Some(BlockNotice {
+            inside: subscriber.inside,
+            realm: subscriber.realm,
+            outside: self.pools.ip(slot_of(block))?,
+            ports,
+        })
     }
 
     pub(super) fn release_port(
         &mut self,
         block: u32,
-        port: u16,
-        ports: PortProtocol,
+        offset: u16,
+        side: PortProtocol,
         was_held: bool,
         now: Ticks,
     ) {
-        if !self.pools.free_port(block, port, ports, was_held) {
-            return;
+        let unused = self.pools.free_port(block, offset, side, was_held);
+        if let Some((outside, port)) = self.endpoint_of(block, offset)
+            && self
+                .layout
+                .is_forwarded(slot_of(block), outside, side, port)
+        {
+            // A static mapping has come to have it.
+            self.pools.reserve(block, offset, side);
         }
+        if let Some(pool) = self.pools.pool_of(slot_of(block)) {
+            self.watch_pool(pool);
+        }
+        if unused {
+            self.rest_block(block, now);
+        }
+    }
+
+    /// An unused block goes back after a while.
+    pub(super) fn rest_block(&mut self, block: u32, now: Ticks) {
+        let pool = self.pools.pool_of(slot_of(block));
+        let draining = self.pools.is_draining(slot_of(block));
         let Some(unused) = self.pools.block_mut(block) else {
             return;
         };
         unused.idle_since = now;
-        let pool = usize::from(unused.pool);
-        if matches!(unused.owner, Owner::Subscriber(_))
-            && let Some(resting) = self.idle_blocks.get_mut(pool)
-            && resting.push(block, now).is_err()
-        {
+        if !matches!(unused.owner, Owner::Subscriber(_)) {
+            return;
+        }
+        // Nobody will use it again if its address is on the way out.
+        let rests = !draining
+            && pool
+                .and_then(|pool| self.idle_blocks.get_mut(pool))
+                .is_some_and(|resting| resting.push(block, now).is_ok());
+        if !rests {
             self.return_block(block);
         }
     }
@@ -256,36 +509,62 @@ impl Shard {
             self.unchain(SubscriberId(owner), number);
             self.pools.give_back(number);
             self.counters.bump(Counter::NatBlocksReleased);
+            if let Some(pool) = self.pools.pool_of(slot_of(number)) {
+                self.watch_pool(pool);
+            }
             self.forget_if_idle(SubscriberId(owner));
         }
     }
 
     pub(super) fn forget_if_idle(&mut self, id: SubscriberId) {
-        let deterministic = self.subscribers.get(id).is_some_and(|subscriber| {
-            matches!(
-                self.pools
-                    .settings(usize::from(subscriber.pool))
-                    .map(|pool| pool.division),
+        let computed = self.subscribers.get(id).and_then(|subscriber| {
+            let block = subscriber.block;
+            let pool = self.pools.pool_of(slot_of(block))?;
+            let computed = matches!(
+                self.pools.division(pool),
                 Some(Division::Deterministic { .. })
-            ) && subscriber.sessions == 0
-                && subscriber.ports == [0; 3]
-                && subscriber.blocks > 0
+            );
+            let unused = self.pools.block(block)?.is_unused();
+            (computed
+                && unused
+                && subscriber.blocks == 1
+                && subscriber.sessions == 0
+                && subscriber.ports == [0; PortProtocol::COUNT])
+                .then_some(block)
         });
-        if deterministic {
-            // The computed block costs nothing to give back: it is nobody else's.
-            if let Some(block) = self.subscribers.get(id).map(|subscriber| subscriber.block)
-                && self
-                    .pools
-                    .block(block)
-                    .is_some_and(crate::pool::Block::is_unused)
-            {
-                self.unchain(id, block);
-                self.pools.give_back(block);
-                self.counters.bump(Counter::NatBlocksReleased);
-            }
+        if let Some(block) = computed {
+            // A computed block costs nothing to give back: it is nobody else's.
+            self.unchain(id, block);
+            self.pools.give_back(block);
+            self.counters.bump(Counter::NatBlocksReleased);
         }
         if self.subscribers.remove_idle(id) {
             self.counters.bump(Counter::NatSubscribersEnded);
+        }
+    }
+
+    // --- what is to be told --------------------------------------------------
+
+    fn watch_pool(&mut self, pool: usize) {
+        let number = low16(count(pool));
+        match self.pools.crossed(pool) {
+            Some(Crossed::High) => {
+                self.counters.bump(Counter::EventPoolHigh);
+                self.notices.push(Notice::PoolHigh { pool: number });
+            }
+            Some(Crossed::Low) => {
+                self.counters.bump(Counter::EventPoolLow);
+                self.notices.push(Notice::PoolLow { pool: number });
+            }
+            None => {}
+        }
+    }
+
+    fn exhausted(&mut self, pool: usize, now: Ticks) {
+        if self.pools.says_exhausted(pool, now) {
+            self.counters.bump(Counter::EventPoolExhausted);
+            let pool = low16(count(pool));
+            self.notices.push(Notice::PoolExhausted { pool });
         }
     }
 }

@@ -7,8 +7,7 @@ use config::Config;
 use control::exchange::Reply;
 use dataplane::{Ports, Published, SlowPath, SlowPorts};
 use dpdk::DpdkIo;
-use nat::Shard;
-use nat::steer::Steering;
+use nat::{Layout, Shard};
 use pktio::Io;
 use tracing::info;
 
@@ -43,7 +42,7 @@ impl Wiring {
         let plan = &machine.plan;
         let count = config.workers.cores.len();
         let shards = u32::try_from(count).unwrap_or(u32::MAX);
-        let steering = Steering::new(&plan.settings, shards);
+        let layout = Arc::new(Layout::new(&plan.settings, shards)?);
         let sizes = sizes(config, shards);
         let mut handoffs = Handoffs::new(machine, count)?;
         let mut workers = Vec::new();
@@ -55,15 +54,14 @@ impl Wiring {
             .map(|mut queues| core::mem::take(&mut *queues))
             .unwrap_or_default();
         for (number, queues) in queues.into_iter().enumerate() {
-            let figures = Arc::new(Published::new(plan.settings.pools.len()));
+            let figures = Arc::new(Published::default());
             published.push(Arc::clone(&figures));
             let (punt, punted) = machine.eal.ring(&format!("ptl-punt-{number}"), RING)?;
             let (reply, replied) = machine.eal.ring(&format!("ptl-reply-{number}"), RING)?;
             let (command, commands) = rtrb::RingBuffer::new(MESSAGES);
             let (events, event) = rtrb::RingBuffer::new(MESSAGES);
             let place = u32::try_from(number).unwrap_or(u32::MAX);
-            let settings = plan.settings.clone();
-            let shard = Shard::new(settings, sizes, &steering, place, seed()?, now(start));
+            let shard = Shard::new(Arc::clone(&layout), sizes, place, seed()?, now(start));
             let huge = shard
                 .regions()
                 .into_iter()
@@ -87,7 +85,6 @@ impl Wiring {
                 DpdkIo::new(queues, machine.pool.clone()),
                 &plan.topology,
                 shard,
-                steering.clone(),
                 place,
                 ends,
                 figures,
@@ -104,7 +101,7 @@ impl Wiring {
         let slow = SlowPath::new(&plan.topology, slow_ports, allocate, now(start));
         let ports = Arc::clone(&machine.ports);
         let console = Console::new(
-            Book::new(config, plan, steering),
+            Book::new(config, plan, layout),
             published,
             Box::new(move || Machine::figures(&ports)),
         );

@@ -8,8 +8,7 @@ use control::exchange::{Piece, Question};
 use control::protocol::{Request, Response};
 use control::rows::Rows;
 use dataplane::{Ports, Published, SlowPath, SlowPorts, Worker};
-use nat::Shard;
-use nat::steer::Steering;
+use nat::{Layout, ReviseError, Shard};
 use pktio::mem::{MemBuf, MemIo, MemReceiver, MemSender, ring};
 use pktio::{PacketBuf, PortId};
 use wire::ethernet::{Mac, Tags};
@@ -70,7 +69,16 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Makes it at time `now`; with `any_mac` every frame counts as addressed to us.
-    pub(crate) fn new(config: &Config, seed: u64, any_mac: bool, now: Nanos) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// More addresses, rules or mappings than can be numbered.
+    pub(crate) fn new(
+        config: &Config,
+        seed: u64,
+        any_mac: bool,
+        now: Nanos,
+    ) -> Result<Self, ReviseError> {
         let mut plan = Plan::new(config);
         plan.set_macs(|port| {
             let [high, low] = port.0.wrapping_add(1).to_be_bytes();
@@ -80,16 +88,9 @@ impl Engine {
             interface.any_mac = any_mac;
         }
         let ports = u16::try_from(plan.devices.len()).unwrap_or(u16::MAX);
-        let steering = Steering::new(&plan.settings, 1);
-        let shard = Shard::new(
-            plan.settings.clone(),
-            sizes(config, 1),
-            &steering,
-            0,
-            seed,
-            now,
-        );
-        let published = Arc::new(Published::new(plan.settings.pools.len()));
+        let layout = Arc::new(Layout::new(&plan.settings, 1)?);
+        let shard = Shard::new(Arc::clone(&layout), sizes(config, 1), 0, seed, now);
+        let published = Arc::new(Published::default());
         let (punt_in, punt_out) = ring(RING);
         let (reply_in, reply_out) = ring(RING);
         let (command_in, command_out) = rtrb::RingBuffer::new(RING);
@@ -106,7 +107,6 @@ impl Engine {
             MemIo::new(ports),
             &plan.topology,
             shard,
-            steering.clone(),
             0,
             ends,
             Arc::clone(&published),
@@ -126,7 +126,7 @@ impl Engine {
         let figures = Arc::new(std::sync::Mutex::new(vec![up; usize::from(ports)]));
         let read = Arc::clone(&figures);
         let console = Console::new(
-            Book::new(config, &plan, steering),
+            Book::new(config, &plan, layout),
             vec![published],
             Box::new(move || {
                 read.lock()
@@ -156,7 +156,7 @@ impl Engine {
         };
         // Static neighbours reach the worker before the first packet.
         engine.settle();
-        engine
+        Ok(engine)
     }
 
     /// The time it has got to.

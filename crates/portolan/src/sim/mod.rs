@@ -54,6 +54,9 @@ pub(crate) enum SimError {
     /// An option.
     #[error("{0}")]
     Option(String),
+    /// The configuration is too large.
+    #[error(transparent)]
+    Layout(#[from] nat::ReviseError),
 }
 
 /// Runs a simulation to the end of its input.

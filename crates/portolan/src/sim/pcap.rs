@@ -55,7 +55,7 @@ pub(crate) fn run(
         writers.insert(interface.into(), (file.into(), create(file)?));
     }
     let start = packets.first().map_or(Nanos(0), |packet| packet.at);
-    let mut engine = Engine::new(config, seed, true, start);
+    let mut engine = Engine::new(config, seed, true, start)?;
     for packet in packets {
         let before = engine.advance(packet.at);
         write(&mut writers, &before)?;

@@ -53,7 +53,7 @@ const MAX_LINE: u64 = 1 << 20;
 
 /// Answers lines until there are no more.
 pub(crate) fn run(config: &Config, seed: u64) -> Result<(), SimError> {
-    let mut engine = Engine::new(config, seed, false, Nanos(0));
+    let mut engine = Engine::new(config, seed, false, Nanos(0))?;
     let mut input = io::stdin().lock();
     let mut output = io::stdout().lock();
     let mut line = Vec::new();

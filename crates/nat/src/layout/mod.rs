@@ -1,0 +1,629 @@
+//! Settings with numbers that stay.
+//!
+//! Rules, pools, outside addresses and static mappings are numbered; sessions,
+//! mappings and blocks refer to these numbers. When the settings change, what
+//! stays keeps its number and what goes leaves its number empty, so that state
+//! which the change does not concern need not be touched ([`Layout::revise`]).
+//!
+//! ```text
+//!  Settings ──> Layout 1 ──revise(Settings 2)──> Layout 2      immutable, shared by all threads
+//!                  └── keeps(session)? ─────────────┘          a shard moves from one to the next
+//! ```
+//!
+//! It also says who owns what (DESIGN section 3). A subscriber belongs to the
+//! shard its inside address hashes to. An outside address belongs whole to one
+//! shard; where a pool began with fewer addresses than there are shards, its
+//! blocks are dealt out instead. What is bound to an inside host (static,
+//! deterministic) follows that host. All threads compute the same.
+
+mod number;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+use hashbrown::HashMap;
+use wire::ipv4::protocol;
+
+use crate::key::{FlowKey, Realm};
+use crate::mapping::{Mapping, MappingKind};
+use crate::pool::{Geometry, NO_BLOCK, count, slot_of};
+use crate::session::SessionView;
+use crate::settings::{Action, Division, Pool, PortProtocol, Rule, Settings, Static, Timeouts};
+use crate::shard::ANY_PROTOCOL;
+
+/// Most pools that can share an outside address.
+pub(crate) const MAX_SHARING: usize = 4;
+
+/// Most outside addresses, those that are on their way out included.
+pub(crate) const MAX_ADDRESSES: usize = 1 << 16;
+
+/// Those that can be mapped by port.
+const PROTOCOLS: [u8; 4] = [
+    protocol::TCP,
+    protocol::UDP,
+    protocol::DCCP,
+    protocol::UDP_LITE,
+];
+
+/// No number.
+const NONE: u32 = u32::MAX;
+
+/// Why settings cannot take the place of others at run time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReviseError {
+    /// Too many numbers are taken, by the old and the new together.
+    #[error("old and new {0} together are more than {1}; change them in two steps")]
+    Full(&'static str, usize),
+}
+
+/// An outside address of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolAddress {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Number of its pool.
+    pub pool: u16,
+    /// Its place in the pool, which decides who owns it.
+    pub place: u32,
+    /// Nothing new is lent from it.
+    pub draining: bool,
+}
+
+/// What an address of the outside is to the translator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutsideAddress {
+    /// Numbers of the pool addresses it is; several where pools share it.
+    slots: [u32; MAX_SHARING],
+    /// A whole-address static mapping of every protocol has it.
+    pub whole: bool,
+}
+
+impl OutsideAddress {
+    const NEW: Self = Self {
+        slots: [NONE; MAX_SHARING],
+        whole: false,
+    };
+
+    /// Numbers of the pool addresses it is.
+    pub(crate) fn slots(self) -> impl Iterator<Item = u32> {
+        self.slots.into_iter().take_while(|slot| *slot != NONE)
+    }
+
+    fn add(&mut self, slot: u32) {
+        if let Some(place) = self.slots.iter_mut().find(|slot| **slot == NONE) {
+            *place = slot;
+        }
+    }
+}
+
+/// Settings with numbers.
+#[derive(Debug)]
+pub struct Layout {
+    shards: u32,
+    rules: Vec<Option<Rule>>,
+    /// Numbers of the rules for traffic from inside, first match first.
+    order: Vec<u16>,
+    /// The same of the rules for remote hosts.
+    outside_order: Vec<u16>,
+    pools: Vec<Option<Pool>>,
+    geometry: Vec<Geometry>,
+    /// By number.
+    addresses: Vec<Option<PoolAddress>>,
+    /// Numbers of the addresses of each pool.
+    of_pool: Vec<Vec<u32>>,
+    statics: Vec<Option<Static>>,
+    outside: HashMap<(Realm, u32), OutsideAddress>,
+    /// Inside host of each outside address that is mapped as a whole, by protocol.
+    whole: HashMap<(Realm, u32, u8), (Realm, u32)>,
+    /// Inside host of each static outside port.
+    forwards: HashMap<(Realm, u32, u8, u16), (Realm, u32)>,
+    /// Inside hosts that share load follow the first of them.
+    gathered: HashMap<(Realm, u32), u32>,
+    /// Realms in which an inside realm's flows leave.
+    leads_to: Vec<(Realm, Realm)>,
+    realm_sessions: Box<[u32; 256]>,
+    timeouts: Timeouts,
+    udp_inbound_refresh: bool,
+    hold_down: base::Nanos,
+    hold_down_percent: u8,
+}
+
+impl Layout {
+    /// Numbers settings for so many shards, at least one.
+    ///
+    /// # Errors
+    ///
+    /// [`ReviseError`] if there are more addresses, rules, pools or static
+    /// mappings than numbers.
+    pub fn new(settings: &Settings, shards: u32) -> Result<Self, ReviseError> {
+        Self {
+            shards: shards.max(1),
+            rules: Vec::new(),
+            order: Vec::new(),
+            outside_order: Vec::new(),
+            pools: Vec::new(),
+            geometry: Vec::new(),
+            addresses: Vec::new(),
+            of_pool: Vec::new(),
+            statics: Vec::new(),
+            outside: HashMap::new(),
+            whole: HashMap::new(),
+            forwards: HashMap::new(),
+            gathered: HashMap::new(),
+            leads_to: Vec::new(),
+            realm_sessions: Box::new([u32::MAX; 256]),
+            timeouts: Timeouts::default(),
+            udp_inbound_refresh: false,
+            hold_down: base::Nanos(0),
+            hold_down_percent: 0,
+        }
+        .revise(settings)
+    }
+
+    /// The same for other settings: what is in both keeps its number.
+    ///
+    /// A pool or rule is the same if its name is; a pool whose ports are divided
+    /// in another way is another one. Static mappings are the same if all of
+    /// them is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layout::new`]; old and new count together.
+    pub fn revise(&self, settings: &Settings) -> Result<Self, ReviseError> {
+        let (pools, pool_numbers) = number::pools(&self.pools, &settings.pools)?;
+        let mut geometry = Vec::with_capacity(pools.len());
+        for (number, pool) in pools.iter().enumerate() {
+            let before = self.pool(number).and(self.geometry.get(number));
+            geometry.push(match (before, pool) {
+                (Some(before), Some(pool)) if number::same_pool(self.pool(number), pool) => *before,
+                (_, Some(pool)) => Geometry::new(pool, self.shards),
+                (_, None) => Geometry::default(),
+            });
+        }
+        let (addresses, of_pool) = number::addresses(self, &pools)?;
+        let all_rules: Vec<Rule> = settings
+            .rules
+            .iter()
+            .chain(&settings.outside_rules)
+            .map(|rule| number::with_pools(rule, &pool_numbers))
+            .collect();
+        let (rules, mut order) = number::rules(&self.rules, all_rules)?;
+        let outside_order = order.split_off(settings.rules.len());
+        let (statics, _) = number::statics(&self.statics, &settings.statics)?;
+        let mut layout = Self {
+            shards: self.shards,
+            rules,
+            order,
+            outside_order,
+            pools,
+            geometry,
+            addresses,
+            of_pool,
+            whole: HashMap::new(),
+            statics,
+            outside: HashMap::new(),
+            forwards: HashMap::new(),
+            gathered: HashMap::new(),
+            leads_to: Vec::new(),
+            realm_sessions: Box::new([u32::MAX; 256]),
+            timeouts: settings.timeouts,
+            udp_inbound_refresh: settings.udp_inbound_refresh,
+            hold_down: settings.hold_down,
+            hold_down_percent: settings.hold_down_percent,
+        };
+        for (realm, most) in &settings.realm_sessions {
+            if let Some(place) = layout.realm_sessions.get_mut(usize::from(*realm)) {
+                *place = *most;
+            }
+        }
+        layout.index();
+        Ok(layout)
+    }
+
+    /// Fills the tables that follow from the numbers.
+    fn index(&mut self) {
+        for (slot, address) in self.addresses.iter().enumerate() {
+            let Some(address) = address else { continue };
+            let realm = self
+                .pools
+                .get(usize::from(address.pool))
+                .and_then(Option::as_ref)
+                .map_or(0, |pool| pool.realm);
+            self.outside
+                .entry((realm, address.address.to_bits()))
+                .or_insert(OutsideAddress::NEW)
+                .add(count(slot));
+        }
+        for one in self.statics.iter().flatten() {
+            let (inside, outside) = (one.inside.to_bits(), one.outside.to_bits());
+            for nth in 0..one.count {
+                let address = outside.wrapping_add(nth);
+                let known = self
+                    .outside
+                    .entry((one.outside_realm, address))
+                    .or_insert(OutsideAddress::NEW);
+                known.whole |= one.ports.is_none() && one.protocol.is_none();
+                if one.ports.is_none() {
+                    let protocol = one.protocol.unwrap_or(ANY_PROTOCOL);
+                    self.whole.insert(
+                        (one.outside_realm, address, protocol),
+                        (one.realm, inside.wrapping_add(nth)),
+                    );
+                }
+            }
+            if let (Some((_, first, ports)), Some(protocol)) = (one.ports, one.protocol) {
+                for nth in 0..ports {
+                    let port = first.wrapping_add(nth);
+                    self.forwards.insert(
+                        (one.outside_realm, outside, protocol, port),
+                        (one.realm, inside),
+                    );
+                }
+            }
+            for other in &one.others {
+                self.gathered.insert((one.realm, other.to_bits()), inside);
+            }
+        }
+        for rule in self.rules.iter().flatten() {
+            let way = (rule.realm, rule.outside_realm);
+            if !self.leads_to.contains(&way) {
+                self.leads_to.push(way);
+            }
+        }
+    }
+
+    // --- what is configured --------------------------------------------------
+
+    /// How many shards there are.
+    #[must_use]
+    pub const fn shards(&self) -> u32 {
+        self.shards
+    }
+
+    /// Timeouts.
+    #[must_use]
+    pub const fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
+    pub(crate) const fn udp_inbound_refresh(&self) -> bool {
+        self.udp_inbound_refresh
+    }
+
+    pub(crate) const fn hold_down(&self) -> base::Nanos {
+        self.hold_down
+    }
+
+    pub(crate) const fn hold_down_percent(&self) -> u8 {
+        self.hold_down_percent
+    }
+
+    /// The rule with this number.
+    #[must_use]
+    pub fn rule(&self, number: usize) -> Option<&Rule> {
+        self.rules.get(number)?.as_ref()
+    }
+
+    /// One more than the highest number of a rule.
+    #[must_use]
+    pub fn rule_count(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Rules for traffic from inside with their numbers, first match first.
+    pub fn rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
+        self.in_order(&self.order)
+    }
+
+    /// Rules for remote hosts, likewise.
+    pub(crate) fn outside_rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
+        self.in_order(&self.outside_order)
+    }
+
+    fn in_order<'a>(&'a self, order: &'a [u16]) -> impl Iterator<Item = (usize, &'a Rule)> {
+        order.iter().filter_map(|number| {
+            let number = usize::from(*number);
+            Some((number, self.rule(number)?))
+        })
+    }
+
+    /// The pool with this number.
+    #[must_use]
+    pub fn pool(&self, number: usize) -> Option<&Pool> {
+        self.pools.get(number)?.as_ref()
+    }
+
+    /// One more than the highest number of a pool.
+    #[must_use]
+    pub fn pool_count(&self) -> usize {
+        self.pools.len()
+    }
+
+    pub(crate) fn geometry(&self, pool: usize) -> Geometry {
+        self.geometry.get(pool).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn addresses(&self) -> &[Option<PoolAddress>] {
+        &self.addresses
+    }
+
+    pub(crate) fn address(&self, slot: u32) -> Option<&PoolAddress> {
+        self.addresses.get(slot as usize)?.as_ref()
+    }
+
+    /// Number of the outside address at `place` of a pool.
+    pub(crate) fn slot_at(&self, pool: usize, place: u32) -> Option<u32> {
+        let slots = self.of_pool.get(pool)?;
+        // Usually just there; places move only where addresses were taken out.
+        let guess = slots.get(place as usize).copied();
+        guess
+            .filter(|slot| {
+                self.address(*slot)
+                    .is_some_and(|found| found.place == place)
+            })
+            .or_else(|| {
+                slots.iter().copied().find(|slot| {
+                    self.address(*slot)
+                        .is_some_and(|found| found.place == place)
+                })
+            })
+    }
+
+    pub(crate) fn statics(&self) -> &[Option<Static>] {
+        &self.statics
+    }
+
+    pub(crate) fn static_at(&self, number: u16) -> Option<&Static> {
+        self.statics.get(usize::from(number))?.as_ref()
+    }
+
+    /// Whether static mappings take whole addresses.
+    pub(crate) fn has_whole_statics(&self) -> bool {
+        !self.whole.is_empty()
+    }
+
+    /// The inside host to which a static mapping of a whole address takes a
+    /// protocol, with its realm.
+    #[must_use]
+    pub fn whole_inside(&self, realm: Realm, outside: u32, protocol: u8) -> Option<(Realm, u32)> {
+        if self.whole.is_empty() {
+            return None;
+        }
+        self.whole
+            .get(&(realm, outside, protocol))
+            .or_else(|| self.whole.get(&(realm, outside, ANY_PROTOCOL)))
+            .copied()
+    }
+
+    /// Static mappings.
+    pub fn static_mappings(&self) -> impl Iterator<Item = &Static> {
+        self.statics.iter().flatten()
+    }
+
+    /// Most sessions of a realm, all shards together.
+    pub(crate) fn realm_sessions(&self, realm: Realm) -> u32 {
+        self.realm_sessions
+            .get(usize::from(realm))
+            .copied()
+            .unwrap_or(u32::MAX)
+    }
+
+    /// One shard's share of a limit for all of them.
+    pub(crate) const fn share(&self, limit: u32) -> u32 {
+        if limit == u32::MAX {
+            limit
+        } else {
+            limit.div_ceil(self.shards)
+        }
+    }
+
+    /// What the translator has to do with an address of the outside, if anything.
+    #[must_use]
+    pub fn outside_address(&self, realm: Realm, address: u32) -> Option<OutsideAddress> {
+        self.outside.get(&(realm, address)).copied()
+    }
+
+    /// The realm in which `address` is translated, seen from a realm: itself, or
+    /// one that its flows leave to.
+    #[must_use]
+    pub fn outside_seen_from(&self, realm: Realm, address: u32) -> Option<Realm> {
+        if self.outside.contains_key(&(realm, address)) {
+            return Some(realm);
+        }
+        self.leads_to
+            .iter()
+            .find(|(from, to)| *from == realm && self.outside.contains_key(&(*to, address)))
+            .map(|(_, to)| *to)
+    }
+
+    /// Whether a static mapping of single ports has the port of a pool address.
+    pub(crate) fn is_forwarded(
+        &self,
+        slot: u32,
+        outside: u32,
+        side: PortProtocol,
+        port: u16,
+    ) -> bool {
+        let Some(realm) = self
+            .address(slot)
+            .and_then(|address| Some(self.pool(usize::from(address.pool))?.realm))
+        else {
+            return false;
+        };
+        !self.forwards.is_empty()
+            && PROTOCOLS.iter().any(|protocol| {
+                PortProtocol::of(*protocol) == Some(side)
+                    && self
+                        .forwards
+                        .contains_key(&(realm, outside, *protocol, port))
+            })
+    }
+
+    /// Whether a static mapping has this outside endpoint.
+    fn is_static(&self, realm: Realm, outside: u32, protocol: u8, port: u16) -> bool {
+        self.forwards
+            .contains_key(&(realm, outside, protocol, port))
+            || self.whole_inside(realm, outside, protocol).is_some()
+    }
+
+    // --- who owns what -------------------------------------------------------
+
+    /// The shard of an inside address.
+    #[must_use]
+    #[inline]
+    pub fn inside_owner(&self, realm: Realm, address: u32) -> u32 {
+        if self.shards == 1 {
+            return 0;
+        }
+        let address = if self.gathered.is_empty() {
+            address
+        } else {
+            *self.gathered.get(&(realm, address)).unwrap_or(&address)
+        };
+        scale(FlowKey::new(address, 0, 0, 0, 0, 0).hash(0), self.shards)
+    }
+
+    /// The shard of an outside endpoint; `None` if the address is not translated.
+    #[must_use]
+    pub fn outside_owner(
+        &self,
+        realm: Realm,
+        address: u32,
+        protocol: u8,
+        port: u16,
+    ) -> Option<u32> {
+        let known = self.outside_address(realm, address)?;
+        let inside = self
+            .forwards
+            .get(&(realm, address, protocol, port))
+            .copied()
+            .or_else(|| self.whole_inside(realm, address, protocol));
+        if let Some((realm, inside)) = inside {
+            return Some(self.inside_owner(realm, inside));
+        }
+        let owner = |slot| {
+            let found = self.address(slot)?;
+            let geometry = self.geometry(usize::from(found.pool));
+            Some((geometry, slot, found))
+        };
+        let mut slots = known.slots().filter_map(owner);
+        let first = slots.next()?;
+        let (geometry, slot, found) = if first.0.has(port) {
+            first
+        } else {
+            slots
+                .find(|(geometry, ..)| geometry.has(port))
+                .unwrap_or(first)
+        };
+        let pool = usize::from(found.pool);
+        if let Some(Division::Deterministic { .. }) = self.pool(pool).map(|pool| pool.division) {
+            let nth = geometry.block_at(port).unwrap_or(0);
+            return Some(self.owner_of_block(slot, nth));
+        }
+        Some(self.owner_of_block(slot, geometry.block_at(port).unwrap_or(0)))
+    }
+
+    /// The shard of a block of an address.
+    pub(crate) fn owner_of_block(&self, slot: u32, block: u32) -> u32 {
+        let Some(address) = self.address(slot) else {
+            return 0;
+        };
+        let geometry = self.geometry(usize::from(address.pool));
+        match self
+            .pool(usize::from(address.pool))
+            .map(|pool| (pool.division, pool))
+        {
+            Some((Division::Deterministic { source, .. }, _)) => {
+                let nth = address.place * geometry.blocks + block;
+                self.inside_owner(0, source.network().to_bits().wrapping_add(nth))
+            }
+            _ if geometry.divided => block % self.shards,
+            _ => address.place % self.shards,
+        }
+    }
+
+    // --- from one layout to the next -----------------------------------------
+
+    /// Whether a session that was opened under `before` goes on under this one.
+    #[must_use]
+    pub fn keeps(&self, before: &Self, view: &SessionView, mapping: Option<&Mapping>) -> bool {
+        let key = view.out_key;
+        let Some(mapping) = mapping else {
+            return false;
+        };
+        if mapping.kind == MappingKind::Static {
+            return self.static_at(mapping.rule).is_some();
+        }
+        let Some(Rule {
+            action: Action::Translate(translate),
+            realm,
+            outside_realm,
+            ..
+        }) = self.rule(usize::from(mapping.rule))
+        else {
+            return false;
+        };
+        let slot = if mapping.block == NO_BLOCK {
+            before
+                .outside_address(mapping.outside_realm, mapping.outside)
+                .and_then(|known| {
+                    known.slots().find(|slot| {
+                        before.address(*slot).is_some_and(|found| {
+                            before.draws_on(mapping.rule, usize::from(found.pool))
+                        })
+                    })
+                })
+        } else {
+            Some(slot_of(mapping.block))
+        };
+        let stays = slot.is_some_and(|slot| {
+            let (Some(old), Some(new)) = (before.address(slot), self.address(slot)) else {
+                return false;
+            };
+            old.pool == new.pool
+                && old.address == new.address
+                && number::same_pool(
+                    before.pool(usize::from(old.pool)),
+                    match self.pool(usize::from(new.pool)) {
+                        Some(pool) => pool,
+                        None => return false,
+                    },
+                )
+                && translate.pools.iter().any(|pool| {
+                    pool == usize::from(new.pool)
+                        || self.overflow_of(pool) == Some(usize::from(new.pool))
+                })
+        });
+        stays
+            && *realm == key.realm()
+            && *outside_realm == mapping.outside_realm
+            && !self.is_static(
+                mapping.outside_realm,
+                mapping.outside,
+                key.protocol(),
+                mapping.outside_port,
+            )
+    }
+
+    /// Whether a rule takes addresses from a pool.
+    fn draws_on(&self, rule: u16, pool: usize) -> bool {
+        matches!(
+            self.rule(usize::from(rule)).map(|rule| &rule.action),
+            Some(Action::Translate(translate)) if translate.pools.iter().any(|one| one == pool)
+        )
+    }
+
+    /// The pool that a deterministic one overflows into.
+    pub(crate) fn overflow_of(&self, pool: usize) -> Option<usize> {
+        match self.pool(pool)?.division {
+            Division::Deterministic { overflow, .. } => overflow,
+            _ => None,
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn scale(hash: u64, shards: u32) -> u32 {
+    (((hash >> 32) * u64::from(shards)) >> 32) as u32
+}

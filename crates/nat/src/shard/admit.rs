@@ -1,0 +1,175 @@
+//! Limits (RFC 6888 REQ-4, REQ-5): of a subscriber, of a rule, of a realm.
+
+use base::{Counter, Nanos};
+
+use super::{Refusal, Shard};
+use crate::key::FlowKey;
+use crate::notice::Notice;
+use crate::settings::{Division, PortProtocol, Translate};
+use crate::subscriber::SubscriberId;
+
+/// A subscriber is reported again once it has fallen by this many percent.
+const HYSTERESIS: u32 = 10;
+
+impl Shard {
+    /// Whether a rule and a realm may have another session.
+    pub(super) fn admit_rule(
+        &self,
+        rule: usize,
+        translate: &Translate,
+        key: FlowKey,
+    ) -> Result<(), Refusal> {
+        let used = self.rule_sessions.get(rule).copied().unwrap_or(0);
+        if used >= self.layout.share(translate.limits.rule_sessions) {
+            return Err(Counter::DropRuleLimit);
+        }
+        let realm = key.realm();
+        let most = self.layout.share(self.layout.realm_sessions(realm));
+        let used = self.realm_sessions.get(usize::from(realm)).copied();
+        if used.unwrap_or(0) >= most {
+            return Err(Counter::DropVrfLimit);
+        }
+        Ok(())
+    }
+
+    /// Whether a subscriber may have another session, to this destination port
+    /// if it opens one.
+    pub(super) fn admit_session(
+        &self,
+        id: SubscriberId,
+        translate: &Translate,
+        to: Option<u16>,
+    ) -> Result<(), Refusal> {
+        let subscriber = self
+            .subscribers
+            .get(id)
+            .ok_or(Counter::DropSubscriberTable)?;
+        let limits = &translate.limits;
+        let kept = to.map_or(0, |port| limits.reserved_from(port));
+        if subscriber.sessions >= limits.sessions.saturating_sub(kept) {
+            return Err(Counter::DropSessionLimit);
+        }
+        Ok(())
+    }
+
+    /// Takes one from the subscriber's new sessions of this second: a bucket one
+    /// second deep.
+    pub(super) fn admit_rate(
+        &mut self,
+        id: SubscriberId,
+        translate: &Translate,
+        now: Nanos,
+    ) -> Result<(), Refusal> {
+        const SECOND: u64 = 1_000_000_000;
+        let Some(rate) = translate.limits.rate else {
+            return Ok(());
+        };
+        let subscriber = self
+            .subscribers
+            .get_mut(id)
+            .ok_or(Counter::DropSubscriberTable)?;
+        // The virtual start may run ahead by a second.
+        let step = SECOND / u64::from(rate.max(1));
+        let start = subscriber.next_session.0.max(now.0);
+        if start + step > now.0 + SECOND {
+            return Err(Counter::DropSessionRate);
+        }
+        subscriber.next_session = Nanos(start + step);
+        Ok(())
+    }
+
+    /// Whether a subscriber may have another port for a flow to this destination port.
+    pub(super) fn admit_port(
+        &self,
+        id: SubscriberId,
+        translate: &Translate,
+        side: PortProtocol,
+        to: u16,
+    ) -> Result<(), Refusal> {
+        let used = self.ports_used(id, side);
+        let (most, kept) = (
+            self.port_limit(translate, side),
+            translate.limits.reserved_from(to),
+        );
+        if used >= most.saturating_sub(kept) {
+            return Err(Counter::DropPortLimit);
+        }
+        Ok(())
+    }
+
+    fn ports_used(&self, id: SubscriberId, side: PortProtocol) -> u32 {
+        self.subscribers
+            .get(id)
+            .and_then(|subscriber| subscriber.ports.get(side as usize))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// Most ports of a subscriber: as the rule says, or the computed range.
+    fn port_limit(&self, translate: &Translate, side: PortProtocol) -> u32 {
+        let limits = translate.limits.ports;
+        let of_rule = limits.get(side as usize).copied().unwrap_or(u32::MAX);
+        let computed =
+            translate
+                .pools
+                .iter()
+                .find_map(|pool| match self.layout.pool(pool)?.division {
+                    Division::Deterministic { most, .. } => most,
+                    _ => None,
+                });
+        of_rule.min(computed.unwrap_or(u32::MAX))
+    }
+
+    /// Reports a subscriber that uses much of its ports, once until it uses less.
+    pub(super) fn watch_ports(
+        &mut self,
+        id: SubscriberId,
+        translate: &Translate,
+        side: PortProtocol,
+    ) {
+        let most = match self.port_limit(translate, side) {
+            u32::MAX => translate.pools.iter().find_map(|pool| {
+                let pool = self.layout.pool(pool)?;
+                match pool.division {
+                    Division::Deterministic {
+                        ports_per_host,
+                        overflow: None,
+                        ..
+                    } => Some(u32::from(ports_per_host)),
+                    Division::Blocks {
+                        size,
+                        max_per_subscriber,
+                        ..
+                    } => Some(u32::from(size) * u32::from(max_per_subscriber)),
+                    _ => None,
+                }
+            }),
+            most => Some(most),
+        };
+        let Some(most) = most else { return };
+        let used = self.ports_used(id, side);
+        let percent = u32::from(translate.limits.watermark);
+        let at = |percent: u32| u64::from(most) * u64::from(percent) / 100;
+        let Some(subscriber) = self.subscribers.get_mut(id) else {
+            return;
+        };
+        if !subscriber.is_high && u64::from(used) >= at(percent) {
+            subscriber.is_high = true;
+            self.notices.push(Notice::SubscriberHigh {
+                inside: subscriber.inside,
+                realm: subscriber.realm,
+            });
+            self.counters.bump(Counter::EventSubscriberHigh);
+        } else if subscriber.is_high && u64::from(used) < at(percent.saturating_sub(HYSTERESIS)) {
+            subscriber.is_high = false;
+        }
+    }
+
+    /// Counts and reports a refusal.
+    pub(super) fn refused(&mut self, id: SubscriberId) {
+        if let Some(subscriber) = self.subscribers.get_mut(id) {
+            subscriber.refused += 1;
+        }
+        self.forget_if_idle(id);
+    }
+}

@@ -1,0 +1,352 @@
+//! The mapping of a flow: the one there is, or a new one with a port, an
+//! address, or both left as they are.
+
+use base::{Counter, Ticks};
+
+use super::ports::{Taken, Wanted};
+use super::{ANY_PROTOCOL, First, Refusal, Shard, dynamic_key, rule_number, whole_key};
+use crate::key::{FlowKey, Realm};
+use crate::mapping::{MappingId, MappingKind, NewMapping, Reach, inbound_key};
+use crate::pool::{NO_BLOCK, Wish};
+use crate::settings::{Dependence, Division, Pairing, PortProtocol, Translate};
+use crate::subscriber::SubscriberId;
+
+/// Outside addresses looked at for one that is free towards a remote.
+const ADDRESS_PROBES: u32 = 8;
+
+impl Shard {
+    /// Finds or makes the mapping for a flow under a rule, after the
+    /// subscriber's limits.
+    pub(super) fn mapping_for(&mut self, first: &First, rule: usize) -> Result<MappingId, Refusal> {
+        let key = first.key;
+        let (translate, outside_realm) = self.translate_of(rule).ok_or(Counter::DropNoRule)?;
+        self.admit_rule(rule, &translate, key)?;
+        let remote = self.is_outside_rule(rule_number(rule));
+        let subscriber = self.subscriber_for(key, remote)?;
+        let result = self
+            .admit_session(subscriber, &translate, Some(key.dst_port()))
+            .and_then(|()| self.admit_rate(subscriber, &translate, first.now))
+            .and_then(|()| match self.existing_mapping(key, &translate) {
+                Some(found) => Ok(found),
+                None => self.new_mapping(first, rule, &translate, outside_realm, subscriber),
+            });
+        if result.is_err() {
+            self.refused(subscriber);
+        }
+        result
+    }
+
+    pub(super) fn subscriber_for(
+        &mut self,
+        key: FlowKey,
+        remote: bool,
+    ) -> Result<SubscriberId, Refusal> {
+        if let Some(known) = self.subscribers.find(key.src(), key.realm()) {
+            return Ok(known);
+        }
+        let new = self
+            .subscribers
+            .insert(key.src(), key.realm(), remote)
+            .map_err(|_| Counter::DropSubscriberTable)?;
+        self.counters.bump(Counter::NatSubscribersCreated);
+        Ok(new)
+    }
+
+    fn existing_mapping(&self, key: FlowKey, translate: &Translate) -> Option<MappingId> {
+        let dependence = match PortProtocol::of(key.protocol()) {
+            Some(_) => translate.mapping,
+            None => Dependence::AddressAndPort,
+        };
+        let find = |pool: usize| {
+            let key = match self.layout.pool(pool)?.division {
+                Division::Whole => whole_key(key, pool),
+                _ => dynamic_key(key, dependence, pool),
+            };
+            self.mappings.find_outbound(key)
+        };
+        translate
+            .pools
+            .iter()
+            .find_map(|pool| find(pool).or_else(|| find(self.layout.overflow_of(pool)?)))
+    }
+
+    fn new_mapping(
+        &mut self,
+        first: &First,
+        rule: usize,
+        translate: &Translate,
+        outside_realm: Realm,
+        subscriber: SubscriberId,
+    ) -> Result<MappingId, Refusal> {
+        if !self.mappings.has_room() {
+            return Err(Counter::DropMappingTable);
+        }
+        let key = first.key;
+        let now = first.now.ticks();
+        let whole = translate
+            .pools
+            .iter()
+            .any(|pool| self.pools.division(pool) == Some(Division::Whole));
+        let side = PortProtocol::of(key.protocol()).filter(|_| !whole);
+        let Some(side) = side else {
+            return if whole {
+                self.whole_mapping(first, rule, translate, outside_realm, subscriber)
+            } else {
+                self.pair_mapping(key, rule, translate, outside_realm, subscriber)
+            };
+        };
+        self.admit_port(subscriber, translate, side, key.dst_port())?;
+        let wanted = Wanted {
+            side,
+            low: key.src_port() < 1024,
+            wish: Wish {
+                odd: (translate.parity && side == PortProtocol::Udp)
+                    .then_some(key.src_port() & 1 == 1),
+                exact: translate.preserve.then_some(key.src_port()),
+            },
+        };
+        let taken = self.take_port(subscriber, translate, wanted, now);
+        let taken = match taken {
+            Err(reason) if translate.overload => self
+                .share_port(subscriber, translate, key, outside_realm, side)
+                .ok_or(reason),
+            other => other,
+        }?;
+        let kind = match self.pools.division(taken.pool) {
+            Some(Division::Deterministic { .. }) => MappingKind::Deterministic,
+            _ => MappingKind::Dynamic,
+        };
+        let new = NewMapping {
+            out_key: dynamic_key(key, translate.mapping, taken.pool),
+            outside: taken.outside,
+            subscriber: Some(subscriber),
+            block: taken.block,
+            outside_port: taken.port,
+            rule: rule_number(rule),
+            outside_realm,
+            kind,
+            reach: if translate.overload {
+                Reach::Remote
+            } else {
+                Reach::Endpoint
+            },
+        };
+        let Ok(id) = self.mappings.insert(&new) else {
+            if !taken.shared {
+                self.release_port(taken.block, taken.offset, side, false, now);
+            }
+            return Err(Counter::DropMappingTable);
+        };
+        if translate.overload {
+            self.pools.share(taken.block, taken.offset, side);
+        }
+        self.counters.bump(Counter::NatMappingsCreated);
+        if let Some(ports) = self
+            .subscribers
+            .get_mut(subscriber)
+            .and_then(|found| found.ports.get_mut(side as usize))
+        {
+            *ports += 1;
+        }
+        self.pair_by_port(subscriber, taken.block);
+        self.watch_ports(subscriber, translate, side);
+        Ok(id)
+    }
+
+    /// A port that other mappings use towards other remotes (RFC 7857 section 3).
+    fn share_port(
+        &mut self,
+        id: SubscriberId,
+        translate: &Translate,
+        key: FlowKey,
+        outside_realm: Realm,
+        side: PortProtocol,
+    ) -> Option<Taken> {
+        let chance = self.rng.word();
+        for pool in translate.pools.iter() {
+            for block in self.blocks_to_share(id, pool) {
+                let (Some(outside), mappings) =
+                    (self.pools.ip(crate::pool::slot_of(block)), &self.mappings)
+                else {
+                    continue;
+                };
+                let first_port = self.pools.block(block)?.first_port;
+                let free = |offset: u16| {
+                    let new = NewMapping {
+                        out_key: dynamic_key(key, translate.mapping, pool),
+                        outside: outside.to_bits(),
+                        outside_port: first_port + offset,
+                        outside_realm,
+                        subscriber: None,
+                        block,
+                        rule: 0,
+                        kind: MappingKind::Dynamic,
+                        reach: Reach::Remote,
+                    };
+                    mappings.find_inbound(new.in_key()).is_none()
+                };
+                if let Some(offset) = self.pools.shared_port(block, side, chance, free) {
+                    return Some(Taken {
+                        pool,
+                        block,
+                        offset,
+                        outside: outside.to_bits(),
+                        port: first_port + offset,
+                        shared: true,
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    /// A whole outside address for a subscriber, all protocols, ports kept.
+    fn whole_mapping(
+        &mut self,
+        first: &First,
+        rule: usize,
+        translate: &Translate,
+        outside_realm: Realm,
+        subscriber: SubscriberId,
+    ) -> Result<MappingId, Refusal> {
+        let now = first.now.ticks();
+        let (pool, block) = self.whole_address(subscriber, translate, now)?;
+        let slot = crate::pool::slot_of(block);
+        let outside = self.pools.ip(slot).ok_or(Counter::DropNoPort)?;
+        let new = NewMapping {
+            out_key: whole_key(first.key, pool),
+            outside: outside.to_bits(),
+            subscriber: Some(subscriber),
+            block,
+            outside_port: 0,
+            rule: rule_number(rule),
+            outside_realm,
+            kind: MappingKind::Dynamic,
+            reach: Reach::Endpoint,
+        };
+        let Ok(id) = self.mappings.insert(&new) else {
+            self.rest_block(block, now);
+            return Err(Counter::DropMappingTable);
+        };
+        // Its one place is taken as long as the mapping lasts.
+        self.pools
+            .take_port(block, PortProtocol::Tcp, Wish::default(), &mut self.rng);
+        self.counters.bump(Counter::NatMappingsCreated);
+        Ok(id)
+    }
+
+    /// A mapping of a protocol that gets no port: by address pair, with the
+    /// ports left as they are if it has some.
+    fn pair_mapping(
+        &mut self,
+        key: FlowKey,
+        rule: usize,
+        translate: &Translate,
+        outside_realm: Realm,
+        subscriber: SubscriberId,
+    ) -> Result<MappingId, Refusal> {
+        let mut refusal = Counter::DropNoPort;
+        for pool in translate.pools.iter() {
+            let paired = self.paired_slot(subscriber, pool);
+            let tries = if paired.is_some() && translate.pairing == Pairing::Strict {
+                1
+            } else {
+                ADDRESS_PROBES
+            };
+            for nth in 0..tries {
+                let slot = match paired.filter(|_| nth == 0) {
+                    Some(slot) => slot,
+                    None => match self.pools.pick(pool, PortProtocol::Tcp, &mut self.rng) {
+                        Some(slot) => slot,
+                        None => break,
+                    },
+                };
+                let Some(outside) = self.pools.ip(slot) else {
+                    break;
+                };
+                let new = NewMapping {
+                    out_key: dynamic_key(key, Dependence::AddressAndPort, pool),
+                    outside: outside.to_bits(),
+                    subscriber: Some(subscriber),
+                    block: NO_BLOCK,
+                    outside_port: key.src_port(),
+                    rule: rule_number(rule),
+                    outside_realm,
+                    kind: MappingKind::Dynamic,
+                    reach: Reach::Remote,
+                };
+                if self.mappings.find_inbound(new.in_key()).is_some() {
+                    refusal = Counter::DropAddressPair;
+                    continue;
+                }
+                let id = self
+                    .mappings
+                    .insert(&new)
+                    .map_err(|_| Counter::DropMappingTable)?;
+                self.counters.bump(Counter::NatMappingsCreated);
+                self.pair(subscriber, slot);
+                return Ok(id);
+            }
+            if paired.is_some() && translate.pairing == Pairing::Strict {
+                break;
+            }
+        }
+        Err(refusal)
+    }
+
+    /// The mapping that a packet from outside is for.
+    pub(super) fn mapping_to(&self, key: FlowKey, realm: Realm) -> Option<MappingId> {
+        let endpoint = key.in_realm(realm);
+        let find = |key| self.mappings.find_inbound(key);
+        let special = self.mappings.special();
+        if let Some(found) = find(endpoint.with_src(0, 0)) {
+            return Some(found);
+        }
+        if special.remote > 0
+            && let Some(found) = find(endpoint).or_else(|| find(endpoint.with_src(key.src(), 0)))
+        {
+            return Some(found);
+        }
+        if special.whole == 0 {
+            return None;
+        }
+        let whole = |protocol| find(inbound_key(key.dst(), 0, protocol, realm));
+        whole(key.protocol()).or_else(|| whole(ANY_PROTOCOL))
+    }
+
+    /// Frees what a mapping has of a pool.
+    pub(super) fn release(&mut self, mapping: &crate::mapping::Mapping, now: Ticks) {
+        let Some(owner) = mapping.subscriber() else {
+            return;
+        };
+        if mapping.block == NO_BLOCK {
+            let subscriber = self.subscribers.get(owner);
+            if let Some(slot) = subscriber.and_then(|found| found.slot_with(mapping.outside)) {
+                self.unpair(owner, slot);
+            }
+            return;
+        }
+        let Some(side) = PortProtocol::of(mapping.out_key.protocol()) else {
+            self.pools
+                .free_port(mapping.block, 0, PortProtocol::Tcp, false);
+            self.rest_block(mapping.block, now);
+            return;
+        };
+        if let Some(ports) = self
+            .subscribers
+            .get_mut(owner)
+            .and_then(|found| found.ports.get_mut(side as usize))
+        {
+            *ports = ports.saturating_sub(1);
+        }
+        self.unpair_by_port(owner, mapping.block);
+        let Some(offset) = self.offset_of(mapping.block, mapping.outside, mapping.outside_port)
+        else {
+            return;
+        };
+        if mapping.reach == Reach::Remote && self.pools.unshare(mapping.block, offset, side) {
+            return;
+        }
+        self.rest_port(mapping.block, offset, side, now);
+    }
+}
