@@ -226,12 +226,20 @@ where
     /// The worker whose packet this is.
     fn owner(&self, packet: &Packet, wanted: Wanted) -> u32 {
         let key = packet.key;
-        match wanted {
-            Wanted::Translate(_) => self.steering.inside_owner(key.src()),
-            _ => self
-                .steering
+        let sender = || self.steering.inside_owner(key.src());
+        let receiver = || {
+            self.steering
                 .outside_owner(packet.realm, key.dst(), key.protocol(), key.dst_port())
-                .unwrap_or(self.number),
+        };
+        match wanted {
+            // A hairpin that keeps its source is a session of the host it reaches,
+            Wanted::Translate(Some((_, translate))) if translate.hairpin_preserve => {
+                receiver().unwrap_or_else(sender)
+            }
+            Wanted::Translate(_) => sender(),
+            // and its answers are, whatever rules say of other packets to that inside.
+            Wanted::Pass | Wanted::Drop(_) if self.shard.has_static_outside(key) => sender(),
+            _ => receiver().unwrap_or(self.number),
         }
     }
 
