@@ -429,7 +429,9 @@ where
             match self.second(packet, key) {
                 Ok(second) => plan.push(second),
                 Err(reason) => {
-                    if fresh {
+                    // Filtered there, it has opened the way back all the same, as towards
+                    // any remote that keeps silent: both sides of a hole punch do this.
+                    if fresh && reason != Counter::DropFiltered {
                         self.shard.end_session(hit.id, packet.now.ticks());
                     }
                     return Some(self.refused_inbound(buf, packet, reason));
