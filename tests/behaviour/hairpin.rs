@@ -140,6 +140,49 @@ fn a_filter_keeps_inside_strangers_out_too() {
     outcome.dropped(Counter::DropFiltered);
 }
 
+/// RFC 4787 REQ-8, and hole punching (RFC 5128 section 3.3.3): a first packet that the
+/// other's filter drops has opened the sender's own filter to the other all the same.
+#[test]
+fn two_subscribers_punch_holes_to_each_other() {
+    for filtering in ["address-dependent", "address-and-port-dependent"] {
+        for (_, config) in configs() {
+            let mut nat = Pipe::new(&config.rule("filtering", filtering));
+            let of_a = udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+            let of_b = udp_endpoint(&mut nat, "10.64.0.8:6000", "192.0.2.1:7000");
+            let to_b = udp("10.64.0.7:5000 > 0.0.0.0").to(of_b);
+            nat.inside(to_b.clone()).dropped(Counter::DropFiltered);
+            let at_a = nat
+                .inside(udp("10.64.0.8:6000 > 0.0.0.0").to(of_a))
+                .hairpinned();
+            assert!(at_a.src == of_b && at_a.dst == "10.64.0.7:5000");
+            let at_b = nat.inside(to_b).hairpinned();
+            assert!(at_b.src == of_a && at_b.dst == "10.64.0.8:6000");
+        }
+    }
+}
+
+/// The same for TCP, as a simultaneous open (RFC 5382 REQ-2, REQ-8).
+#[test]
+fn two_subscribers_open_a_connection_simultaneously() {
+    for filtering in ["address-dependent", "address-and-port-dependent"] {
+        let mut nat = Pipe::new(&Config::new().rule("filtering", filtering));
+        let of_a = tcp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+        let of_b = tcp_endpoint(&mut nat, "10.64.0.8:6000", "192.0.2.1:80");
+        let a = || tcp("10.64.0.7:5000 > 0.0.0.0").to(of_b);
+        let b = || tcp("10.64.0.8:6000 > 0.0.0.0").to(of_a);
+        nat.inside(a().syn().seq(1000)).held(Counter::HoldSyn);
+        nat.inside(b().syn().seq(9000)).hairpinned();
+        let at_b = nat.inside(a().syn_ack().seq(1000).ack(9001)).hairpinned();
+        assert!(at_b.src == of_a && at_b.dst == "10.64.0.8:6000");
+        let at_a = nat.inside(b().syn_ack().seq(9000).ack(1001)).hairpinned();
+        assert!(at_a.src == of_b && at_a.dst == "10.64.0.7:5000");
+        // Established on both sides: a long silence is no end.
+        nat.later(7000.0);
+        nat.inside(a().seq(1001).ack(9001).payload(b"data"))
+            .hairpinned();
+    }
+}
+
 /// Contract 7.2, `hairpin: { source: preserve }`: the destination is translated,
 /// the source stays, and answers find their way.
 #[test]

@@ -35,7 +35,9 @@ smoke_topology() {
     reserve_hugepages 512
 }
 
-# smoke_config [SED EXPRESSION]...: PTL_CONFIG, with a socket of this run.
+# smoke_config [SED EXPRESSION]...: PTL_CONFIG, with a socket of this run, from the
+# quickstart file or another in SMOKE_BASE.
+SMOKE_BASE=quickstart
 smoke_config() {
     local edits=() edit
     for edit in "$@"; do
@@ -43,7 +45,7 @@ smoke_config() {
     done
     mkdir -p "$PTL_WORK/config"
     sed -e "s|socket: /run/portolan.sock|socket: $PTL_STATE/portolan.sock|" "${edits[@]}" \
-        "$PTL_ROOT/configs/quickstart.yaml" >"$PTL_WORK/config/smoke.yaml"
+        "$PTL_ROOT/configs/$SMOKE_BASE.yaml" >"$PTL_WORK/config/smoke.yaml"
     PTL_SOCKET=$PTL_STATE/portolan.sock
     rm -f "$PTL_SOCKET"
     adapt "$PTL_WORK/config/smoke.yaml"
