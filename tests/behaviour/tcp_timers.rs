@@ -107,6 +107,39 @@ fn a_second_reset_is_no_sign_of_life() {
     lost(&nat.outside(connection.inbound().payload(b"x")));
 }
 
+/// RFC 7857 section 7.1: nor are those of the inside host.
+#[test]
+fn a_second_reset_from_inside_is_no_sign_of_life() {
+    let mut nat = pipe();
+    let connection = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    nat.inside(connection.outbound().rst()).forwarded();
+    nat.later(100.0)
+        .inside(connection.outbound().rst())
+        .forwarded();
+    nat.later(142.0 + GRAIN);
+    lost(&nat.outside(connection.inbound().payload(b"x")));
+}
+
+/// RFC 7857 section 7: what is filtered out prolongs no connection.
+#[test]
+fn filtered_segments_never_prolong_a_connection() {
+    for filtering in ["address-dependent", "address-and-port-dependent"] {
+        let mut nat = Pipe::new(&Config::new().rule("filtering", filtering));
+        let out = nat
+            .inside(tcp("10.64.0.7:5000 > 192.0.2.1:80").syn())
+            .forwarded();
+        for _ in 0..3 {
+            let stranger = || out.reply().from("192.0.2.9:4000");
+            nat.wait(60.0);
+            lost(&nat.outside(stranger()));
+            crate::kept_out(&nat.outside(stranger().syn()));
+        }
+        nat.wait(60.0 + GRAIN);
+        lost(&nat.outside(out.reply().syn_ack()));
+        assert!(nat.show("mappings").is_empty());
+    }
+}
+
 /// RFC 7857 section 2.2: a guessed reset has no effect.
 #[test]
 fn a_reset_outside_the_window_has_no_effect() {
