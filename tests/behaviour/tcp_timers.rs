@@ -103,7 +103,7 @@ fn a_second_reset_is_no_sign_of_life() {
     nat.later(100.0)
         .outside(connection.inbound().rst())
         .forwarded();
-    nat.later(242.0 + GRAIN);
+    nat.later(142.0 + GRAIN);
     lost(&nat.outside(connection.inbound().payload(b"x")));
 }
 
