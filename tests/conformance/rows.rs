@@ -149,6 +149,7 @@ pub(crate) const MAY_DEPART: &[&str] = &["RFC6888 REQ-9"];
 pub(crate) const IN_WORK: &[&str] = &[
     "RFC4787 REQ-3a",
     "RFC4787 REQ-8a",
+    "RFC4787 REQ-9",
     "RFC4787 REQ-10a",
     "RFC5382 REQ-4a",
     "RFC5508 REQ-5",
