@@ -61,6 +61,24 @@ fn a_host_can_use_all_its_computed_ports_and_no_others() {
     crate::open_udp(&mut nat, "10.80.1.10", 5000, 64);
 }
 
+/// RFC 7422 section 2: well-known ports are nobody's.
+#[test]
+fn well_known_ports_are_not_computed() {
+    let config = Config::new()
+        .interface("inside", "addresses", "[10.64.0.1/16, 10.80.255.1/16]")
+        .deterministic("name: det, source: 10.80.1.0/30, prefixes: [203.0.113.128/32]");
+    let mut nat = Pipe::new(&config);
+    let mut lowest = u16::MAX;
+    for host in 0..4 {
+        for port in (1..1024).step_by(11).chain(5000..5100) {
+            let inside = format!("10.80.1.{host}:{port}");
+            let out = crate::udp_endpoint(&mut nat, &inside, "192.0.2.1:7000");
+            lowest = lowest.min(out.port());
+        }
+    }
+    assert!(lowest >= 1024, "{lowest}");
+}
+
 /// RFC 4787 REQ-1 and REQ-8 hold here as elsewhere.
 #[test]
 fn a_computed_mapping_is_a_mapping_like_others() {

@@ -69,6 +69,49 @@ fn each_filter_admits_the_connections_it_should() {
     }
 }
 
+/// RFC 5382 REQ-3b: TCP may be filtered otherwise than UDP.
+#[test]
+fn connections_may_be_filtered_more_strictly_than_datagrams() {
+    let config = config(KINDS[0], KINDS[0]).rule_before(
+        "name: connections, inside: inside, source: 10.64.0.0/16, protocols: [tcp], \
+         pool: public, filtering: address-dependent",
+    );
+    let mut nat = Pipe::new(&config);
+    let by_udp = nat
+        .inside(udp("10.64.0.7:5000 > 192.0.2.1:7000"))
+        .forwarded();
+    let by_tcp = nat
+        .inside(tcp("10.64.0.7:5000 > 192.0.2.1:7000").syn())
+        .forwarded();
+    assert_eq!(by_udp.src.ip(), by_tcp.src.ip(), "one address all the same");
+    nat.outside(by_udp.reply().from("192.0.2.9:1")).forwarded();
+    crate::kept_out(&nat.outside(by_tcp.reply().from("192.0.2.9:1").syn()));
+    nat.outside(by_tcp.reply().from("192.0.2.1:1").syn())
+        .forwarded();
+}
+
+/// RFC 4787 REQ-1 and REQ-8, RFC 5382 REQ-3, RFC 6888 REQ-7: a rule that says nothing.
+#[test]
+fn mapping_and_filtering_are_endpoint_independent_by_default() {
+    let config = Config::new()
+        .rule_without("mapping")
+        .rule_without("filtering");
+    let mut nat = Pipe::new(&config);
+    let first = nat
+        .inside(udp("10.64.0.7:5000 > 192.0.2.1:7000"))
+        .forwarded();
+    let second = nat
+        .inside(udp("10.64.0.7:5000 > 192.0.2.9:7001"))
+        .forwarded();
+    assert_eq!(first.src, second.src);
+    nat.outside(first.reply().from("192.0.2.77:1")).forwarded();
+    let syn = nat
+        .inside(tcp("10.64.0.7:5000 > 192.0.2.1:80").syn())
+        .forwarded();
+    nat.outside(syn.reply().from("192.0.2.77:1").syn())
+        .forwarded();
+}
+
 /// RFC 4787 section 5: a filter opens as the inside host sends.
 #[test]
 fn sending_to_a_stranger_lets_the_stranger_in() {

@@ -76,6 +76,23 @@ fn hold_down_can_be_switched_off() {
     open_udp(&mut nat, "10.64.0.7", 6000, 16);
 }
 
+/// RFC 6888 REQ-8: any duration.
+#[test]
+fn the_time_of_rest_is_configurable() {
+    let config = Config::new()
+        .pool("prefixes", "[203.0.113.1/32]")
+        .pool("ports", "2000-2001")
+        .pool_without("blocks")
+        .nat("hold_down: { time: 30s, max_percent: 100 }");
+    let mut nat = Pipe::new(&config);
+    open_udp(&mut nat, "10.64.0.7", 5000, 2);
+    crate::run_until(&mut nat, 328.0);
+    nat.inside(udp("10.64.0.7:6000 > 192.0.2.1:7000"))
+        .refused(Counter::DropNoPort);
+    crate::run_until(&mut nat, 334.0);
+    open_udp(&mut nat, "10.64.0.7", 6000, 2);
+}
+
 /// RFC 6888 REQ-8: how many ports rest is configurable, and the rest of a block
 /// stays of use.
 #[test]

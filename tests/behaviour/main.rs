@@ -13,6 +13,7 @@
 
 mod blocks;
 mod clear;
+mod constancy;
 mod deterministic;
 mod filtering;
 mod hairpin;
@@ -23,6 +24,7 @@ mod mapping;
 mod pipe;
 mod pooling;
 mod ports;
+mod realms;
 mod rules;
 mod show;
 mod statics;
@@ -44,6 +46,19 @@ fn lost(outcome: &Outcome) {
     assert!(
         outcome.left.is_empty(),
         "dropped, yet something left: {outcome:?}"
+    );
+}
+
+/// It was dropped, and at most its sender heard of it.
+#[track_caller]
+fn lost_but_told(outcome: &Outcome) {
+    assert_eq!(outcome.verdict, "drop", "{outcome:?}");
+    assert!(
+        outcome
+            .left
+            .iter()
+            .all(|left| left.interface == outcome.from && left.seen.icmp_kind() == Some((3, 1))),
+        "{outcome:?}"
     );
 }
 

@@ -144,7 +144,48 @@ fn two_inside_endpoints_never_have_one_outside_endpoint() {
     }
 }
 
-/// RFC 7857 section 5: mappings are per protocol.
+/// RFC 5382 REQ-7, with ports so few that collisions would be certain.
+#[test]
+fn two_inside_endpoints_never_have_one_outside_endpoint_for_connections() {
+    let config = Config::new()
+        .pool("prefixes", "[203.0.113.1/32]")
+        .pool("ports", "2000-2127")
+        .pool("blocks", "{ size: 32, max_per_subscriber: 2 }");
+    let mut nat = Pipe::new(&config);
+    let mut owners = Vec::new();
+    for port in 5000..5032 {
+        for host in ["10.64.0.7", "10.64.0.8"] {
+            let inside = format!("{host}:{port}");
+            let outside = tcp_endpoint(&mut nat, &inside, "192.0.2.1:80");
+            owners.push((outside, inside));
+        }
+    }
+    let distinct: BTreeSet<_> = owners.iter().map(|(outside, _)| outside).collect();
+    assert_eq!(distinct.len(), owners.len());
+    for (outside, inside) in owners {
+        let answer = tcp(&format!("192.0.2.1:80 > {outside}")).syn_ack();
+        assert!(nat.outside(answer).forwarded().dst == inside.as_str());
+        let visit = tcp(&format!("192.0.2.1:81 > {outside}")).syn();
+        assert!(nat.outside(visit).forwarded().dst == inside.as_str());
+    }
+}
+
+/// RFC 7857 section 5: UDP and TCP of one inside port are mapped by themselves.
+#[test]
+fn the_protocols_of_one_inside_port_are_mapped_apart() {
+    let mut nat = Pipe::new(&Config::new());
+    let mut same = 0;
+    for port in 5000..5032 {
+        let inside = format!("10.64.0.7:{port}");
+        let by_udp = udp_endpoint(&mut nat, &inside, "192.0.2.1:80");
+        let by_tcp = tcp_endpoint(&mut nat, &inside, "192.0.2.1:80");
+        same += usize::from(by_udp == by_tcp);
+    }
+    assert!(same < 8, "{same} of 32 agree");
+    assert_eq!(nat.show("mappings").len(), 64);
+}
+
+/// RFC 7857 section 6: what is open for one protocol is not for another.
 #[test]
 fn a_mapping_of_one_protocol_lets_nothing_of_another_in() {
     let mut nat = Pipe::new(&Config::new());

@@ -7,7 +7,7 @@ use base::Counter;
 use testkit::{echo, tcp, udp};
 use tests::{Config, Pipe};
 
-use crate::open_udp;
+use crate::{open_udp, tcp_endpoint};
 
 /// RFC 4787 REQ-2, RFC 6888 REQ-2: paired over all protocols, which is the default.
 #[test]
@@ -15,7 +15,7 @@ fn a_subscriber_has_one_outside_address_for_all_protocols() {
     let config = Config::new();
     let mut nat = Pipe::new(&config);
     let mut addresses = BTreeSet::new();
-    for port in 5000..5150 {
+    for port in 5000..5170 {
         let flow = format!("10.64.0.7:{port} > 192.0.2.1:80");
         addresses.insert(nat.inside(udp(&flow)).forwarded().src.ip());
         addresses.insert(nat.inside(tcp(&flow).syn()).forwarded().src.ip());
@@ -93,6 +93,19 @@ fn a_paired_subscriber_gets_no_second_address() {
     // It is only this subscriber's address that is full.
     let other = open_udp(&mut nat, "10.64.0.8", 5000, 64);
     assert_ne!(other[0].ip(), first[0].ip());
+}
+
+/// RFC 7857 section 4 applies to TCP as well.
+#[test]
+fn a_paired_subscriber_gets_no_second_address_for_connections() {
+    let mut nat = Pipe::new(&one_block_each());
+    for port in 5000..5064 {
+        tcp_endpoint(&mut nat, &format!("10.64.0.7:{port}"), "192.0.2.1:80");
+    }
+    let error = nat
+        .inside(tcp("10.64.0.7:6000 > 192.0.2.1:80").syn())
+        .refused(Counter::DropNoPort);
+    assert_eq!(error.icmp_kind(), Some((3, 1)));
 }
 
 /// RFC 4787 section 4.1, arbitrary pooling, where the rule says so.

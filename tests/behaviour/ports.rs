@@ -113,10 +113,10 @@ fn a_well_known_source_port_gets_a_port_of_the_range() {
 fn ports_are_chosen_at_random_within_the_block() {
     let config = Config::new()
         .pool("prefixes", "[203.0.113.1/32]")
-        .pool("ports", "8192-16383")
-        .pool("blocks", "{ size: 8192, max_per_subscriber: 1 }");
+        .pool("ports", "16384-49151")
+        .pool("blocks", "{ size: 32768, max_per_subscriber: 1 }");
     let mut nat = Pipe::new(&config);
-    let ports: Vec<u16> = (0..800)
+    let ports: Vec<u16> = (0..10_000)
         .map(|n| tcp_endpoint(&mut nat, &format!("10.64.0.7:{}", 5000 + n), "192.0.2.1:80"))
         .map(Endpoint::port)
         .collect();
@@ -131,15 +131,15 @@ fn ports_are_chosen_at_random_within_the_block() {
         .max()
         .unwrap();
     assert!(most < 8, "one step was taken {most} times");
-    // Sixteen cells of fifty: chi-square with 15 degrees of freedom, beyond 45
+    // Sixteen cells of 625: chi-square with 15 degrees of freedom, beyond 45
     // in one case of ten thousand.
     let mut cells = [0_i32; 16];
     for port in &ports {
-        cells[usize::from((port - 8192) / 512)] += 1;
+        cells[usize::from((port - 16384) / 2048)] += 1;
     }
     let chi_square: f64 = cells
         .iter()
-        .map(|n| f64::from((n - 50) * (n - 50)) / 50.0)
+        .map(|n| f64::from((n - 625) * (n - 625)) / 625.0)
         .sum();
     assert!(chi_square < 45.0, "{chi_square}: {cells:?}");
 }

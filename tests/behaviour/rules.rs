@@ -45,6 +45,26 @@ fn a_passing_rule_may_go_by_port() {
     assert!(!passed(&mut nat, by_udp));
 }
 
+/// RFC 6888 REQ-6: by port alone, whatever the address.
+#[test]
+fn a_passing_rule_may_go_by_port_alone() {
+    let config = Config::new()
+        .rule_before("name: direct, inside: inside, destination_ports: [123], action: pass");
+    let mut nat = Pipe::new(&config);
+    for remote in ["192.0.2.1", "192.0.2.9"] {
+        let passed = nat
+            .inside(udp(&format!("10.64.0.7:5000 > {remote}:123")))
+            .forwarded();
+        assert!(passed.src == "10.64.0.7:5000");
+        let back = nat.outside(passed.reply()).forwarded();
+        assert!(back.dst == "10.64.0.7:5000" && back.src.port() == 123);
+        let other = nat
+            .inside(udp(&format!("10.64.0.7:5000 > {remote}:124")))
+            .forwarded();
+        assert_eq!(other.src.ip().octets()[0], 203);
+    }
+}
+
 /// Contract 7.2, `action: drop`.
 #[test]
 fn a_dropping_rule_drops_in_silence() {

@@ -273,6 +273,15 @@ fn other_protocols_without_a_static_mapping_are_refused() {
     }
 }
 
+/// A10 of the checklist: the sender of a protocol that is not offered is told so.
+#[test]
+fn a_protocol_that_is_not_offered_is_said_to_be_unreachable() {
+    let mut nat = Pipe::new(&Config::new());
+    let packet = raw("10.64.0.7 > 192.0.2.1", 33).payload(&[0; 24]);
+    let error = nat.inside(packet).refused(Counter::DropProtocol);
+    assert_eq!(error.icmp_kind(), Some((3, 2)));
+}
+
 /// Contract 7.2, `filtering` of a static mapping: open to all unless told otherwise.
 #[test]
 fn a_static_mapping_filters_where_told_to() {

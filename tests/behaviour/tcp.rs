@@ -175,6 +175,75 @@ fn a_reset_that_answers_a_syn_is_passed_on() {
     assert!(nat.outside(reset).forwarded().dst == "10.64.0.7:5000");
 }
 
+/// RFC 5382 REQ-2: in whatever state the connection is, from either end.
+#[test]
+fn a_reset_is_passed_on_in_every_state() {
+    for inside_closes_first in [true, false] {
+        for from_inside in [true, false] {
+            for steps in 0..=6 {
+                let mut nat = Pipe::new(&Config::new());
+                let (connection, out, back) = walk(&mut nat, inside_closes_first, steps);
+                let case = format!("{inside_closes_first}, {from_inside}, {steps}");
+                if from_inside {
+                    let reset = connection.outbound().rst().seq(out).ack(0);
+                    let seen = nat.inside(reset).forwarded();
+                    assert_eq!(seen.src, connection.outside, "{case}");
+                } else {
+                    let reset = connection.inbound().flags(flags::RST | flags::ACK);
+                    let seen = nat.outside(reset.seq(back).ack(out)).forwarded();
+                    assert!(seen.dst == "10.64.0.7:5000", "{case}");
+                }
+            }
+        }
+    }
+}
+
+/// The first `steps` of a life from the SYN to the last acknowledgement and a
+/// reset after it; with it the next sequence numbers out and back.
+fn walk(nat: &mut Pipe, inside_closes_first: bool, steps: usize) -> (Connection, u32, u32) {
+    let flow = "10.64.0.7:5000 > 192.0.2.1:80";
+    let syn = nat.inside(tcp(flow).syn().seq(1000)).forwarded();
+    let connection = Connection {
+        inside: "10.64.0.7:5000".into(),
+        remote: "192.0.2.1:80".into(),
+        outside: syn.src,
+    };
+    let (mut out, mut back) = (1001, 0);
+    for step in 1..=steps {
+        match step {
+            1 => {
+                let answer = connection.inbound().syn_ack().seq(9000);
+                nat.outside(answer).forwarded();
+                back = 9001;
+            }
+            2 => drop(nat.inside(connection.outbound()).forwarded()),
+            3 | 4 if (step == 3) == inside_closes_first => {
+                let fin = connection.outbound().fin().ack(back);
+                nat.inside(fin).forwarded();
+                out = 1002;
+            }
+            3 | 4 => {
+                let fin = connection.inbound().fin().ack(out);
+                nat.outside(fin).forwarded();
+                back = 9002;
+            }
+            5 if inside_closes_first => {
+                let last = connection.outbound().seq(out).ack(back);
+                nat.inside(last).forwarded();
+            }
+            5 => {
+                let last = connection.inbound().seq(back).ack(out);
+                nat.outside(last).forwarded();
+            }
+            _ => {
+                let reset = connection.outbound().rst().seq(out).ack(0);
+                nat.inside(reset).forwarded();
+            }
+        }
+    }
+    (connection, out, back)
+}
+
 /// RFC 5382 REQ-2: the same four numbers after the close.
 #[test]
 fn a_four_tuple_can_be_used_again_after_the_close() {
@@ -264,7 +333,7 @@ fn icmp_errors_do_not_end_a_connection() {
     let mut nat = Pipe::new(&Config::new());
     let connection = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
     let data = connection.send(&mut nat, b"data");
-    for code in [0, 1, 2, 3, 9, 10, 13] {
+    for code in [0, 1, 2, 3, 4, 9, 10, 13] {
         let error = testkit::icmp_error(3, code, "192.0.2.99", &data.ip);
         let seen = nat.outside(error).forwarded();
         assert!(seen.quote().src == "10.64.0.7:5000", "RFC 5382 REQ-9");

@@ -1,7 +1,7 @@
 //! How long a connection is remembered (RFC 5382 REQ-5, RFC 7857 section 2).
 
 use base::Counter;
-use testkit::tcp;
+use testkit::{flags, tcp};
 use tests::{Config, Pipe};
 
 use crate::{Connection, GRAIN, lost};
@@ -103,8 +103,64 @@ fn a_second_reset_is_no_sign_of_life() {
     nat.later(100.0)
         .outside(connection.inbound().rst())
         .forwarded();
-    nat.later(242.0 + GRAIN);
+    nat.later(142.0 + GRAIN);
     lost(&nat.outside(connection.inbound().payload(b"x")));
+}
+
+/// RFC 7857 section 7.1: nor are those of the inside host.
+#[test]
+fn a_second_reset_from_inside_is_no_sign_of_life() {
+    let mut nat = pipe();
+    let connection = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    nat.inside(connection.outbound().rst()).forwarded();
+    nat.later(100.0)
+        .inside(connection.outbound().rst())
+        .forwarded();
+    nat.later(142.0 + GRAIN);
+    lost(&nat.outside(connection.inbound().payload(b"x")));
+}
+
+/// RFC 7857 section 7.1: nor is one that answers a visitor; the mapping ends when its own
+/// sessions do, and nobody can keep it open by knocking.
+#[test]
+fn a_visitor_that_is_refused_does_not_prolong_a_mapping() {
+    let mut nat = pipe();
+    let out = nat
+        .inside(tcp("10.64.0.7:5000 > 192.0.2.1:80").syn().seq(1000))
+        .forwarded();
+    let knock = |port: u16| {
+        let visitor = format!("192.0.2.9:{port}");
+        out.reply().from(&visitor).syn().seq(5)
+    };
+    for (at, port) in [(100.0, 1), (200.0, 2), (239.0, 3)] {
+        nat.at(at);
+        let got = nat.outside(knock(port)).forwarded();
+        let refusal = got.reply().flags(flags::RST | flags::ACK).seq(0).ack(6);
+        nat.inside(refusal).forwarded();
+    }
+    nat.at(240.0 + GRAIN);
+    assert!(nat.show("mappings").is_empty());
+    crate::kept_out(&nat.outside(knock(4)));
+}
+
+/// RFC 7857 section 7: what is filtered out prolongs no connection.
+#[test]
+fn filtered_segments_never_prolong_a_connection() {
+    for filtering in ["address-dependent", "address-and-port-dependent"] {
+        let mut nat = Pipe::new(&Config::new().rule("filtering", filtering));
+        let out = nat
+            .inside(tcp("10.64.0.7:5000 > 192.0.2.1:80").syn())
+            .forwarded();
+        for _ in 0..3 {
+            let stranger = || out.reply().from("192.0.2.9:4000");
+            nat.wait(60.0);
+            lost(&nat.outside(stranger()));
+            crate::kept_out(&nat.outside(stranger().syn()));
+        }
+        nat.wait(60.0 + GRAIN);
+        lost(&nat.outside(out.reply().syn_ack()));
+        assert!(nat.show("mappings").is_empty());
+    }
 }
 
 /// RFC 7857 section 2.2: a guessed reset has no effect.

@@ -183,6 +183,20 @@ fn a_name_query_lasts_ten_seconds() {
     lost(&nat.later(1.0 + GRAIN).outside(second.reply()));
 }
 
+/// RFC 4787 REQ-5a: the time of a service is its own, and configurable.
+#[test]
+fn the_time_of_a_name_query_is_configurable() {
+    let mut nat = Pipe::new(&Config::new().timeout("udp_dns", "30s"));
+    let query = |nat: &mut Pipe, port: u16| {
+        nat.inside(udp(&format!("10.64.0.7:{port} > 192.0.2.1:53")))
+            .forwarded()
+    };
+    let first = query(&mut nat, 5000);
+    let second = query(&mut nat, 5001);
+    nat.later(29.0).outside(first.reply()).forwarded();
+    lost(&nat.later(1.0 + GRAIN).outside(second.reply()));
+}
+
 /// RFC 4787 REQ-5a: other ports of the same mapping keep their time.
 #[test]
 fn a_name_query_does_not_shorten_the_mapping() {

@@ -62,6 +62,18 @@ fn source_routes_are_dropped_both_ways() {
     }
 }
 
+/// RFC 3022 section 5.2: a record route is left alone, and does not stop translation.
+#[test]
+fn a_record_route_does_not_stop_translation() {
+    let mut pipe = Pipe::new(&Config::new());
+    let record = [7, 7, 4, 0, 0, 0, 0, 0];
+    let packet = udp("10.64.0.7:5000 > 192.0.2.1:7000").ip_options(&record);
+    let out = pipe.inside(packet).forwarded();
+    assert_eq!(out.src.ip().octets()[..3], [203, 0, 113]);
+    let back = pipe.outside(out.reply().ip_options(&record)).forwarded();
+    assert!(back.dst == "10.64.0.7:5000" && back.options == record);
+}
+
 /// RFC 1122 section 3.2.1.8: a used-up source route is still one.
 #[test]
 fn a_source_route_to_the_appliance_itself_is_dropped() {
