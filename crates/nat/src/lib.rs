@@ -17,6 +17,7 @@
 
 extern crate alloc;
 
+mod deterministic;
 mod filter;
 mod holddown;
 mod index;
@@ -34,6 +35,7 @@ mod subscriber;
 mod tcp_state;
 mod wheel;
 
+pub use deterministic::{Algorithm, Computed, Key};
 pub use key::{FlowKey, Realm};
 pub use mapping::{Mapping, MappingId, MappingKind};
 pub use pool::PoolUse;
