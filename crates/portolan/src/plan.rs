@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::Nanos;
+use base::{Nanos, Prefix};
 use config::Config;
 use config::model::{self, Vlan};
 use dataplane::{Interface, Route, StaticNeighbor, Topology};
@@ -262,7 +262,7 @@ fn deterministic_rule(one: &model::Deterministic, pool: usize) -> Rule {
         interfaces: None,
         realm: one.vrf,
         outside_realm: one.outside_vrf,
-        source: vec![one.source],
+        source: one.prefixes(),
         destination: Vec::new(),
         destination_ports: Vec::new(),
         protocols: Vec::new(),
@@ -283,12 +283,13 @@ fn deterministic_pool(one: &model::Deterministic) -> Pool {
     Pool {
         addresses: one.addresses.clone(),
         realm: one.outside_vrf,
-        first_port: one.ports.0,
-        last_port: one.ports.1,
+        first_port: one.computed.ports().0,
+        last_port: one.computed.ports().1,
         exclude_ports: Vec::new(),
         division: Division::Deterministic {
-            source: one.source,
-            ports_per_host: one.ports_per_host,
+            // Only where it begins matters there; which hosts there are, the rule says.
+            source: Prefix::host(one.first),
+            ports_per_host: one.computed.ports_per_host(),
             overflow: one.overflow_pool,
         },
     }
