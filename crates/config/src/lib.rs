@@ -22,6 +22,7 @@ mod nat;
 mod node;
 mod outside;
 mod pools;
+mod prefix_sets;
 mod routes;
 mod rules;
 mod section;
@@ -35,6 +36,7 @@ pub use model::Config;
 
 use error::{At, Report};
 use node::Node;
+use prefix_sets::PrefixSets;
 use section::Section;
 
 /// Reads and checks a file.
@@ -121,7 +123,9 @@ fn whole(root: &Node, report: &mut Report) -> Config {
     let net = interfaces::read(&top, report);
     let routes = routes::routes(&top, &net, report);
     let neighbors = routes::neighbors(&top, &net, limits.neighbors, report);
-    let nat = nat::read(&top, &net, &limits, &routes, report);
+    let mut sets = PrefixSets::read(&top, report);
+    let nat = nat::read(&top, &net, &limits, &routes, &mut sets, report);
+    sets.warn_unused(report);
     let alg = alg::read(&top, report);
     machine::unsupported(&top, report);
     Config {
@@ -150,7 +154,7 @@ fn end_of(text: &str) -> At {
     }
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "dpdk",
     "workers",
     "limits",
@@ -158,6 +162,7 @@ const KEYS: [&str; 11] = [
     "interfaces",
     "routes",
     "neighbors",
+    "prefix_sets",
     "nat",
     "alg",
     "zones",

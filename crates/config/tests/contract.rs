@@ -428,3 +428,35 @@ fn a_deterministic_range_says_how_ports_are_dealt_out() {
         "{warnings:?}"
     );
 }
+
+#[test]
+fn prefix_sets_stand_for_their_prefixes() {
+    let config = with(
+        "prefix_sets:
+  homes: [10.64.0.0/16, 10.66.0.0/16]
+  office: 10.70.0.0/24
+  nobody: [10.99.0.0/16]
+nat:
+  pools: [ { name: p, prefixes: [203.0.113.0/28] } ]
+  rules:
+    - { pool: p, source: [homes, 10.80.0.0/16], destination: office }
+    - { action: pass, source: office }
+",
+    );
+    let shown = |prefixes: &[base::Prefix]| -> Vec<String> {
+        prefixes.iter().map(ToString::to_string).collect()
+    };
+    let rules = &config.nat.rules;
+    assert_eq!(
+        shown(&rules[0].source),
+        ["10.64.0.0/16", "10.66.0.0/16", "10.80.0.0/16"]
+    );
+    assert_eq!(shown(&rules[0].destination), ["10.70.0.0/24"]);
+    assert_eq!(shown(&rules[1].source), ["10.70.0.0/24"]);
+    assert_eq!(
+        config.warnings,
+        [
+            "a.yaml:7:3: no rule uses prefix set `nobody`; name it in `source` or `destination` of a rule, or leave it out"
+        ]
+    );
+}
