@@ -385,14 +385,14 @@ fn shifted(address: Ipv4Addr, by: u32) -> String {
     Ipv4Addr::from_bits(address.to_bits().wrapping_add(by)).to_string()
 }
 
-fn protocol_name(number: u8) -> String {
+pub(crate) fn protocol_name(number: u8) -> String {
     PROTOCOLS
         .iter()
         .find(|(known, _)| *known == number)
         .map_or_else(|| number.to_string(), |(_, name)| (*name).into())
 }
 
-fn protocol_number(name: &str) -> Option<u8> {
+pub(crate) fn protocol_number(name: &str) -> Option<u8> {
     let lower = name.to_ascii_lowercase();
     PROTOCOLS
         .iter()
