@@ -79,6 +79,30 @@ fn well_known_ports_are_not_computed() {
     assert!(lowest >= 1024, "{lowest}");
 }
 
+/// RFC 7422 section 2: the fourteen hosts of the example, numbered from the first.
+#[test]
+fn a_range_of_hosts_is_numbered_from_its_first() {
+    let config = Config::new()
+        .interface("inside", "addresses", "[10.64.0.1/16, 10.80.255.1/16]")
+        .deterministic(
+            "name: det, source: 10.80.1.1-10.80.1.14, prefixes: [203.0.113.128/32], \
+             ports: 1024-57471",
+        );
+    let mut nat = Pipe::new(&config);
+    for (host, first, last) in [(1, 1_024, 5_055), (2, 5_056, 9_087), (14, 53_440, 57_471)] {
+        for endpoint in crate::open_udp(&mut nat, &format!("10.80.1.{host}"), 5000, 20) {
+            assert!(
+                (first..=last).contains(&endpoint.port()),
+                "{host}: {endpoint}"
+            );
+        }
+    }
+    for host in [0, 15] {
+        nat.inside(udp(&format!("10.80.1.{host}:5000 > 192.0.2.1:7000")))
+            .dropped(Counter::DropNoRule);
+    }
+}
+
 /// RFC 4787 REQ-1 and REQ-8 hold here as elsewhere.
 #[test]
 fn a_computed_mapping_is_a_mapping_like_others() {

@@ -32,6 +32,7 @@ mod syn_hold;
 mod tcp;
 mod tcp_timers;
 mod udp_timers;
+mod whois;
 
 use testkit::{Endpoint, Seen, tcp, udp};
 use tests::{Outcome, Pipe};

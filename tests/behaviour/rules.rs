@@ -173,3 +173,27 @@ fn a_rule_without_inside_goes_by_the_source_alone() {
     assert_eq!(on_a_stick.left[0].interface, "outside");
     assert_eq!(on_a_stick.left[0].seen.src.ip().octets()[0], 203);
 }
+
+/// Contract 7.2, `prefix_sets`: a name stands for its prefixes, among others too.
+#[test]
+fn a_rule_may_name_sets_of_prefixes() {
+    let config = Config::new()
+        .top("prefix_sets: { friends: [192.0.2.0/28, 192.0.2.128/25], vip: 10.64.0.8 }")
+        .rule_before("name: direct, inside: inside, destination: friends, action: pass")
+        .rule_before(
+            "name: no, inside: inside, source: [vip, 10.64.0.9/32], destination: 192.0.2.77, \
+             action: drop",
+        );
+    let mut nat = Pipe::new(&config);
+    let mut passes = |flow: &str| {
+        let source = nat.inside(udp(flow)).forwarded().src;
+        source == flow.split(' ').next().unwrap()
+    };
+    assert!(passes("10.64.0.7:5000 > 192.0.2.1:80"));
+    assert!(passes("10.64.0.7:5000 > 192.0.2.200:80"));
+    assert!(!passes("10.64.0.7:5000 > 192.0.2.77:80"));
+    for source in ["10.64.0.8", "10.64.0.9"] {
+        nat.inside(udp(&format!("{source}:5000 > 192.0.2.77:80")))
+            .dropped(Counter::DropRule);
+    }
+}

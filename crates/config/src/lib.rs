@@ -23,6 +23,7 @@ mod node;
 mod outside;
 mod outside_source;
 mod pools;
+mod prefix_sets;
 mod routes;
 mod rules;
 mod section;
@@ -36,6 +37,7 @@ pub use model::Config;
 
 use error::{At, Report};
 use node::Node;
+use prefix_sets::PrefixSets;
 use section::Section;
 
 /// Reads and checks a file.
@@ -123,7 +125,9 @@ fn whole(root: &Node, report: &mut Report) -> Config {
     limits.vrf_sessions = machine::vrf_limits(&top, &net, report);
     let routes = routes::routes(&top, &net, report);
     let neighbors = routes::neighbors(&top, &net, limits.neighbors, report);
-    let nat = nat::read(&top, &net, &limits, &routes, report);
+    let mut sets = PrefixSets::read(&top, report);
+    let nat = nat::read(&top, &net, &limits, &routes, &mut sets, report);
+    sets.warn_unused(report);
     let alg = alg::read(&top, report);
     machine::unsupported(&top, report);
     Config {
@@ -152,7 +156,7 @@ fn end_of(text: &str) -> At {
     }
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "dpdk",
     "workers",
     "limits",
@@ -160,6 +164,7 @@ const KEYS: [&str; 11] = [
     "interfaces",
     "routes",
     "neighbors",
+    "prefix_sets",
     "nat",
     "alg",
     "zones",

@@ -8,6 +8,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use base::Prefix;
+use nat::Computed;
 
 /// One whole file.
 #[derive(Clone, Debug, PartialEq)]
@@ -371,20 +372,65 @@ pub struct Reserve {
 pub struct Deterministic {
     /// Unique.
     pub name: String,
-    /// Inside addresses.
-    pub source: Prefix,
+    /// First of the consecutive inside addresses (`source:`); `computed` knows how many.
+    pub first: Ipv4Addr,
     /// Realm of the inside.
     pub vrf: VrfId,
     /// Realm of the outside.
     pub outside_vrf: VrfId,
     /// Outside addresses, expanded.
     pub addresses: Vec<Ipv4Addr>,
-    /// First and last port.
-    pub ports: (u16, u16),
-    /// Ports of each inside address: floor(ports / ceil(inside / outside)); at least 1.
-    pub ports_per_host: u16,
+    /// Which ports of which of them an inside address has; numbers are places in `addresses`
+    /// and distances from `first`. With `ports:`, `algorithm:` and `key:`.
+    pub computed: Computed,
+    /// Most ports of an inside address and protocol, computed ones and overflow together
+    /// (`max_ports:`); at least the computed ones. `None`: no limit.
+    pub max_ports: Option<u16>,
     /// Where blocks come from when the computed range is used up.
     pub overflow_pool: Option<PoolId>,
+}
+
+impl Deterministic {
+    /// Last inside address.
+    #[must_use]
+    pub const fn last(&self) -> Ipv4Addr {
+        let more = self.computed.hosts().saturating_sub(1);
+        Ipv4Addr::from_bits(self.first.to_bits().saturating_add(more))
+    }
+
+    /// Number of an inside address.
+    #[must_use]
+    pub fn host_number(&self, inside: Ipv4Addr) -> Option<u32> {
+        let number = inside.to_bits().checked_sub(self.first.to_bits())?;
+        (number < self.computed.hosts()).then_some(number)
+    }
+
+    /// Inside address by number.
+    #[must_use]
+    pub fn host(&self, number: u32) -> Option<Ipv4Addr> {
+        let bits = self.first.to_bits().checked_add(number)?;
+        (number < self.computed.hosts()).then_some(Ipv4Addr::from_bits(bits))
+    }
+
+    /// The inside addresses as prefixes, as few as there can be.
+    #[must_use]
+    pub fn prefixes(&self) -> Vec<Prefix> {
+        let mut prefixes = Vec::new();
+        let (mut next, end) = (
+            u64::from(self.first.to_bits()),
+            u64::from(self.last().to_bits()) + 1,
+        );
+        while next < end {
+            // As wide as the address is aligned, and as there are addresses left.
+            let wide = next.trailing_zeros().min((end - next).ilog2()).min(32);
+            let (Ok(bits), Ok(length)) = (u32::try_from(next), u8::try_from(32 - wide)) else {
+                break;
+            };
+            prefixes.push(Prefix::new(Ipv4Addr::from_bits(bits), length));
+            next += 1 << wide;
+        }
+        prefixes
+    }
 }
 
 /// A static mapping.

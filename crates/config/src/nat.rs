@@ -10,6 +10,7 @@ use crate::model::{Hairpin, HoldDown, Limits, Nat, Route, Timeouts};
 use crate::outside::Outside;
 use crate::outside_source;
 use crate::pools;
+use crate::prefix_sets::PrefixSets;
 use crate::rules;
 use crate::section::Section;
 use crate::statics;
@@ -20,12 +21,13 @@ pub(crate) fn read(
     net: &Interfaces,
     limits: &Limits,
     routes: &[Route],
+    sets: &mut PrefixSets,
     report: &mut Report,
 ) -> Nat {
     let nat = section(top, "nat", &KEYS, report);
     let mut outside = Outside::new(routes);
     let mut pools = pools::read(&nat, net, &mut outside, report);
-    let rules = rules::read(&nat, net, &pools, limits, report);
+    let rules = rules::read(&nat, net, &pools, limits, sets, report);
     let deterministic = deterministic::read(&nat, net, &pools, &mut outside, report);
     let statics = statics::read(&nat, net, limits, &outside, &deterministic, report);
     pools.take_out(&statics, report);

@@ -15,6 +15,7 @@ use crate::model::{
 use crate::nat::hairpin;
 use crate::node::Node;
 use crate::pools::Pools;
+use crate::prefix_sets::PrefixSets;
 use crate::section::{Found, Names, Section, list, suggestion};
 use crate::text::{self, shown};
 
@@ -23,12 +24,21 @@ pub(crate) fn read(
     net: &Interfaces,
     pools: &Pools,
     limits: &Limits,
+    sets: &mut PrefixSets,
     report: &mut Report,
 ) -> Vec<Rule> {
     let mut rules = Vec::new();
     let mut names = Names::default();
     for (index, node) in list(nat, "rules", MOST_RULES, report).iter().enumerate() {
-        rules.extend(rule(node, index, net, pools, limits, &mut names, report));
+        rules.extend(rule(
+            node,
+            index,
+            net,
+            pools,
+            limits,
+            (&mut names, sets),
+            report,
+        ));
     }
     rules
 }
@@ -39,7 +49,7 @@ fn rule(
     net: &Interfaces,
     pools: &Pools,
     limits: &Limits,
-    names: &mut Names,
+    (names, sets): (&mut Names, &mut PrefixSets),
     report: &mut Report,
 ) -> Option<Rule> {
     let section = Section::open(node, "a rule", &KEYS, report);
@@ -63,8 +73,8 @@ fn rule(
     let inside = inside(&section, net, report);
     let written = net.vrf(&section, "vrf", report);
     let outside_vrf = net.vrf(&section, "outside_vrf", report);
-    let source = section.prefixes("source", report).map(values);
-    let destination = section.prefixes("destination", report).map(values);
+    let source = sets.prefixes(&section, "source", report);
+    let destination = sets.prefixes(&section, "destination", report);
     let (protocols, destination_ports) = destination_ports(&section, report);
     if section.child("alg").is_some() {
         alg::in_rule(&section, report);

@@ -368,7 +368,7 @@ fn against_others(
         };
         let computed = deterministic
             .get(index)
-            .map_or((1, u16::MAX), |each| each.ports);
+            .map_or((1, u16::MAX), |each| each.computed.ports());
         let meets = match each.outside_ports {
             Some((first, last)) => first <= computed.1 && computed.0 <= last,
             None => whole,

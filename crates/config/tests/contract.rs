@@ -11,6 +11,7 @@ use core::time::Duration;
 
 use config::model::{Action, Dependence, Pairing, Vlan};
 use config::{Config, parse};
+use nat::{Algorithm, Key};
 
 const INTERFACES: &str = "\
 interfaces:
@@ -88,7 +89,7 @@ fn the_contract_parses() {
     let range = &config.nat.deterministic[0];
     assert_eq!(range.addresses.len(), 32);
     // 4096 hosts on 32 addresses are 128 on each: 64512 / 128.
-    assert_eq!(range.ports_per_host, 504);
+    assert_eq!(range.computed.ports_per_host(), 504);
     assert_eq!(range.overflow_pool, Some(0));
 
     let statics = &config.nat.statics;
@@ -347,5 +348,117 @@ fn a_file_is_read_from_disk() {
         errors[0]
             .to_string()
             .contains(":1:1: cannot read the file: ")
+    );
+}
+
+/// RFC 7422 section 2: fourteen hosts, C = 14, D = 2.
+#[test]
+fn a_deterministic_range_may_begin_and_end_anywhere() {
+    let config = with(
+        "nat: { deterministic: [ { source: 203.0.113.1-203.0.113.14, prefixes: [192.0.2.1/32], ports: 1024-57471 } ] }\n",
+    );
+    let range = &config.nat.deterministic[0];
+    assert_eq!(
+        (range.first, range.last()),
+        (ip("203.0.113.1"), ip("203.0.113.14"))
+    );
+    assert_eq!(range.computed.hosts(), 14);
+    assert_eq!(range.computed.ports_per_host(), 4_032);
+    assert_eq!(range.computed.algorithm(), Algorithm::Sequential);
+    assert_eq!(range.max_ports, None);
+    assert_eq!(range.host_number(ip("203.0.113.0")), None);
+    assert_eq!(range.host_number(ip("203.0.113.1")), Some(0));
+    assert_eq!(range.host_number(ip("203.0.113.14")), Some(13));
+    assert_eq!(range.host_number(ip("203.0.113.15")), None);
+    assert_eq!(range.host(13), Some(ip("203.0.113.14")));
+    assert_eq!(range.host(14), None);
+    let prefixes: Vec<String> = range.prefixes().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        prefixes,
+        [
+            "203.0.113.1/32",
+            "203.0.113.2/31",
+            "203.0.113.4/30",
+            "203.0.113.8/30",
+            "203.0.113.12/31",
+            "203.0.113.14/32"
+        ]
+    );
+    let config = with(
+        "nat: { deterministic: [ { source: 10.80.0.0/20, prefixes: [192.0.2.0/27] }, { source: 255.255.255.254-255.255.255.255, prefixes: [192.0.2.64/32] } ] }\n",
+    );
+    let prefixes = |range: usize| config.nat.deterministic[range].prefixes();
+    assert_eq!(prefixes(0), ["10.80.0.0/20".parse().unwrap()]);
+    assert_eq!(prefixes(1), ["255.255.255.254/31".parse().unwrap()]);
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn a_deterministic_range_says_how_ports_are_dealt_out() {
+    let of = |keys: &str| {
+        let config = with(&format!(
+            "nat:\n  pools: [ {{ name: p, prefixes: [203.0.113.0/28] }} ]\n  deterministic:\n    - {{ source: 10.80.0.0/24, prefixes: [192.0.2.0/28], {keys} }}\n"
+        ));
+        (config.nat.deterministic[0].clone(), config.warnings)
+    };
+    for (name, algorithm, warned) in [
+        ("sequential", Algorithm::Sequential, false),
+        ("staggered", Algorithm::Staggered, false),
+        ("round-robin", Algorithm::RoundRobin, true),
+        ("interlaced", Algorithm::Interlaced, true),
+    ] {
+        let (range, warnings) = of(&format!("algorithm: {name}"));
+        assert_eq!(range.computed.algorithm(), algorithm);
+        assert_eq!(!warnings.is_empty(), warned, "{warnings:?}");
+        assert!(!warned || warnings[0].contains("against RFC 4787 REQ-2"));
+    }
+    let (range, warnings) =
+        of("algorithm: random, key: a key to be kept, overflow_pool: p, max_ports: 5000");
+    let key = Key::from_text("a key to be kept");
+    assert_eq!(range.computed.algorithm(), Algorithm::Random(key));
+    assert_eq!(range.max_ports, Some(5_000));
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let (_, warnings) = of("algorithm: random, key: 1234");
+    assert!(
+        warnings[0].starts_with("a.yaml:7:81: a `key` of less than 16 characters"),
+        "{warnings:?}"
+    );
+    assert!(!warnings[0].contains("1234"), "a key is not shown");
+    let (_, warnings) = of("max_ports: 5000");
+    assert!(
+        warnings[0].contains("a host has 4032 ports and never more"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn prefix_sets_stand_for_their_prefixes() {
+    let config = with(
+        "prefix_sets:
+  homes: [10.64.0.0/16, 10.66.0.0/16]
+  office: 10.70.0.0/24
+  nobody: [10.99.0.0/16]
+nat:
+  pools: [ { name: p, prefixes: [203.0.113.0/28] } ]
+  rules:
+    - { pool: p, source: [homes, 10.80.0.0/16], destination: office }
+    - { action: pass, source: office }
+",
+    );
+    let shown = |prefixes: &[base::Prefix]| -> Vec<String> {
+        prefixes.iter().map(ToString::to_string).collect()
+    };
+    let rules = &config.nat.rules;
+    assert_eq!(
+        shown(&rules[0].source),
+        ["10.64.0.0/16", "10.66.0.0/16", "10.80.0.0/16"]
+    );
+    assert_eq!(shown(&rules[0].destination), ["10.70.0.0/24"]);
+    assert_eq!(shown(&rules[1].source), ["10.70.0.0/24"]);
+    assert_eq!(
+        config.warnings,
+        [
+            "a.yaml:7:3: no rule uses prefix set `nobody`; name it in `source` or `destination` of a rule, or leave it out"
+        ]
     );
 }

@@ -163,6 +163,11 @@ fn long_files_end_in_reasonable_time() {
             "",
         ),
         repeat(
+            &format!("{base}prefix_sets:\n"),
+            &|i| format!("  s{i}: [{}/32]\n", ip(i)),
+            "nat: { rules: [ { action: pass, source: [s1, s2, x] } ] }\n",
+        ),
+        repeat(
             &format!("{base}nat:\n  rules:\n"),
             &|i| format!("  - {{ pool: p{i}, inside: z{i} }}\n"),
             "",

@@ -174,7 +174,13 @@ where
 
     pub(crate) fn whole(&mut self, buf: I::Buf, mut packet: Packet) -> End {
         if let Err(reason) = read_flow(buf.bytes(), &mut packet) {
-            return Some(reason);
+            // A protocol that is not offered is refused, whatever is in it.
+            let refused = matches!(self.wanted(&packet), Wanted::Drop(Counter::DropProtocol));
+            return Some(if refused {
+                self.unreachable(buf, &packet, Counter::DropProtocol, 2)
+            } else {
+                reason
+            });
         }
         match packet.icmp {
             Some(icmp::Kind::Error) => self.icmp_error(buf, &packet),
@@ -567,6 +573,7 @@ where
 /// Reads the transport header of a packet or first fragment.
 pub(crate) fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter> {
     let ip = &packet.ip;
+    packet.key = FlowKey::new(ip.src, ip.dst, 0, 0, ip.protocol, packet.realm);
     let payload = frame
         .get(packet.l3 + ip.header_len..packet.l3 + ip.total_len)
         .ok_or(Counter::DropIpTruncated)?;

@@ -18,6 +18,7 @@
 extern crate alloc;
 
 mod affinity;
+mod deterministic;
 mod filter;
 mod holddown;
 mod index;
@@ -35,6 +36,7 @@ mod subscriber;
 mod tcp_state;
 mod wheel;
 
+pub use deterministic::{Algorithm, Computed, Key};
 pub use key::{FlowKey, Realm};
 pub use layout::{Layout, OutsideAddress, PoolAddress, ReviseError};
 pub use mapping::{Mapping, MappingId, MappingKind};

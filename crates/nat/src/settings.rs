@@ -7,6 +7,7 @@ use core::net::Ipv4Addr;
 
 use base::{Nanos, Prefix};
 
+use crate::deterministic::Computed;
 use crate::key::Realm;
 use crate::tcp_state::State;
 
@@ -88,10 +89,12 @@ pub enum Division {
     },
     /// Computed from the inside address (RFC 7422).
     Deterministic {
-        /// Inside addresses.
-        source: Prefix,
-        /// Ports of each.
-        ports_per_host: u16,
+        /// First of the consecutive inside addresses.
+        first: Ipv4Addr,
+        /// Realm of the inside.
+        realm: Realm,
+        /// Which ports of which outside address each of them has.
+        computed: Computed,
         /// Pool to go on with when they are used up.
         overflow: Option<usize>,
         /// Most ports of a subscriber and protocol, those of the overflow included.

@@ -358,14 +358,14 @@ fn endpoint(address: u32, port: u16) -> String {
     format!("{}:{port}", Ipv4Addr::from_bits(address))
 }
 
-fn protocol_name(number: u8) -> String {
+pub(crate) fn protocol_name(number: u8) -> String {
     PROTOCOLS
         .iter()
         .find(|(known, _)| *known == number)
         .map_or_else(|| number.to_string(), |(_, name)| (*name).into())
 }
 
-fn protocol_number(name: &str) -> Option<u8> {
+pub(crate) fn protocol_number(name: &str) -> Option<u8> {
     let lower = name.to_ascii_lowercase();
     PROTOCOLS
         .iter()

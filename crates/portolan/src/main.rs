@@ -4,6 +4,7 @@
 //!  file ─> config ─> plan (engine's terms) ─┬─> run: DPDK ports, threads, control socket
 //!                                           └─> sim: ports in memory, virtual time
 //!  show, clear ─> control socket of a running appliance
+//!  whois ─> the file alone
 //! ```
 //!
 //! Exit codes: 0 done, 2 a bad file (or bad arguments), 1 anything else, each
@@ -16,6 +17,7 @@ mod console;
 mod plan;
 mod run;
 mod sim;
+mod whois;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -49,6 +51,8 @@ enum Command {
     Show(Ask),
     /// Make a running appliance forget something.
     Clear(Ask),
+    /// Tell from the configuration alone who has an outside endpoint, or which ones a host has.
+    Whois(whois::Options),
 }
 
 /// A configuration file.
@@ -76,6 +80,8 @@ fn main() -> ExitCode {
         }),
         Command::Show(ask) => client::show(&ask).map_err(Failure::from),
         Command::Clear(ask) => client::clear(&ask).map_err(Failure::from),
+        Command::Whois(options) => load(&options.config)
+            .and_then(|config| whois::whois(&config, &options).map_err(Failure::from)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,6 +116,15 @@ impl From<client::AskError> for Failure {
         match error {
             client::AskError::Usage(why) => Self::Usage(why),
             client::AskError::Failed(why) => Self::Other(why),
+        }
+    }
+}
+
+impl From<whois::WhoisError> for Failure {
+    fn from(error: whois::WhoisError) -> Self {
+        match error {
+            whois::WhoisError::Usage(why) => Self::Usage(why),
+            other => Self::Other(other.to_string()),
         }
     }
 }

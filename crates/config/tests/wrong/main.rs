@@ -8,6 +8,7 @@
 )]
 
 mod nat;
+mod sets;
 mod statics;
 
 use config::parse;

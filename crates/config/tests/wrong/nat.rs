@@ -217,7 +217,7 @@ fn rules() {
                 &["write `10.64.0.0/16`"],
             ),
             (
-                "    - { name: r, pool: p, source: [10.0.0.0/8, §x] }\n",
+                "    - { name: r, pool: p, source: [10.0.0.0/8, §1.x] }\n",
                 &["not an IPv4 address"],
             ),
             (
@@ -350,6 +350,79 @@ fn deterministic() {
             (
                 "    - { source: 10.80.0.0/20, prefixes: [192.0.2.0/28] }\n  static: [ { protocol: tcp, inside: \"10.64.0.9:2000\", outside: §\"192.0.2.3:2000\" } ]\n",
                 &["is in a deterministic range"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn computed_ports() {
+    check(
+        &format!("{POOL}  deterministic:\n"),
+        &[
+            (
+                "    - { source: §10.80.0.9-10.80.0.2, prefixes: [192.0.2.0/28] }\n",
+                &["the range `10.80.0.9-10.80.0.2` is reversed; write `10.80.0.2-10.80.0.9`"],
+            ),
+            (
+                "    - { source: §10.80.0.2-x, prefixes: [192.0.2.0/28] }\n",
+                &["`source`: `x` is not an IPv4 address"],
+            ),
+            (
+                "    - { source: §[10.80.0.0/24, 10.81.0.0/24], prefixes: [192.0.2.0/28] }\n",
+                &["`source` has a list where a single value belongs"],
+            ),
+            (
+                "    - { source: 10.80.0.0/24, prefixes: [192.0.2.0/28] }\n    - { source: §10.80.0.255-10.80.1.4, prefixes: [192.0.2.16/28] }\n",
+                &[
+                    "`10.80.0.255-10.80.1.4` overlaps the deterministic range at line 7; use disjoint `source` addresses",
+                ],
+            ),
+            (
+                "    - { source: §0.0.0.0/0, prefixes: [192.0.2.0/28] }\n",
+                &["268435456 inside hosts share the 64512 ports of an outside address"],
+            ),
+            (
+                "    - { source: 10.80.0.0/24, prefixes: [192.0.2.0/28], algorithm: §stagered }\n",
+                &["`algorithm`: `stagered` is not an algorithm; did you mean `staggered`?"],
+            ),
+            (
+                "    - { source: 10.80.0.0/24, prefixes: [192.0.2.0/28], algorithm: §best, key: a key to be kept }\n",
+                &["known here: sequential, staggered, round-robin, interlaced, random"],
+            ),
+            (
+                "    - { source: 10.80.0.0/24, prefixes: [192.0.2.0/28], algorithm: §random }\n",
+                &["the random algorithm has no `key`; add `key: TEXT` and keep it"],
+            ),
+            (
+                "    - { source: 10.80.0.0/24, prefixes: [192.0.2.0/28], algorithm: random, key: §\"\" }\n",
+                &["`key`: the key has 0 characters; write 1 to 256 characters"],
+            ),
+            (
+                "    - { source: 10.80.0.0/24, prefixes: [192.0.2.0/28], §key: a key to be kept }\n",
+                &[
+                    "`key` has no effect with the sequential algorithm; leave it out or use `algorithm: random`",
+                ],
+            ),
+            (
+                "    - { source: 10.80.0.0/24, prefixes: [192.0.2.0/28], algorithm: interlaced, §key: a key to be kept }\n",
+                &["`key` has no effect with the interlaced algorithm"],
+            ),
+            (
+                "    - { source: 10.80.0.0/24, prefixes: [192.0.2.0/28], §algoritm: random, key: a key to be kept }\n",
+                &["did you mean `algorithm`?"],
+            ),
+            (
+                "    - { source: 10.80.0.0/24, prefixes: [192.0.2.0/28], overflow_pool: p, max_ports: §4031 }\n",
+                &["`max_ports` is less than the 4032 computed ports of a host; write 4032 or more"],
+            ),
+            (
+                "    - { source: 10.80.0.0/24, prefixes: [192.0.2.0/28], max_ports: §0 }\n",
+                &["`0` is out of range; write a number from 1 to 65535"],
+            ),
+            (
+                "    - { source: 10.80.0.0/24, prefixes: [192.0.2.0/28], max_ports: §65536 }\n",
+                &["`65536` is out of range"],
             ),
         ],
     );

@@ -27,7 +27,7 @@ use wire::ipv4::protocol;
 
 use crate::key::{FlowKey, Realm};
 use crate::mapping::{Mapping, MappingKind};
-use crate::pool::{Geometry, NO_BLOCK, count, slot_of};
+use crate::pool::{Geometry, NO_BLOCK, block_id, count, low16, nth_of, slot_of};
 use crate::session::SessionView;
 use crate::settings::{Action, Division, Pool, PortProtocol, Rule, Settings, Static, Timeouts};
 use crate::shard::ANY_PROTOCOL;
@@ -516,10 +516,18 @@ impl Layout {
                 .find(|(geometry, ..)| geometry.has(port))
                 .unwrap_or(first)
         };
-        let pool = usize::from(found.pool);
-        if let Some(Division::Deterministic { .. }) = self.pool(pool).map(|pool| pool.division) {
-            let nth = geometry.block_at(port).unwrap_or(0);
-            return Some(self.owner_of_block(slot, nth));
+        let pool = self.pool(usize::from(found.pool))?;
+        if let Division::Deterministic {
+            first,
+            realm,
+            computed,
+            ..
+        } = pool.division
+        {
+            let host = computed
+                .holder(found.place, port)
+                .map_or(0, |(host, _)| host);
+            return Some(self.inside_owner(realm, first.to_bits().wrapping_add(host)));
         }
         Some(self.owner_of_block(slot, geometry.block_at(port).unwrap_or(0)))
     }
@@ -530,17 +538,58 @@ impl Layout {
             return 0;
         };
         let geometry = self.geometry(usize::from(address.pool));
-        match self
+        let division = self
             .pool(usize::from(address.pool))
-            .map(|pool| (pool.division, pool))
-        {
-            Some((Division::Deterministic { source, .. }, _)) => {
-                let nth = address.place * geometry.blocks + block;
-                self.inside_owner(0, source.network().to_bits().wrapping_add(nth))
+            .map(|pool| pool.division);
+        match division {
+            Some(Division::Deterministic { first, realm, .. }) => {
+                let host = address.place * geometry.blocks + block;
+                self.inside_owner(realm, first.to_bits().wrapping_add(host))
             }
             _ if geometry.divided => block % self.shards,
             _ => address.place % self.shards,
         }
+    }
+
+    /// The block, and the place in it, of an outside port of a pool address.
+    pub(crate) fn place_of(&self, slot: u32, port: u16) -> Option<(u32, u16)> {
+        let address = self.address(slot)?;
+        let pool = usize::from(address.pool);
+        if let Division::Deterministic { computed, .. } = self.pool(pool)?.division {
+            let (host, nth) = computed.holder(address.place, port)?;
+            let group = host / computed.hosts_per_address();
+            let block = low16(host % computed.hosts_per_address());
+            return Some((block_id(self.slot_at(pool, group)?, block), nth));
+        }
+        let geometry = self.geometry(pool);
+        let block = geometry.block_at(port)?;
+        let offset = port.checked_sub(geometry.ports_of(block).0)?;
+        Some((block_id(slot, low16(block)), offset))
+    }
+
+    /// The outside endpoint at a place in a block.
+    pub(crate) fn endpoint_of(&self, block: u32, offset: u16) -> Option<(u32, u16)> {
+        let (slot, nth) = (slot_of(block), u32::from(nth_of(block)));
+        let address = self.address(slot)?;
+        let pool = usize::from(address.pool);
+        let settings = self.pool(pool)?;
+        if let Division::Deterministic { computed, .. } = settings.division {
+            let host = address.place * computed.hosts_per_address() + nth;
+            let (number, port) = computed.endpoint(host, offset)?;
+            let outside = settings.addresses.get(number as usize)?;
+            return Some((outside.to_bits(), port));
+        }
+        let first = self.geometry(pool).ports_of(nth).0;
+        Some((address.address.to_bits(), first.checked_add(offset)?))
+    }
+
+    /// The number of a pool's address that has this outside address.
+    pub(crate) fn slot_with(&self, pool: usize, outside: u32) -> Option<u32> {
+        let known = self.outside_address(self.pool(pool)?.realm, outside)?;
+        known.slots().find(|slot| {
+            self.address(*slot)
+                .is_some_and(|found| usize::from(found.pool) == pool)
+        })
     }
 
     // --- from one layout to the next -----------------------------------------

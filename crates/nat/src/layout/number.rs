@@ -53,16 +53,21 @@ pub(super) fn same_pool(old: Option<&Pool>, new: &Pool) -> bool {
         (Division::Blocks { size: old, .. }, Division::Blocks { size: new, .. }) => old == new,
         (
             Division::Deterministic {
-                source: old_source,
-                ports_per_host: old_ports,
+                first: old_first,
+                realm: old_realm,
+                computed: old_computed,
                 ..
             },
             Division::Deterministic {
-                source,
-                ports_per_host,
+                first,
+                realm,
+                computed,
                 ..
             },
-        ) => old_source == source && old_ports == ports_per_host && old.addresses == new.addresses,
+        ) => {
+            (old_first, old_realm, old_computed) == (first, realm, computed)
+                && old.addresses == new.addresses
+        }
         (Division::Shared, Division::Shared) | (Division::Whole, Division::Whole) => true,
         _ => false,
     };

@@ -7,7 +7,8 @@ use super::{count, low16};
 /// First port that is no system port (RFC 6335 section 6).
 const FIRST_USER_PORT: u16 = 1024;
 
-/// The blocks of each address of a pool.
+/// The blocks of each address of a pool. Where ports are computed, a block is
+/// what one inside host has, wherever that is.
 ///
 /// ```text
 ///  first ...                         .. last | low ports, if any
@@ -68,14 +69,9 @@ impl Geometry {
                 blocks: range / u32::from(size).max(1),
                 ..plain
             },
-            Division::Deterministic {
-                source,
-                ports_per_host,
-                ..
-            } => Self {
-                size: ports_per_host,
-                blocks: u32::try_from(source.size().div_ceil(pool.addresses.len().max(1) as u64))
-                    .unwrap_or(u32::MAX),
+            Division::Deterministic { computed, .. } => Self {
+                size: computed.ports_per_host(),
+                blocks: computed.hosts_per_address(),
                 divided: false,
                 ..plain
             },

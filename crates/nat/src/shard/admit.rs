@@ -132,10 +132,10 @@ impl Shard {
                 let pool = self.layout.pool(pool)?;
                 match pool.division {
                     Division::Deterministic {
-                        ports_per_host,
+                        computed,
                         overflow: None,
                         ..
-                    } => Some(u32::from(ports_per_host)),
+                    } => Some(u32::from(computed.ports_per_host())),
                     Division::Blocks {
                         size,
                         max_per_subscriber,

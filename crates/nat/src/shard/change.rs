@@ -434,8 +434,7 @@ impl Shard {
             if excluded {
                 continue;
             }
-            let place = self.place_of(layout, slot, one.outside.to_bits(), port);
-            if let Some((block, offset)) = place {
+            if let Some((block, offset)) = layout.place_of(slot, port) {
                 each(self, block, offset, side);
             }
         }

@@ -7,7 +7,7 @@ use super::ports::{Taken, Wanted};
 use super::{ANY_PROTOCOL, First, Refusal, Shard, dynamic_key, rule_number, whole_key};
 use crate::key::{FlowKey, Realm};
 use crate::mapping::{MappingId, MappingKind, NewMapping, Reach, inbound_key};
-use crate::pool::{NO_BLOCK, Wish};
+use crate::pool::{NO_BLOCK, Wish, slot_of};
 use crate::settings::{Dependence, Division, Pairing, PortProtocol, Translate};
 use crate::subscriber::SubscriberId;
 
@@ -165,33 +165,32 @@ impl Shard {
         let chance = self.rng.word();
         for pool in translate.pools.iter() {
             for block in self.blocks_to_share(id, pool) {
-                let (Some(outside), mappings) =
-                    (self.pools.ip(crate::pool::slot_of(block)), &self.mappings)
-                else {
-                    continue;
-                };
-                let first_port = self.pools.block(block)?.first_port;
+                let endpoint = |offset| self.layout.endpoint_of(block, offset);
                 let free = |offset: u16| {
-                    let new = NewMapping {
-                        out_key: dynamic_key(key, translate.mapping, pool),
-                        outside: outside.to_bits(),
-                        outside_port: first_port + offset,
-                        outside_realm,
-                        subscriber: None,
-                        block,
-                        rule: 0,
-                        kind: MappingKind::Dynamic,
-                        reach: Reach::Remote,
-                    };
-                    mappings.find_inbound(new.in_key()).is_none()
+                    endpoint(offset).is_some_and(|(outside, outside_port)| {
+                        let new = NewMapping {
+                            out_key: dynamic_key(key, translate.mapping, pool),
+                            outside,
+                            outside_port,
+                            outside_realm,
+                            subscriber: None,
+                            block,
+                            rule: 0,
+                            kind: MappingKind::Dynamic,
+                            reach: Reach::Remote,
+                        };
+                        self.mappings.find_inbound(new.in_key()).is_none()
+                    })
                 };
-                if let Some(offset) = self.pools.shared_port(block, side, chance, free) {
+                if let Some(offset) = self.pools.shared_port(block, side, chance, free)
+                    && let Some((outside, port)) = endpoint(offset)
+                {
                     return Some(Taken {
                         pool,
                         block,
                         offset,
-                        outside: outside.to_bits(),
-                        port: first_port + offset,
+                        outside,
+                        port,
                         shared: true,
                     });
                 }
@@ -211,7 +210,7 @@ impl Shard {
     ) -> Result<MappingId, Refusal> {
         let now = first.now.ticks();
         let (pool, block) = self.whole_address(subscriber, translate, now)?;
-        let slot = crate::pool::slot_of(block);
+        let slot = slot_of(block);
         let outside = self.pools.ip(slot).ok_or(Counter::DropNoPort)?;
         let new = NewMapping {
             out_key: whole_key(first.key, pool),
@@ -314,6 +313,19 @@ impl Shard {
         whole(key.protocol()).or_else(|| whole(ANY_PROTOCOL))
     }
 
+    /// The place of a mapping's port in its block.
+    fn offset_of(&self, mapping: &crate::mapping::Mapping) -> Option<u16> {
+        let pool = self.pools.pool_of(slot_of(mapping.block))?;
+        if let Some(Division::Deterministic { computed, .. }) = self.pools.division(pool) {
+            // Of the layout in force: a range that is gone takes its ports with it.
+            let slot = self.layout.slot_with(pool, mapping.outside)?;
+            let place = self.layout.address(slot)?.place;
+            return Some(computed.holder(place, mapping.outside_port)?.1);
+        }
+        let first = self.pools.block(mapping.block)?.first_port;
+        mapping.outside_port.checked_sub(first)
+    }
+
     /// Frees what a mapping has of a pool.
     pub(super) fn release(&mut self, mapping: &crate::mapping::Mapping, now: Ticks) {
         let Some(owner) = mapping.subscriber() else {
@@ -340,8 +352,7 @@ impl Shard {
             *ports = ports.saturating_sub(1);
         }
         self.unpair_by_port(owner, mapping.block);
-        let Some(offset) = self.offset_of(mapping.block, mapping.outside, mapping.outside_port)
-        else {
+        let Some(offset) = self.offset_of(mapping) else {
             return;
         };
         if mapping.reach == Reach::Remote && self.pools.unshare(mapping.block, offset, side) {

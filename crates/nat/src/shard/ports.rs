@@ -97,7 +97,10 @@ impl Shard {
         }
         let (block, offset) = taken?;
         self.watch_pool(pool);
-        let (outside, port) = self.endpoint_of(block, offset).ok_or(Counter::DropNoPort)?;
+        let (outside, port) = self
+            .layout
+            .endpoint_of(block, offset)
+            .ok_or(Counter::DropNoPort)?;
         Ok(Taken {
             pool,
             block,
@@ -276,16 +279,21 @@ impl Shard {
             .get(id)
             .map(|subscriber| subscriber.inside.to_bits())
             .ok_or(Counter::DropNoPort)?;
-        let geometry = self.layout.geometry(pool);
-        let Some(Division::Deterministic { source, .. }) = self.pools.division(pool) else {
+        let Some(Division::Deterministic {
+            first, computed, ..
+        }) = self.pools.division(pool)
+        else {
             return Err(Counter::DropNoPort);
         };
-        let nth = inside.wrapping_sub(source.network().to_bits());
-        let per_address = geometry.blocks.max(1);
+        let host = inside
+            .checked_sub(first.to_bits())
+            .filter(|host| *host < computed.hosts())
+            .ok_or(Counter::DropNoPort)?;
+        let per_address = computed.hosts_per_address();
         let block = self
             .layout
-            .slot_at(pool, nth / per_address)
-            .map(|slot| block_id(slot, low16(nth % per_address)))
+            .slot_at(pool, host / per_address)
+            .map(|slot| block_id(slot, low16(host % per_address)))
             .filter(|block| self.pools.lend_block(*block, id.0, now))
             .ok_or(Counter::DropNoPort)?;
         self.chain(id, block);
@@ -312,34 +320,6 @@ impl Shard {
             self.exhausted(pool, now);
         }
         Err(Counter::DropNoPort)
-    }
-
-    // --- endpoints -----------------------------------------------------------
-
-    /// The outside endpoint at a place in a block.
-    fn endpoint_of(&self, block: u32, offset: u16) -> Option<(u32, u16)> {
-        let address = self.pools.ip(slot_of(block))?;
-        let first = self.pools.block(block)?.first_port;
-        Some((address.to_bits(), first.checked_add(offset)?))
-    }
-
-    /// The place in a block of an outside endpoint.
-    pub(super) fn offset_of(&self, block: u32, _outside: u32, port: u16) -> Option<u16> {
-        port.checked_sub(self.pools.block(block)?.first_port)
-    }
-
-    /// The block, and the place in it, of an outside port of an address.
-    pub(super) fn place_of(
-        &self,
-        layout: &crate::layout::Layout,
-        slot: u32,
-        outside: u32,
-        port: u16,
-    ) -> Option<(u32, u16)> {
-        let pool = usize::from(layout.address(slot)?.pool);
-        let block = block_id(slot, low16(layout.geometry(pool).block_at(port)?));
-        let offset = self.offset_of(block, outside, port)?;
-        Some((block, offset))
     }
 
     // --- pairing -------------------------------------------------------------
@@ -462,7 +442,7 @@ impl Shard {
         now: Ticks,
     ) {
         let unused = self.pools.free_port(block, offset, side, was_held);
-        if let Some((outside, port)) = self.endpoint_of(block, offset)
+        if let Some((outside, port)) = self.layout.endpoint_of(block, offset)
             && self
                 .layout
                 .is_forwarded(slot_of(block), outside, side, port)
