@@ -216,6 +216,8 @@ counters! {
     EventPoolExhausted = "event.pool_exhausted",
     /// Times a subscriber rose to the watermark of its ports.
     EventSubscriberHigh = "event.subscriber_high",
+    /// Minutes in which a subscriber was refused a session.
+    EventSubscriberRefused = "event.subscriber_refused",
     /// Events there was no room to keep.
     EventLost = "event.lost",
 

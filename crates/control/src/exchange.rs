@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 
 use crate::metrics::Snapshot;
 use crate::protocol::{Request, Response};
+use crate::reloaded::Reloaded;
 use crate::rows::Rows;
 
 /// A connected pair; `depth` questions may wait.
@@ -51,10 +52,12 @@ pub enum Piece {
     Rows(Rows),
     /// Answers a `clear`.
     Cleared(u64),
+    /// Answers a `reload`.
+    Reloaded(Box<Reloaded>),
     /// Answers [`Question::Snapshot`].
     Snapshot(Box<Snapshot>),
     /// The question cannot be served, and why.
-    Refused(&'static str),
+    Refused(String),
     /// Nothing more follows.
     End,
 }
@@ -67,7 +70,7 @@ pub struct Asker {
 }
 
 /// Why there is no answer, or no more of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
     /// Nobody took the question or answered it in time.
     #[error("the slow-path core does not answer in time")]
@@ -77,7 +80,7 @@ pub enum AskError {
     Stopping,
     /// The core says why not.
     #[error("{0}")]
-    Refused(&'static str),
+    Refused(String),
     /// The core answered something else.
     #[error("the slow-path core answered another question")]
     Unexpected,
@@ -95,9 +98,14 @@ impl Asker {
     pub fn ask(&self, request: Request) -> Response {
         let what = match &request {
             Request::Show { what, .. } => Some(*what),
-            Request::Clear { .. } => None,
+            Request::Clear { .. } | Request::Reload { .. } => None,
         };
-        let pieces = match self.put(Question::Request(request)) {
+        let timeout = match &request {
+            // Every session is looked at.
+            Request::Reload { .. } => self.timeout * RELOAD,
+            _ => self.timeout,
+        };
+        let pieces = match self.put(Question::Request(request), timeout) {
             Ok(pieces) => pieces,
             Err(error) => return Response::refused(error),
         };
@@ -115,6 +123,7 @@ impl Asker {
                 Response::Rows(what, Box::new(std::iter::once(Ok(rows)).chain(rest)))
             }
             (None, Ok(Piece::Cleared(count))) => Response::Cleared(count),
+            (None, Ok(Piece::Reloaded(reloaded))) => Response::Reloaded(reloaded),
             (_, Err(error)) => Response::refused(error),
             (_, Ok(_)) => Response::refused(AskError::Unexpected),
         }
@@ -126,13 +135,13 @@ impl Asker {
     ///
     /// [`AskError`] if they do not come.
     pub fn snapshot(&self) -> Result<Snapshot, AskError> {
-        match self.put(Question::Snapshot)?.next()? {
+        match self.put(Question::Snapshot, self.timeout)?.next()? {
             Piece::Snapshot(snapshot) => Ok(*snapshot),
             _ => Err(AskError::Unexpected),
         }
     }
 
-    fn put(&self, question: Question) -> Result<Pieces, AskError> {
+    fn put(&self, question: Question, timeout: Duration) -> Result<Pieces, AskError> {
         let (sender, pieces) = crossbeam_channel::bounded(PIECES);
         self.questions
             .send_timeout((question, Reply { pieces: sender }), self.timeout)
@@ -143,10 +152,7 @@ impl Asker {
                     AskError::Stopping
                 }
             })?;
-        Ok(Pieces {
-            pieces,
-            timeout: self.timeout,
-        })
+        Ok(Pieces { pieces, timeout })
     }
 }
 
@@ -219,6 +225,8 @@ impl Reply {
 
 /// How long the asking side waits for each step.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// How many times as long it waits for a reload.
+const RELOAD: u32 = 12;
 /// Pieces of one answer that wait to be written; at least 2, for [`Reply::finish`].
 const PIECES: usize = 4;
 
@@ -307,7 +315,9 @@ mod tests {
     fn one_piece_answers_a_clear_a_refusal_and_an_empty_table() {
         let text = ask(clear(), |_, reply| reply.finish(Piece::Cleared(3)));
         assert_eq!(text, "{\"cleared\":3}\n");
-        let text = ask(clear(), |_, reply| reply.finish(Piece::Refused("not now")));
+        let text = ask(clear(), |_, reply| {
+            reply.finish(Piece::Refused("not now".into()))
+        });
         assert_eq!(text, "{\"error\":\"not now\"}\n");
         let text = ask(Request::show(What::Zones), |_, reply| {
             reply.finish(Piece::Rows(zones(0)));

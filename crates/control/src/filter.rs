@@ -172,6 +172,7 @@ const fn shown_by(what: What) -> &'static [Part] {
         What::Doors => &[Inside, Outside, Remote, Protocol, Vrf, Limit],
         What::Calls => &[Inside, Outside, Vrf, Name, Limit],
         What::Subscribers => &[Inside, Outside, Vrf, Worker, Limit],
+        What::Events => &[Inside, Outside, Vrf, Worker, Name, Limit],
         What::Interfaces => &[Vrf, Name, Limit],
         What::Workers => &[Worker, Limit],
         What::Neighbors => &[Remote, Name, Limit],

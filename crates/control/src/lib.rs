@@ -18,6 +18,7 @@ pub mod filter;
 mod line;
 pub mod metrics;
 pub mod protocol;
+pub mod reloaded;
 pub mod rows;
 pub mod socket;
 pub mod table;

@@ -4,6 +4,7 @@
 //! {"show": "translations", "filter": {"inside": "10.64.0.7"}}
 //!                                   {"show": "translations", "rows": [ ... ]}
 //! {"clear": "counters"}             {"cleared": 71}
+//! {"reload": "", "dry_run": true}   {"reloaded": { ... }}
 //! anything else                     {"error": "what is wrong"}
 //! ```
 //!
@@ -17,6 +18,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::filter::{Filter, FilterError};
+use crate::reloaded::Reloaded;
 use crate::rows::Rows;
 use crate::what::{Clearable, UnknownClearable, UnknownWhat, What};
 
@@ -37,6 +39,13 @@ pub enum Request {
         /// Which of it.
         filter: Filter,
     },
+    /// Read the configuration again and change what may change at run time.
+    Reload {
+        /// The file; `None`: the appliance's own.
+        file: Option<String>,
+        /// Only say what it would do.
+        dry_run: bool,
+    },
 }
 
 /// What goes over the wire for a [`Request`].
@@ -47,6 +56,11 @@ struct RawRequest {
     show: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     clear: Option<String>,
+    /// A file, or empty for the appliance's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reload: Option<String>,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    dry_run: bool,
     #[serde(default)]
     filter: Filter,
 }
@@ -57,9 +71,12 @@ pub enum RequestError {
     /// Not JSON, or not of that form.
     #[error("not a request: {0}")]
     Syntax(#[from] serde_json::Error),
-    /// Neither `show` nor `clear`, or both.
-    #[error("not a request: there must be either `show` or `clear`")]
+    /// None of `show`, `clear` and `reload`, or several.
+    #[error("not a request: there must be either `show`, `clear` or `reload`")]
     Verb,
+    /// `dry_run` with something else than `reload`.
+    #[error("not a request: `dry_run` goes with `reload`")]
+    DryRun,
     /// Unknown kind of row.
     #[error(transparent)]
     What(#[from] UnknownWhat),
@@ -97,18 +114,27 @@ impl Request {
         let RawRequest {
             show,
             clear,
+            reload,
+            dry_run,
             filter,
         } = serde_json::from_slice(line)?;
-        let request = match (show, clear) {
-            (Some(what), None) => Self::Show {
+        if dry_run && reload.is_none() {
+            return Err(RequestError::DryRun);
+        }
+        let request = match (show, clear, reload) {
+            (Some(what), None, None) => Self::Show {
                 what: what.parse()?,
                 filter,
             },
-            (None, Some(what)) => Self::Clear {
+            (None, Some(what), None) => Self::Clear {
                 what: what.parse()?,
                 filter,
             },
-            (None, None) | (Some(_), Some(_)) => return Err(RequestError::Verb),
+            (None, None, Some(file)) => Self::Reload {
+                file: Some(file).filter(|file| !file.is_empty()),
+                dry_run,
+            },
+            _ => return Err(RequestError::Verb),
         };
         request.check()?;
         Ok(request)
@@ -123,6 +149,7 @@ impl Request {
         match self {
             Self::Show { what, filter } => filter.check_show(*what),
             Self::Clear { what, filter } => filter.check_clear(*what),
+            Self::Reload { .. } => Ok(()),
         }
     }
 
@@ -132,15 +159,39 @@ impl Request {
     ///
     /// [`serde_json::Error`] if memory runs out; there is no other reason.
     pub fn to_line(&self) -> serde_json::Result<String> {
-        let (show, clear, filter) = match self {
-            Self::Show { what, filter } => (Some(what.to_string()), None, filter),
-            Self::Clear { what, filter } => (None, Some(what.to_string()), filter),
+        let nothing = RawRequest {
+            show: None,
+            clear: None,
+            reload: None,
+            dry_run: false,
+            filter: Filter::default(),
         };
-        serde_json::to_string(&RawRequest {
-            show,
-            clear,
-            filter: filter.clone(),
+        serde_json::to_string(&match self {
+            Self::Show { what, filter } => RawRequest {
+                show: Some(what.to_string()),
+                filter: filter.clone(),
+                ..nothing
+            },
+            Self::Clear { what, filter } => RawRequest {
+                clear: Some(what.to_string()),
+                filter: filter.clone(),
+                ..nothing
+            },
+            Self::Reload { file, dry_run } => RawRequest {
+                reload: Some(file.clone().unwrap_or_default()),
+                dry_run: *dry_run,
+                ..nothing
+            },
         })
+    }
+
+    /// The filter that its answer is written through.
+    #[must_use]
+    pub fn filter(&self) -> Filter {
+        match self {
+            Self::Show { filter, .. } | Self::Clear { filter, .. } => filter.clone(),
+            Self::Reload { .. } => Filter::default(),
+        }
     }
 }
 
@@ -159,6 +210,8 @@ pub enum Response {
     Rows(What, Chunks),
     /// So many things were forgotten.
     Cleared(u64),
+    /// What a reload did.
+    Reloaded(Box<Reloaded>),
     /// The request cannot be served.
     Refused(Reason),
 }
@@ -185,6 +238,11 @@ impl Response {
         match self {
             Self::Rows(what, chunks) => write_rows(what, chunks, filter, out)?,
             Self::Cleared(count) => write!(out, "{{\"cleared\":{count}}}")?,
+            Self::Reloaded(reloaded) => {
+                out.write_all(b"{\"reloaded\":")?;
+                serde_json::to_writer(&mut *out, &reloaded)?;
+                out.write_all(b"}")?;
+            }
             Self::Refused(reason) => {
                 out.write_all(b"{\"error\":")?;
                 serde_json::to_writer(&mut *out, &chain(&*reason))?;
@@ -257,8 +315,7 @@ pub fn answer(
 ) -> io::Result<()> {
     match Request::parse(line) {
         Ok(request) => {
-            let (Request::Show { filter, .. } | Request::Clear { filter, .. }) = &request;
-            let filter = filter.clone();
+            let filter = request.filter();
             handler(request).write(&filter, out)
         }
         Err(error) => Response::refused(error).write(&Filter::default(), out),

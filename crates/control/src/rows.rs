@@ -167,6 +167,30 @@ pub struct PoolRow {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IpsecRow {}
 
+/// Something that happened.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// When, in seconds since the start.
+    pub at: f64,
+    /// What: `pool_high`, `block_lent`, `reload`, ...
+    pub event: String,
+    /// Pool or deterministic range it is about; empty if none.
+    pub pool: String,
+    /// Inside address it is about; empty if none.
+    pub inside: String,
+    /// Its realm; empty if none.
+    pub vrf: String,
+    /// Outside address it is about; empty if none.
+    pub outside: String,
+    /// First and last port it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<[u16; 2]>,
+    /// More, in words.
+    pub detail: String,
+    /// Worker it happened in.
+    pub worker: u16,
+}
+
 /// One counter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CounterRow {
@@ -358,6 +382,7 @@ rows! {
     Doors(DoorRow) by matches_door,
     Calls(CallRow) by matches_call,
     Ipsec(IpsecRow) by matches_ipsec,
+    Events(EventRow) by matches_event,
     Counters(CounterRow) by matches_counter,
     Workers(WorkerRow) by matches_worker,
     Interfaces(InterfaceRow) by matches_interface,
@@ -430,6 +455,10 @@ mod tests {
              busy",
         ),
         (What::Neighbors, "interface ip mac state age"),
+        (
+            What::Events,
+            "at event pool inside vrf outside ports detail worker",
+        ),
         (What::Counters, "name value"),
         (
             What::Alg,
@@ -456,6 +485,10 @@ mod tests {
                 ..CallRow::default()
             }]),
             What::Ipsec => Rows::Ipsec(vec![IpsecRow::default()]),
+            What::Events => Rows::Events(vec![EventRow {
+                ports: Some([1024, 1535]),
+                ..EventRow::default()
+            }]),
             What::Counters => Rows::Counters(vec![CounterRow::default()]),
             What::Workers => Rows::Workers(vec![WorkerRow::default()]),
             What::Interfaces => Rows::Interfaces(vec![InterfaceRow::default()]),

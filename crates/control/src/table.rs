@@ -32,6 +32,7 @@ pub fn write(rows: &Rows, out: &mut impl io::Write) -> io::Result<()> {
         Rows::Calls(rows) => write_table(rows, columns::CALLS, out),
         // Peers have no columns yet.
         Rows::Ipsec(_) => Ok(()),
+        Rows::Events(rows) => write_table(rows, columns::EVENTS, out),
         Rows::Counters(rows) => write_table(rows, columns::COUNTERS, out),
         Rows::Workers(rows) => write_table(rows, columns::WORKERS, out),
         Rows::Interfaces(rows) => write_table(rows, columns::INTERFACES, out),

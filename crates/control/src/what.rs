@@ -69,6 +69,8 @@ named! {
         Calls = "calls",
         /// Observed IKE and ESP peers.
         Ipsec = "ipsec",
+        /// What happened lately: thresholds, refusals, blocks lent and returned.
+        Events = "events",
         /// Every counter.
         Counters = "counters",
         /// Worker cores.

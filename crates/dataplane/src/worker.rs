@@ -543,7 +543,6 @@ where
         // One question at a time: the next waits until this one is answered.
         while self.cursor.is_none()
             && self.clear.is_none()
-            && !self.changing
             && self.ended.is_none()
             && let Ok(command) = self.ports.commands.pop()
         {

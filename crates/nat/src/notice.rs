@@ -32,6 +32,14 @@ pub enum Notice {
         /// Realm of the inside.
         realm: Realm,
     },
+    /// A subscriber was refused a session by a limit or for want of a port; said at
+    /// most once a minute.
+    SubscriberRefused {
+        /// Inside address.
+        inside: Ipv4Addr,
+        /// Realm of the inside.
+        realm: Realm,
+    },
     /// A block of ports was lent to a subscriber (RFC 6888 REQ-14).
     BlockLent(BlockNotice),
     /// It was returned.

@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use base::Nanos;
+use base::{Nanos, Ticks};
 
 use crate::index::Index;
 use crate::key::{FlowKey, Realm};
@@ -54,6 +54,8 @@ pub struct Subscriber {
     pub ports: [u32; PortProtocol::COUNT],
     /// Sessions refused.
     pub refused: u64,
+    /// When its being refused was told last.
+    pub(crate) refusal_told: Option<Ticks>,
     /// Virtual start of the next session at the limited rate.
     pub(crate) next_session: Nanos,
     /// The last change of the layout that ended a session of it, or would have.
@@ -204,6 +206,7 @@ impl SubscriberTable {
             sessions: 0,
             ports: [0; PortProtocol::COUNT],
             refused: 0,
+            refusal_told: None,
             next_session: Nanos(0),
             touched: 0,
         };

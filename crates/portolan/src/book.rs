@@ -194,6 +194,13 @@ impl Book {
         }
     }
 
+    pub(crate) fn pool_name(&self, number: usize) -> String {
+        self.layout
+            .pool(number)
+            .map(|pool| pool.name.clone())
+            .unwrap_or_default()
+    }
+
     /// Numbers and names of the pools.
     pub(crate) fn pools(&self) -> impl Iterator<Item = (usize, &str)> {
         (0..self.layout.pool_count())
@@ -303,7 +310,7 @@ impl Book {
         })
     }
 
-    fn vrf(&self, id: u8) -> String {
+    pub(crate) fn vrf(&self, id: u8) -> String {
         self.vrfs.get(usize::from(id)).cloned().unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! `show` and `clear`: asks the control socket of a running appliance.
+//! `show`, `clear` and `reload`: asks the control socket of a running appliance.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use control::table;
 /// What is asked, of whom.
 #[derive(Args, Debug)]
 pub(crate) struct Ask {
-    /// translations, mappings, subscribers, pools, doors, calls, ipsec, counters, workers,
+    /// translations, mappings, subscribers, pools, doors, calls, ipsec, events, counters, workers,
     /// interfaces, neighbors, alg, zones.
     what: String,
     /// Print JSON instead of a table.
@@ -87,9 +87,7 @@ pub(crate) fn show(ask: &Ask) -> Result<(), AskError> {
             let rows = shown.rows().map_err(failed)?;
             print(|out| table::write(&rows, out))
         }
-        Answer::Cleared(_) => Err(AskError::Failed(
-            "the appliance answered another question".into(),
-        )),
+        Answer::Cleared(_) | Answer::Reloaded(_) => Err(another()),
     }
 }
 
@@ -102,10 +100,42 @@ pub(crate) fn clear(ask: &Ask) -> Result<(), AskError> {
     match put(ask, &question)? {
         Answer::Cleared(count) if ask.json => print(|out| writeln!(out, "{{\"cleared\":{count}}}")),
         Answer::Cleared(count) => print(|out| writeln!(out, "{count} {} cleared", ask.what)),
-        Answer::Shown(_) => Err(AskError::Failed(
-            "the appliance answered another question".into(),
-        )),
+        Answer::Shown(_) | Answer::Reloaded(_) => Err(another()),
     }
+}
+
+/// What a reload is asked for.
+#[derive(Args, Debug)]
+pub(crate) struct Reload {
+    /// Only say what it would do, and how many sessions and subscribers it would end.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    json: bool,
+    /// Control socket of the appliance.
+    #[arg(long, value_name = "PATH", default_value = "/run/portolan.sock")]
+    socket: PathBuf,
+}
+
+/// Makes an appliance read its file again.
+pub(crate) fn reload(ask: &Reload) -> Result<(), AskError> {
+    let question = Request::Reload {
+        file: None,
+        dry_run: ask.dry_run,
+    };
+    match request(&ask.socket, &question).map_err(failed)? {
+        Answer::Reloaded(reloaded) if ask.json => print(|out| {
+            serde_json::to_writer(&mut *out, &reloaded)?;
+            writeln!(out)
+        }),
+        Answer::Reloaded(reloaded) => print(|out| write!(out, "{}", reloaded.text())),
+        Answer::Shown(_) | Answer::Cleared(_) => Err(another()),
+    }
+}
+
+fn another() -> AskError {
+    AskError::Failed("the appliance answered another question".into())
 }
 
 fn put(ask: &Ask, question: &Request) -> Result<Answer, AskError> {

@@ -1,22 +1,28 @@
-//! Answers `show`, `clear` and metrics on the slow path's thread, a slice per turn.
+//! Answers `show`, `clear`, `reload` and metrics on the slow path's thread, a slice per turn.
 //!
 //! What workers own is asked for by command and comes back as rows; what they
 //! have laid out is read; the rest is the slow path's own. One question at a
 //! time; the others wait in the channel.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use base::{Counter, Counters, Nanos};
+use config::Config;
 use control::exchange::{NotSent, Piece, Question, Reply};
 use control::filter::Filter;
 use control::metrics::{InterfaceNumbers, PoolNumbers, Snapshot, WorkerNumbers};
 use control::protocol::Request;
+use control::reloaded::Reloaded;
 use control::rows::{CounterRow, Rows, WorkerRow};
 use control::what::{Clearable, What};
 use dataplane::{Command, Inspect, Published, Row, SlowPath};
+use nat::Touched;
 use pktio::{PacketBuf, RingReceiver, RingSender};
 
 use crate::book::{Book, PortFigures};
+use crate::events::Events;
+use crate::reload::{self, Next};
 
 /// Rows in one piece of an answer.
 const PIECE: usize = 512;
@@ -44,6 +50,9 @@ struct Job<K> {
     waiting: usize,
     ended: u64,
     rows: Option<Rows>,
+    /// Of a reload: where it leads, and the subscribers it touches.
+    next: Option<Next>,
+    touched: HashSet<Touched>,
     /// Pieces the sink had no room for.
     ready: Vec<Piece>,
 }
@@ -52,10 +61,17 @@ struct Job<K> {
 enum Kind {
     Rows,
     Clear,
+    Reload,
 }
+
+/// Reads a configuration file; `None` means the appliance's own.
+pub(crate) type Reread = Box<dyn FnMut(Option<&str>) -> Result<Config, String> + Send>;
 
 /// The desk where questions are answered.
 pub(crate) struct Console<K> {
+    config: Config,
+    reread: Reread,
+    events: Events,
     book: Book,
     published: Vec<Arc<Published>>,
     figures: Box<dyn FnMut() -> Vec<PortFigures> + Send>,
@@ -65,11 +81,16 @@ pub(crate) struct Console<K> {
 
 impl<K: Sink> Console<K> {
     pub(crate) fn new(
+        config: &Config,
         book: Book,
         published: Vec<Arc<Published>>,
         figures: Box<dyn FnMut() -> Vec<PortFigures> + Send>,
+        reread: Reread,
     ) -> Self {
         Self {
+            config: config.clone(),
+            reread,
+            events: Events::default(),
             book,
             published,
             figures,
@@ -106,6 +127,8 @@ impl<K: Sink> Console<K> {
             waiting: 0,
             ended: 0,
             rows: None,
+            next: None,
+            touched: HashSet::new(),
             ready: Vec::new(),
         };
         let mut ask_all = |job: &mut Job<K>, command: &Command| {
@@ -150,10 +173,11 @@ impl<K: Sink> Console<K> {
                             slow.command(worker, Command::Clear(wanted));
                         }
                         if job.waiting == 0 {
-                            job.ready.push(Piece::Refused("no worker has this number"));
+                            job.ready
+                                .push(Piece::Refused("no worker has this number".into()));
                         }
                     }
-                    Err(why) => job.ready.push(Piece::Refused(why)),
+                    Err(why) => job.ready.push(Piece::Refused(why.into())),
                 },
                 Clearable::Counters => {
                     let cleared = self.clear_counters(filter, slow.counters());
@@ -168,17 +192,44 @@ impl<K: Sink> Console<K> {
                 // No gateway keeps calls in this version.
                 Clearable::Calls => job.ready.push(Piece::Cleared(0)),
             },
+            Question::Request(Request::Reload { file, dry_run }) => {
+                let next = (self.reread)(file.as_deref()).and_then(|config| {
+                    reload::prepare(&self.config, self.book.layout(), config, *dry_run)
+                });
+                match next {
+                    Ok(next) => {
+                        job.kind = Kind::Reload;
+                        let command = Command::Change {
+                            layout: Arc::clone(&next.layout),
+                            trial: *dry_run,
+                        };
+                        job.next = Some(next);
+                        ask_all(&mut job, &command);
+                    }
+                    Err(why) => job.ready.push(Piece::Refused(why)),
+                }
+            }
         }
         self.job = Some(job);
     }
 
-    /// Goes on answering.
-    pub(crate) fn step<B, S, R>(&mut self, slow: &mut SlowPath<B, S, R>)
+    /// When it has something to do by itself; for virtual time.
+    pub(crate) fn next_due(&self) -> Option<Nanos> {
+        (!self.config.nat.deterministic.is_empty()).then_some(self.events.record_due())
+    }
+
+    /// Takes note of what happened, and goes on answering.
+    pub(crate) fn step<B, S, R>(&mut self, slow: &mut SlowPath<B, S, R>, now: Nanos)
     where
         B: PacketBuf,
         S: RingSender<Buf = B>,
         R: RingReceiver<Buf = B>,
     {
+        for (at, worker, notice) in slow.take_notices() {
+            self.events.notice(&self.book, at, worker, notice);
+        }
+        self.events
+            .record_daily(&self.config.nat.deterministic, now);
         let Some(mut job) = self.job.take() else {
             // Late rows of a question nobody waits for any more.
             drop(slow.take_rows());
@@ -189,7 +240,7 @@ impl<K: Sink> Console<K> {
                 self.collect(&mut job, worker, row);
             }
             if job.waiting == 0 {
-                Self::finish(&mut job);
+                self.finish(&mut job, now);
             }
         }
         if let Some(job) = deliver(job) {
@@ -202,6 +253,9 @@ impl<K: Sink> Console<K> {
             (Row::End(ended), _) => {
                 job.waiting = job.waiting.saturating_sub(1);
                 job.ended += ended;
+            }
+            (Row::Touched(touched), _) => {
+                job.touched.insert(touched);
             }
             (Row::Session(view, now, deadline, behind), Some(Rows::Translations(rows))) => {
                 rows.push(
@@ -226,14 +280,46 @@ impl<K: Sink> Console<K> {
         }
     }
 
-    fn finish(job: &mut Job<K>) {
+    fn finish(&mut self, job: &mut Job<K>, now: Nanos) {
         match job.kind {
+            Kind::Reload => {
+                let piece = self.reloaded(job, now);
+                job.ready.extend(piece);
+            }
             Kind::Rows => {
                 job.ready.extend(job.rows.take().map(Piece::Rows));
                 job.ready.push(Piece::End);
             }
             Kind::Clear => job.ready.push(Piece::Cleared(job.ended)),
         }
+    }
+
+    /// All workers have moved, or said what they would end.
+    fn reloaded(&mut self, job: &mut Job<K>, now: Nanos) -> Option<Piece> {
+        let next = job.next.take()?;
+        let reloaded = Reloaded {
+            sessions: job.ended,
+            subscribers: job.touched.len() as u64,
+            ..next.reloaded
+        };
+        if !reloaded.dry_run {
+            let deterministic = self.config.nat.deterministic != next.config.nat.deterministic;
+            self.book.set_layout(next.layout);
+            self.config = next.config;
+            let detail = format!(
+                "{} added, {} removed, {} changed; {} sessions of {} subscribers ended",
+                reloaded.added.len(),
+                reloaded.removed.len(),
+                reloaded.changed.len(),
+                reloaded.sessions,
+                reloaded.subscribers
+            );
+            self.events.say(now, "reload", detail);
+            if deterministic {
+                self.events.record(&self.config.nat.deterministic, now);
+            }
+        }
+        Some(Piece::Reloaded(Box::new(reloaded)))
     }
 
     fn pool_use(&self, pool: usize) -> nat::PoolUse {
@@ -261,6 +347,7 @@ impl<K: Sink> Console<K> {
                     .filter_map(|(number, _)| self.book.pool(number, self.pool_use(number)))
                     .collect(),
             ),
+            What::Events => Rows::Events(self.events.rows()),
             What::Counters => Rows::Counters(self.counter_rows(slow.counters())),
             What::Workers => Rows::Workers(self.worker_rows()),
             What::Interfaces => Rows::Interfaces(self.book.interfaces(&(self.figures)())),

@@ -14,7 +14,9 @@
 mod book;
 mod client;
 mod console;
+mod events;
 mod plan;
+mod reload;
 mod run;
 mod sim;
 mod whois;
@@ -51,6 +53,8 @@ enum Command {
     Show(Ask),
     /// Make a running appliance forget something.
     Clear(Ask),
+    /// Make a running appliance read its file again and change what may change at run time.
+    Reload(client::Reload),
     /// Tell from the configuration alone who has an outside endpoint, or which ones a host has.
     Whois(whois::Options),
 }
@@ -67,7 +71,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Run(file) => load(&file.config).and_then(|config| {
-            run::run(&config).map_err(|error| Failure::Other(error.to_string()))
+            run::run(&config, &file.config).map_err(|error| Failure::Other(error.to_string()))
         }),
         Command::Check(file) => load(&file.config).map(|config| {
             for warning in config::warnings(&config) {
@@ -80,6 +84,7 @@ fn main() -> ExitCode {
         }),
         Command::Show(ask) => client::show(&ask).map_err(Failure::from),
         Command::Clear(ask) => client::clear(&ask).map_err(Failure::from),
+        Command::Reload(reload) => client::reload(&reload).map_err(Failure::from),
         Command::Whois(options) => load(&options.config)
             .and_then(|config| whois::whois(&config, &options).map_err(Failure::from)),
     };

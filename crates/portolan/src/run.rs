@@ -15,6 +15,7 @@ mod machine;
 mod wiring;
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -22,14 +23,15 @@ use std::time::{Duration, Instant};
 
 use base::Nanos;
 use config::Config;
-use control::exchange::{Desk, Reply, exchange};
+use control::exchange::{Desk, Piece, Question, Reply, exchange};
+use control::protocol::Request;
 use control::{metrics, socket};
 use dataplane::{SlowPath, Worker};
 use dpdk::{DpdkError, DpdkIo, Mbuf};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::console::Console;
+use crate::console::{Console, Sink};
 use machine::Machine;
 use wiring::Wiring;
 
@@ -71,6 +73,35 @@ pub(crate) enum RunError {
     Worker(String),
 }
 
+/// Who asked the console, and hears the answer.
+pub(crate) enum Asked {
+    /// Somebody at the control socket.
+    By(Reply),
+    /// SIGHUP: the log.
+    BySignal,
+}
+
+impl Sink for Asked {
+    fn put(&mut self, piece: Piece) -> Result<(), Option<Piece>> {
+        match (self, piece) {
+            (Self::By(reply), piece) => reply.put(piece),
+            (Self::BySignal, Piece::Refused(why)) => {
+                for line in why.lines() {
+                    error!("reload refused: {line}");
+                }
+                Ok(())
+            }
+            (Self::BySignal, Piece::Reloaded(reloaded)) => {
+                for line in reloaded.text().lines() {
+                    info!("{line}");
+                }
+                Ok(())
+            }
+            (Self::BySignal, _) => Ok(()),
+        }
+    }
+}
+
 /// Requests from signals.
 #[derive(Clone, Debug, Default)]
 struct Signals {
@@ -94,7 +125,7 @@ impl Signals {
 }
 
 /// Runs the appliance until it is told to stop.
-pub(crate) fn run(config: &Config) -> Result<(), RunError> {
+pub(crate) fn run(config: &Config, file: &Path) -> Result<(), RunError> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()
@@ -108,7 +139,7 @@ pub(crate) fn run(config: &Config) -> Result<(), RunError> {
     machine::check_cores(config)?;
     let signals = Signals::register()?;
     let machine = Machine::start(config)?;
-    let wiring = Wiring::new(config, &machine)?;
+    let wiring = Wiring::new(config, file, &machine)?;
     let result = serve(config, &machine, wiring, &signals);
     // Queues and rings have gone with the threads; ports and pool go here.
     match machine.stop() {
@@ -221,7 +252,7 @@ fn work(
 /// The slow path, until somebody says stop.
 fn look_after(
     mut slow: DpdkSlowPath,
-    mut console: Console<Reply>,
+    mut console: Console<Asked>,
     desk: &Desk,
     start: Instant,
     signals: &Signals,
@@ -229,15 +260,19 @@ fn look_after(
     while !signals.stop.load(Relaxed) {
         let now = now(start);
         let moved = slow.turn(now);
-        if console.is_idle()
-            && let Some((question, reply)) = desk.next()
-        {
-            console.start(&question, reply, &mut slow, now);
+        if console.is_idle() {
+            if signals.reload.swap(false, Relaxed) {
+                let request = Request::Reload {
+                    file: None,
+                    dry_run: false,
+                };
+                let question = Question::Request(request);
+                console.start(&question, Asked::BySignal, &mut slow, now);
+            } else if let Some((question, reply)) = desk.next() {
+                console.start(&question, Asked::By(reply), &mut slow, now);
+            }
         }
-        console.step(&mut slow);
-        if signals.reload.swap(false, Relaxed) {
-            warn!("SIGHUP: nothing can be changed at run time in this version; restart to change");
-        }
+        console.step(&mut slow, now);
         if moved == 0 {
             thread::sleep(IDLE);
         }

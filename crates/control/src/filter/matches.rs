@@ -5,8 +5,8 @@
 
 use super::{EndpointPattern, Filter, NamePattern};
 use crate::rows::{
-    AlgRow, CallRow, CounterRow, DoorRow, InterfaceRow, IpsecRow, MappingRow, NeighborRow, PoolRow,
-    SubscriberRow, TranslationRow, WorkerRow, ZoneRow,
+    AlgRow, CallRow, CounterRow, DoorRow, EventRow, InterfaceRow, IpsecRow, MappingRow,
+    NeighborRow, PoolRow, SubscriberRow, TranslationRow, WorkerRow, ZoneRow,
 };
 
 impl Filter {
@@ -74,6 +74,16 @@ impl Filter {
     #[must_use]
     pub fn matches_ipsec(&self, _: &IpsecRow) -> bool {
         true
+    }
+
+    /// Whether this event is meant: `name` is what happened.
+    #[must_use]
+    pub fn matches_event(&self, row: &EventRow) -> bool {
+        (self.inside.is_none() || endpoint(self.inside, &row.inside))
+            && (self.outside.is_none() || endpoint(self.outside, &row.outside))
+            && self.vrf(&row.vrf)
+            && self.worker(row.worker)
+            && self.name(&row.event)
     }
 
     /// Whether this counter is meant.

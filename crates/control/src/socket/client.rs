@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::filter::FilterError;
 use crate::protocol::Request;
+use crate::reloaded::Reloaded;
 use crate::rows::Rows;
 use crate::what::What;
 
@@ -22,6 +23,8 @@ pub enum Answer {
     Shown(Shown),
     /// So many things were forgotten.
     Cleared(u64),
+    /// What a reload did.
+    Reloaded(Box<Reloaded>),
 }
 
 /// Rows as they came.
@@ -104,7 +107,11 @@ pub fn request(path: &Path, request: &Request) -> Result<Answer, ClientError> {
     request.check()?;
     let mut line = request.to_line().map_err(ClientError::Answer)?;
     line.push('\n');
-    let answer = exchange(path, &line).map_err(|cause| explain(path, cause))?;
+    let timeout = match request {
+        Request::Reload { .. } => RELOAD_TIMEOUT,
+        _ => ANSWER_TIMEOUT,
+    };
+    let answer = exchange(path, &line, timeout).map_err(|cause| explain(path, cause))?;
     if !answer.ends_with('\n') {
         return Err(ClientError::Closed(path.to_owned()));
     }
@@ -133,6 +140,13 @@ pub fn request(path: &Path, request: &Request) -> Result<Answer, ClientError> {
                 ..
             },
         ) => Ok(Answer::Cleared(count)),
+        (
+            Request::Reload { .. },
+            RawAnswer {
+                reloaded: Some(reloaded),
+                ..
+            },
+        ) => Ok(Answer::Reloaded(reloaded)),
         _ => Err(ClientError::Unexpected),
     }
 }
@@ -142,13 +156,14 @@ pub fn request(path: &Path, request: &Request) -> Result<Answer, ClientError> {
 struct RawAnswer {
     rows: Option<Box<RawValue>>,
     cleared: Option<u64>,
+    reloaded: Option<Box<Reloaded>>,
     error: Option<String>,
 }
 
-fn exchange(path: &Path, line: &str) -> io::Result<String> {
+fn exchange(path: &Path, line: &str, timeout: Duration) -> io::Result<String> {
     let mut stream = connect(path, CONNECT_TIMEOUT)?;
     stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    stream.set_read_timeout(Some(timeout))?;
     stream.write_all(line.as_bytes())?;
     let mut answer = String::new();
     BufReader::with_capacity(READ_BUFFER, stream).read_line(&mut answer)?;
@@ -190,4 +205,6 @@ fn explain(path: &Path, cause: io::Error) -> ClientError {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For each piece of the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long for that of a reload, which looks at every session.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(90);
 const READ_BUFFER: usize = 64 * 1024;

@@ -3,7 +3,7 @@
 use super::Column;
 use super::cells::{duration, list, percent, yes};
 use crate::rows::{
-    AlgRow, CallRow, CounterRow, DoorRow, InterfaceRow, MappingRow, NeighborRow, PoolRow,
+    AlgRow, CallRow, CounterRow, DoorRow, EventRow, InterfaceRow, MappingRow, NeighborRow, PoolRow,
     SubscriberRow, TranslationRow, WorkerRow, ZoneRow,
 };
 
@@ -76,6 +76,21 @@ pub(super) const CALLS: &[Column<CallRow>] = &[
     Column::number("MEDIA", |row| row.media.len().to_string()),
     Column::number("AGE", |row| duration(row.age)),
     Column::number("EXPIRES", |row| duration(row.expires)),
+];
+
+pub(super) const EVENTS: &[Column<EventRow>] = &[
+    Column::number("AT", |row| duration(row.at)),
+    Column::text("EVENT", |row| row.event.clone()),
+    Column::optional("POOL", |row| row.pool.clone()),
+    Column::optional("INSIDE", |row| row.inside.clone()),
+    Column::optional("VRF", |row| row.vrf.clone()),
+    Column::optional("OUTSIDE", |row| row.outside.clone()),
+    Column::optional("PORTS", |row| {
+        row.ports
+            .map(|[first, last]| format!("{first}-{last}"))
+            .unwrap_or_default()
+    }),
+    Column::optional("DETAIL", |row| row.detail.clone()),
 ];
 
 pub(super) const COUNTERS: &[Column<CounterRow>] = &[

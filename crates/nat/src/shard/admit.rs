@@ -1,6 +1,6 @@
 //! Limits (RFC 6888 REQ-4, REQ-5): of a subscriber, of a rule, of a realm.
 
-use base::{Counter, Nanos};
+use base::{Counter, Nanos, Ticks};
 
 use super::{Refusal, Shard};
 use crate::key::FlowKey;
@@ -10,6 +10,9 @@ use crate::subscriber::SubscriberId;
 
 /// A subscriber is reported again once it has fallen by this many percent.
 const HYSTERESIS: u32 = 10;
+
+/// How often it is told that a subscriber is refused.
+const TELL_REFUSAL: Nanos = Nanos::from_secs(60);
 
 impl Shard {
     /// Whether a rule and a realm may have another session.
@@ -165,10 +168,22 @@ impl Shard {
         }
     }
 
-    /// Counts and reports a refusal.
-    pub(super) fn refused(&mut self, id: SubscriberId) {
-        if let Some(subscriber) = self.subscribers.get_mut(id) {
-            subscriber.refused += 1;
+    /// Counts a refusal, and tells of it now and then.
+    pub(super) fn refused(&mut self, id: SubscriberId, now: Ticks) {
+        let Some(subscriber) = self.subscribers.get_mut(id) else {
+            return;
+        };
+        subscriber.refused += 1;
+        let tells = subscriber
+            .refusal_told
+            .is_none_or(|told| now.since(told) >= Ticks::in_duration(TELL_REFUSAL));
+        if tells {
+            subscriber.refusal_told = Some(now);
+            self.notices.push(Notice::SubscriberRefused {
+                inside: subscriber.inside,
+                realm: subscriber.realm,
+            });
+            self.counters.bump(Counter::EventSubscriberRefused);
         }
         self.forget_if_idle(id);
     }

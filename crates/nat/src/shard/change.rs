@@ -60,7 +60,7 @@ pub(super) struct Change {
 }
 
 /// An inside host that a change ends sessions of, or would.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Touched {
     /// Inside address.
     pub inside: Ipv4Addr,

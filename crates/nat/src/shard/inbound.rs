@@ -37,7 +37,7 @@ impl Shard {
         if let Some(subscriber) = mapping.subscriber()
             && let Err(reason) = self.admit_visitor(subscriber, &mapping)
         {
-            self.refused(subscriber);
+            self.refused(subscriber, first.now.ticks());
             return Err(reason);
         }
         let sender = match first.sender_rule {
@@ -78,7 +78,7 @@ impl Shard {
             first.now,
         );
         if let (Err(_), Some(sender)) = (inserted, sender) {
-            self.refused(sender);
+            self.refused(sender, first.now.ticks());
         }
         let opened = inserted?;
         if let Some(mapping) = self.mappings.get_mut(id) {
@@ -103,7 +103,7 @@ impl Shard {
             .admit_session(subscriber, &translate, Some(key.dst_port()))
             .and_then(|()| self.admit_rate(subscriber, &translate, first.now));
         if admitted.is_err() {
-            self.refused(subscriber);
+            self.refused(subscriber, first.now.ticks());
         }
         admitted.map(|()| subscriber)
     }

@@ -31,7 +31,7 @@ impl Shard {
                 None => self.new_mapping(first, rule, &translate, outside_realm, subscriber),
             });
         if result.is_err() {
-            self.refused(subscriber);
+            self.refused(subscriber, first.now.ticks());
         }
         result
     }

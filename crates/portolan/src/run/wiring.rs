@@ -1,10 +1,10 @@
 //! Workers, slow path and console, with the rings between them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use config::Config;
-use control::exchange::Reply;
 use dataplane::{Ports, Published, SlowPath, SlowPorts};
 use dpdk::DpdkIo;
 use nat::{Layout, Shard};
@@ -12,10 +12,11 @@ use pktio::Io;
 use tracing::info;
 
 use super::machine::Machine;
-use super::{DpdkSlowPath, DpdkWorker, RunError, now};
+use super::{Asked, DpdkSlowPath, DpdkWorker, RunError, now};
 use crate::book::Book;
 use crate::console::Console;
 use crate::plan::{describe_memory, sizes};
+use crate::reload;
 
 /// Packets in a ring between two threads.
 const RING: u32 = 2048;
@@ -31,13 +32,13 @@ const MESSAGES: usize = 4096;
 pub(super) struct Wiring {
     pub(super) workers: Vec<DpdkWorker>,
     pub(super) slow: DpdkSlowPath,
-    pub(super) console: Console<Reply>,
+    pub(super) console: Console<Asked>,
     pub(super) start: Instant,
 }
 
 impl Wiring {
     /// Allocates all tables and rings.
-    pub(super) fn new(config: &Config, machine: &Machine) -> Result<Self, RunError> {
+    pub(super) fn new(config: &Config, file: &Path, machine: &Machine) -> Result<Self, RunError> {
         let start = Instant::now();
         let plan = &machine.plan;
         let count = config.workers.cores.len();
@@ -100,10 +101,16 @@ impl Wiring {
         let allocate = Box::new(move || maker.allocate());
         let slow = SlowPath::new(&plan.topology, slow_ports, allocate, now(start));
         let ports = Arc::clone(&machine.ports);
+        let file = file.to_owned();
         let console = Console::new(
+            config,
             Book::new(config, plan, layout),
             published,
             Box::new(move || Machine::figures(&ports)),
+            Box::new(move |other| match other {
+                None => reload::read(&file),
+                Some(_) => Err("only the file it was started with can be reloaded".into()),
+            }),
         );
         Ok(Self {
             workers,

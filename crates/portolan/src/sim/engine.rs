@@ -1,5 +1,6 @@
 //! The engine in one thread: a worker, the slow path, and rings between them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use base::{Counter, Counters, Nanos};
@@ -16,6 +17,7 @@ use wire::ethernet::{Mac, Tags};
 use crate::book::{Book, PortFigures};
 use crate::console::{Console, Sink};
 use crate::plan::{Plan, sizes};
+use crate::reload;
 
 /// Buffers in a ring between worker and slow path.
 const RING: usize = 4096;
@@ -126,12 +128,17 @@ impl Engine {
         let figures = Arc::new(std::sync::Mutex::new(vec![up; usize::from(ports)]));
         let read = Arc::clone(&figures);
         let console = Console::new(
+            config,
             Book::new(config, &plan, layout),
             vec![published],
             Box::new(move || {
                 read.lock()
                     .map(|figures| figures.clone())
                     .unwrap_or_default()
+            }),
+            Box::new(|file| match file {
+                Some(file) => reload::read(Path::new(file)),
+                None => Err("name the file to reload from".into()),
             }),
         );
         let interfaces = plan
@@ -188,7 +195,11 @@ impl Engine {
         let mut sent = Vec::new();
         loop {
             let due = self.worker.next_due(self.now);
-            let due = due.into_iter().chain(self.slow.next_due()).min();
+            let due = due
+                .into_iter()
+                .chain(self.slow.next_due())
+                .chain(self.console.next_due())
+                .min();
             // At least a tick, so that what is due but has to wait cannot stop time.
             let next = match due {
                 Some(due) if due > self.now => due,
@@ -220,7 +231,7 @@ impl Engine {
     pub(crate) fn ask(&mut self, request: Request) -> Response {
         let what = match &request {
             Request::Show { what, .. } => Some(*what),
-            Request::Clear { .. } => None,
+            Request::Clear { .. } | Request::Reload { .. } => None,
         };
         self.worker.publish_now();
         let kept = Kept::default();
@@ -230,7 +241,7 @@ impl Engine {
         while !self.console.is_idle() {
             self.worker.turn(self.now);
             self.slow.turn(self.now);
-            self.console.step(&mut self.slow);
+            self.console.step(&mut self.slow, self.now);
         }
         let pieces = pieces
             .lock()
@@ -241,6 +252,7 @@ impl Engine {
             match piece {
                 Piece::Rows(rows) => chunks.push(rows),
                 Piece::Cleared(count) => return Response::Cleared(count),
+                Piece::Reloaded(reloaded) => return Response::Reloaded(reloaded),
                 Piece::Refused(why) => return Response::refused(why),
                 Piece::Snapshot(_) | Piece::End => {}
             }
@@ -258,6 +270,7 @@ impl Engine {
             let mut moved = self.worker.turn(self.now);
             moved += self.slow.turn(self.now);
             moved += self.collect(&mut sent);
+            self.console.step(&mut self.slow, self.now);
             if moved == 0 {
                 return sent;
             }

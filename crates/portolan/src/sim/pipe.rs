@@ -81,13 +81,13 @@ fn answer_line(engine: &mut Engine, line: &[u8], out: &mut Vec<u8>) -> io::Resul
     }
     // What is asked about goes the way of the control socket.
     if let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(line)
-        && (object.contains_key("show") || object.contains_key("clear"))
+        && ["show", "clear", "reload"]
+            .iter()
+            .any(|verb| object.contains_key(*verb))
     {
         return match protocol::Request::parse(line) {
             Ok(request) => {
-                let (protocol::Request::Show { filter, .. }
-                | protocol::Request::Clear { filter, .. }) = &request;
-                let filter = filter.clone();
+                let filter = request.filter();
                 engine.ask(request).write(&filter, out)
             }
             Err(error) => refuse(out, error.to_string()),
@@ -99,7 +99,7 @@ fn answer_line(engine: &mut Engine, line: &[u8], out: &mut Vec<u8>) -> io::Resul
             return refuse(
                 out,
                 format!(
-                    "not understood: {error}; a line is {{\"at\", \"if\", \"frame\"}}, {{\"at\"}}, {{\"show\"}} or {{\"clear\"}}"
+                    "not understood: {error}; a line is {{\"at\", \"if\", \"frame\"}}, {{\"at\"}}, {{\"show\"}}, {{\"clear\"}} or {{\"reload\"}}"
                 ),
             );
         }
