@@ -14,6 +14,7 @@
 mod blocks;
 mod clear;
 mod constancy;
+mod dccp;
 mod deterministic;
 mod filtering;
 mod hairpin;
