@@ -80,7 +80,7 @@ fn mapping_and_filtering_are_the_same_after_many_flows() {
 
 /// Makes the appliance read another file.
 #[track_caller]
-fn reload(nat: &mut Pipe, config: &Config) {
+pub(crate) fn reload(nat: &mut Pipe, config: &Config) {
     let file = std::env::temp_dir().join(format!(
         "portolan-reload-{}-{:?}.yaml",
         std::process::id(),

@@ -90,7 +90,7 @@ impl Through {
     /// One packet left, by this interface, with nothing changed but addresses,
     /// ports and a checksum that is right as it was (REQ-11, REQ-12, REQ-13).
     #[track_caller]
-    fn of(outcome: Outcome, interface: &str) -> Self {
+    fn of(outcome: &Outcome, interface: &str) -> Self {
         assert_eq!(outcome.verdict, "forward", "{outcome:?}");
         assert_eq!(outcome.left.len(), 1, "{outcome:?}");
         let left = &outcome.left[0];
@@ -122,13 +122,13 @@ impl Through {
 #[track_caller]
 fn out(nat: &mut Pipe, inside: &str, remote: &str, kind: u8) -> Through {
     let packet = dccp(&format!("{inside} > {remote}"), kind);
-    Through::of(nat.inside(packet), "outside")
+    Through::of(&nat.inside(packet), "outside")
 }
 
 /// Sends a packet in; it must reach `inside`.
 #[track_caller]
 fn back(nat: &mut Pipe, flow: &str, kind: u8, inside: &str) {
-    let got = Through::of(nat.outside(dccp(flow, kind)), "inside");
+    let got = Through::of(&nat.outside(dccp(flow, kind)), "inside");
     assert_eq!(got.dst, inside);
 }
 
@@ -198,7 +198,7 @@ fn each_filter_admits_whom_it_should() {
             let flow = format!("{visitor} > {}", request.src);
             let outcome = nat.outside(dccp(&flow, REQUEST));
             if distance + strictness < 3 {
-                assert_eq!(Through::of(outcome, "inside").dst, A);
+                assert_eq!(Through::of(&outcome, "inside").dst, A);
             } else {
                 kept_out(&outcome);
             }
@@ -300,9 +300,9 @@ fn no_gateway_touches_the_data() {
         let remote = format!("192.0.2.1:{port}");
         let request = connect(&mut nat, A, &remote);
         let packet = covering(&format!("{A} > {remote}"), DATA, 0, data);
-        Through::of(nat.inside(packet), "outside");
+        Through::of(&nat.inside(packet), "outside");
         let packet = covering(&request.back(), DATA, 0, data);
-        Through::of(nat.outside(packet), "inside");
+        Through::of(&nat.outside(packet), "inside");
     }
     assert!(nat.show("doors").is_empty());
 }
@@ -338,11 +338,11 @@ fn a_connection_goes_through_a_hairpin() {
     let of_a = out(&mut nat, A, X, REQUEST).src;
     let of_b = out(&mut nat, B, X, LISTEN).src;
     let at_b = Through::of(
-        nat.inside(dccp(&format!("{A} > {of_b}"), REQUEST)),
+        &nat.inside(dccp(&format!("{A} > {of_b}"), REQUEST)),
         "inside",
     );
     assert_eq!((at_b.src.as_str(), at_b.dst.as_str()), (of_a.as_str(), B));
-    let at_a = Through::of(nat.inside(dccp(&at_b.back(), RESPONSE)), "inside");
+    let at_a = Through::of(&nat.inside(dccp(&at_b.back(), RESPONSE)), "inside");
     assert_eq!((at_a.src.as_str(), at_a.dst.as_str()), (of_b.as_str(), A));
 }
 
@@ -394,9 +394,9 @@ fn checksums_of_every_coverage_stay_right_both_ways() {
         for len in [0, 1, 2, 3, 20, 99, 1000] {
             let data: Vec<u8> = (0_u32..len).map(|byte| byte as u8 | 1).collect();
             let packet = covering(&format!("{A} > {X}"), DATA, coverage, &data);
-            Through::of(nat.inside(packet), "outside");
+            Through::of(&nat.inside(packet), "outside");
             let packet = covering(&request.back(), DATA, coverage, &data);
-            Through::of(nat.outside(packet), "inside");
+            Through::of(&nat.outside(packet), "inside");
         }
     }
 }

@@ -16,7 +16,9 @@ mod clear;
 mod constancy;
 mod dccp;
 mod deterministic;
+mod events;
 mod filtering;
+mod gateways;
 mod hairpin;
 mod hold_down;
 mod icmp_query;
@@ -33,6 +35,7 @@ mod syn_hold;
 mod tcp;
 mod tcp_timers;
 mod udp_timers;
+mod whois;
 
 use testkit::{Endpoint, Seen, tcp, udp};
 use tests::{Outcome, Pipe};
