@@ -123,6 +123,7 @@ fn a_host_has_all_the_ports_of_the_standard() {
 /// own, as many as any other's, all of the range, and the same in every process.
 #[test]
 fn every_algorithm_gives_each_host_ports_of_its_own() {
+    let mut different = BTreeSet::new();
     for algorithm in [
         "sequential",
         "staggered",
@@ -155,6 +156,7 @@ fn every_algorithm_gives_each_host_ports_of_its_own() {
             all.push(owners);
         }
         assert_eq!(all[0], all[1], "{algorithm}: chance has a say");
+        assert!(different.insert(all.remove(0)), "{algorithm} deals out as another did");
     }
 }
 
