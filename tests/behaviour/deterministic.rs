@@ -156,7 +156,10 @@ fn every_algorithm_gives_each_host_ports_of_its_own() {
             all.push(owners);
         }
         assert_eq!(all[0], all[1], "{algorithm}: chance has a say");
-        assert!(different.insert(all.remove(0)), "{algorithm} deals out as another did");
+        assert!(
+            different.insert(all.remove(0)),
+            "{algorithm} deals out as another did"
+        );
     }
 }
 
