@@ -30,7 +30,11 @@ fn a_subscriber_that_used_up_its_blocks_is_told_so() {
         .refused(Counter::DropBlockLimit);
     assert_eq!(error.icmp_kind(), Some((3, 1)));
     assert!(error.dst == "10.64.0.7" && error.src == tests::OWN_INSIDE);
-    nat.expect_counters(&[(Counter::DropBlockLimit, 1), (Counter::IcmpSent, 1)]);
+    nat.expect_counters(&[
+        (Counter::DropBlockLimit, 1),
+        (Counter::EventSubscriberRefused, 1),
+        (Counter::IcmpSent, 1),
+    ]);
 }
 
 /// The answer of RFC 5508 REQ-8 instead of RFC 6888's, by configuration.

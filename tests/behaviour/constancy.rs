@@ -78,6 +78,45 @@ fn mapping_and_filtering_are_the_same_after_many_flows() {
     }
 }
 
+/// Makes the appliance read another file.
+#[track_caller]
+pub(crate) fn reload(nat: &mut Pipe, config: &Config) {
+    let file = std::env::temp_dir().join(format!(
+        "portolan-reload-{}-{:?}.yaml",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    std::fs::write(&file, config.yaml()).expect("configuration file");
+    let line = serde_json::json!({ "reload": file.to_str().unwrap() }).to_string();
+    let answer = nat.line(&line);
+    std::fs::remove_file(&file).expect("configuration file");
+    assert!(answer.get("error").is_none(), "{answer}");
+}
+
+/// RFC 4787 REQ-11: after a reload that changes something else.
+#[test]
+fn mapping_and_filtering_are_the_same_after_a_reload() {
+    for filtering in FILTERS {
+        let mut nat = Pipe::new(&config(filtering));
+        let before = udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+        reload(&mut nat, &config(filtering).timeout("icmp", "90s"));
+        let after = udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.9:53");
+        assert_eq!(before, after, "{filtering}");
+        is_what_it_was(&mut nat, "10.64.0.8:5000", filtering);
+    }
+}
+
+/// RFC 4787 REQ-8a: the administrator's choice, while it runs.
+#[test]
+fn filtering_can_be_changed_while_running() {
+    let mut nat = Pipe::new(&config(FILTERS[0]));
+    is_what_it_was(&mut nat, "10.64.0.8:5000", FILTERS[0]);
+    for (number, filtering) in [FILTERS[1], FILTERS[2], FILTERS[0]].iter().enumerate() {
+        reload(&mut nat, &config(filtering));
+        is_what_it_was(&mut nat, &format!("10.64.0.8:{}", 6000 + number), filtering);
+    }
+}
+
 /// RFC 4787 REQ-11: what is refused changes nothing for what is there.
 #[test]
 fn refused_flows_change_nothing_for_those_there_are() {

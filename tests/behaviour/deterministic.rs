@@ -103,6 +103,119 @@ fn a_range_of_hosts_is_numbered_from_its_first() {
     }
 }
 
+/// Fourteen hosts behind one address, and room for two more: the numbers of RFC 7422
+/// section 2.2, 4032 ports each.
+fn fourteen(more: &str) -> Config {
+    Config::new()
+        .interface("inside", "addresses", "[10.64.0.1/16, 10.80.255.1/16]")
+        .deterministic(&format!(
+            "name: det, source: 10.80.1.1-10.80.1.14, prefixes: [203.0.113.128/32], \
+             ports: 1024-57471{more}"
+        ))
+}
+
+/// RFC 7422 section 2.2, the table.
+#[test]
+fn the_numbers_of_the_standard_come_out() {
+    let mut nat = Pipe::new(&fourteen(", algorithm: sequential"));
+    for (host, ports) in [
+        (1, 1024..=5055),
+        (2, 5056..=9087),
+        (3, 9088..=13119),
+        (14, 53440..=57471),
+    ] {
+        for endpoint in crate::open_udp(&mut nat, &format!("10.80.1.{host}"), 5000, 300) {
+            assert!(ports.contains(&endpoint.port()), "{host}: {endpoint}");
+        }
+    }
+}
+
+/// RFC 7422 section 2.2: all 4032 of them.
+#[test]
+fn a_host_has_all_the_ports_of_the_standard() {
+    let mut nat = Pipe::new(&fourteen(""));
+    let used: BTreeSet<u16> = (0..4032)
+        .map(|n| {
+            let inside = format!("10.80.1.1:{}", 5000 + n);
+            crate::tcp_endpoint(&mut nat, &inside, "192.0.2.1:80").port()
+        })
+        .collect();
+    assert_eq!(used, (1024..=5055).collect());
+}
+
+/// RFC 7422 section 2, the algorithms: whichever it is, a host's ports are its
+/// own, as many as any other's, all of the range, and the same in every process.
+#[test]
+fn every_algorithm_gives_each_host_ports_of_its_own() {
+    let mut different = BTreeSet::new();
+    for algorithm in [
+        "sequential",
+        "staggered",
+        "round-robin",
+        "interlaced",
+        "random, key: some secret",
+    ] {
+        let mut all = Vec::new();
+        for seed in ["1", "2"] {
+            let config = Config::new()
+                .interface("inside", "addresses", "[10.64.0.1/16, 10.80.255.1/16]")
+                .deterministic(&format!(
+                    "name: det, source: 10.80.1.0/28, prefixes: [203.0.113.128/31], \
+                     ports: 1024-1535, algorithm: {algorithm}"
+                ));
+            let mut nat = Pipe::with_args(&config, &["--seed", seed]);
+            let mut owners = std::collections::BTreeMap::new();
+            for host in 0..16 {
+                let opened = crate::open_udp(&mut nat, &format!("10.80.1.{host}"), 5000, 64);
+                for endpoint in opened {
+                    let before = owners.insert(endpoint, host);
+                    assert_eq!(before, None, "{algorithm}: {endpoint} of {host}");
+                }
+            }
+            assert_eq!(
+                owners.len(),
+                1024,
+                "{algorithm}: two addresses of 512 ports"
+            );
+            all.push(owners);
+        }
+        assert_eq!(all[0], all[1], "{algorithm}: chance has a say");
+        assert!(
+            different.insert(all.remove(0)),
+            "{algorithm} deals out as another did"
+        );
+    }
+}
+
+/// RFC 7422 section 2, the staggered form: every C-th port, from the host's own on.
+#[test]
+fn staggered_ports_are_a_whole_round_apart() {
+    let mut nat = Pipe::new(&fourteen(", algorithm: staggered"));
+    for host in [1, 2, 14] {
+        for endpoint in crate::open_udp(&mut nat, &format!("10.80.1.{host}"), 5000, 100) {
+            assert_eq!((endpoint.port() - 1024) % 14, host - 1, "{endpoint}");
+        }
+    }
+}
+
+/// RFC 7422 section 2, M, and RFC 6888 REQ-11: so many ports and no more, computed
+/// or not.
+#[test]
+fn the_limit_of_ports_is_hard() {
+    let config = fourteen(", overflow_pool: public, max_ports: 4100")
+        .pool("blocks", "{ size: 50, max_per_subscriber: 8 }");
+    let mut nat = Pipe::new(&config);
+    let opened = crate::open_udp(&mut nat, "10.80.1.2", 5000, 4100);
+    let computed = opened
+        .iter()
+        .filter(|endpoint| (5056..=9087).contains(&endpoint.port()))
+        .filter(|endpoint| endpoint.ip() == Ipv4Addr::new(203, 0, 113, 128));
+    assert_eq!(computed.count(), 4032);
+    crate::lost_but_told(&nat.inside(udp("10.80.1.2:12000 > 192.0.2.1:7000")));
+    // Another's limit is its own.
+    crate::udp_endpoint(&mut nat, "10.80.1.3:12000", "192.0.2.1:7000");
+}
+
 /// RFC 4787 REQ-1 and REQ-8 hold here as elsewhere.
 #[test]
 fn a_computed_mapping_is_a_mapping_like_others() {

@@ -14,10 +14,13 @@
 mod blocks;
 mod clear;
 mod constancy;
+mod dccp;
 mod deterministic;
+mod events;
 mod filtering;
 mod hairpin;
 mod hold_down;
+mod holders;
 mod icmp_query;
 mod limits;
 mod mapping;

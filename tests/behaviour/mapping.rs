@@ -195,6 +195,63 @@ fn a_mapping_of_one_protocol_lets_nothing_of_another_in() {
     crate::lost(&nat.outside(udp(&format!("192.0.2.1:7000 > {of_tcp}"))));
 }
 
+/// RFC 7857 section 3, where it is switched on: one outside port for several inside
+/// endpoints, as long as the remotes differ.
+#[test]
+fn an_overloaded_port_serves_different_remotes_only() {
+    let config = Config::new()
+        .pool("prefixes", "[203.0.113.1/32]")
+        .pool("ports", "2000-2003")
+        .pool_without("blocks")
+        .rule("parity", "false")
+        .rule("mapping", "address-and-port-dependent")
+        .rule("filtering", "address-and-port-dependent")
+        .rule("port_overloading", "true");
+    let mut nat = Pipe::new(&config);
+    let mut owners = Vec::new();
+    let mut taken = BTreeSet::new();
+    for remote in 1..=20 {
+        for host in [7, 8] {
+            let inside = format!("10.64.0.{host}:5000");
+            let remote = format!("192.0.2.{remote}:80");
+            let outside = tcp_endpoint(&mut nat, &inside, &remote);
+            assert!(
+                taken.insert((outside, remote.clone())),
+                "{outside} to {remote} has two owners"
+            );
+            owners.push((outside, remote, inside));
+        }
+    }
+    let ports: BTreeSet<Endpoint> = owners.iter().map(|(outside, _, _)| *outside).collect();
+    assert!(ports.len() <= 4, "{ports:?}");
+    for (outside, remote, inside) in &owners {
+        let answer = tcp(&format!("{remote} > {outside}")).syn_ack();
+        assert!(nat.outside(answer).forwarded().dst == inside.as_str());
+    }
+    // To one remote there are no more flows than ports.
+    for port in [5001, 5002] {
+        tcp_endpoint(&mut nat, &format!("10.64.0.9:{port}"), "192.0.2.1:80");
+    }
+    crate::lost_but_told(&nat.inside(tcp("10.64.0.9:5003 > 192.0.2.1:80").syn()));
+    tcp_endpoint(&mut nat, "10.64.0.9:5003", "192.0.2.1:81");
+}
+
+/// RFC 7857 section 3: off unless switched on.
+#[test]
+fn ports_are_not_overloaded_by_default() {
+    let config = Config::new()
+        .pool("prefixes", "[203.0.113.1/32]")
+        .pool("ports", "2000-2003")
+        .pool_without("blocks")
+        .rule("parity", "false");
+    let mut nat = Pipe::new(&config);
+    for (host, remote) in [(7, 1), (8, 2), (9, 3), (10, 4)] {
+        let inside = format!("10.64.0.{host}:5000");
+        tcp_endpoint(&mut nat, &inside, &format!("192.0.2.{remote}:80"));
+    }
+    crate::lost_but_told(&nat.inside(tcp("10.64.0.11:5000 > 192.0.2.5:80").syn()));
+}
+
 /// RFC 4787 REQ-11: the class of mapping does not change under load.
 #[test]
 fn the_kind_of_mapping_is_the_same_when_ports_are_nearly_used_up() {

@@ -108,6 +108,22 @@ fn a_paired_subscriber_gets_no_second_address_for_connections() {
     assert_eq!(error.icmp_kind(), Some((3, 1)));
 }
 
+/// RFC 7857 section 4, the soft form: another address only when the first has no port left.
+#[test]
+fn a_softly_paired_subscriber_goes_on_with_another_address() {
+    let mut nat = Pipe::new(&one_block_each().rule("paired", "soft"));
+    let first = open_udp(&mut nat, "10.64.0.7", 5000, 64);
+    assert!(first.iter().all(|endpoint| endpoint.ip() == first[0].ip()));
+    let beyond = open_udp(&mut nat, "10.64.0.7", 6000, 64);
+    assert!(beyond.iter().all(|endpoint| endpoint.ip() != first[0].ip()));
+    for port in 5000..5064 {
+        let endpoint = tcp_endpoint(&mut nat, &format!("10.64.0.7:{port}"), "192.0.2.1:80");
+        assert_eq!(endpoint.ip(), first[0].ip(), "TCP has ports left there");
+    }
+    let endpoint = tcp_endpoint(&mut nat, "10.64.0.7:6000", "192.0.2.1:80");
+    assert_ne!(endpoint.ip(), first[0].ip());
+}
+
 /// RFC 4787 section 4.1, arbitrary pooling, where the rule says so.
 #[test]
 fn an_unpaired_subscriber_goes_on_with_another_address() {

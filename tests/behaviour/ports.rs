@@ -108,6 +108,52 @@ fn a_well_known_source_port_gets_a_port_of_the_range() {
     }
 }
 
+/// RFC 4787 REQ-3a where the pool has well-known ports: each class to itself.
+#[test]
+fn well_known_ports_stay_among_themselves() {
+    let config = Config::new()
+        .pool("prefixes", "[203.0.113.1/32]")
+        .pool("ports", "1-65535")
+        .pool_without("blocks");
+    let mut nat = Pipe::new(&config);
+    for host in ["10.64.0.7", "10.64.0.8", "10.64.0.9"] {
+        for port in [1, 53, 500, 700, 1022, 1023] {
+            let inside = format!("{host}:{port}");
+            let by_udp = crate::udp_endpoint(&mut nat, &inside, "192.0.2.1:7000");
+            let by_tcp = tcp_endpoint(&mut nat, &inside, "192.0.2.1:80");
+            assert!(by_udp.port() < 1024, "{inside} became {by_udp}");
+            assert!(by_tcp.port() < 1024, "{inside} became {by_tcp}");
+        }
+        for port in [1024, 1025, 5000, 65535] {
+            let inside = format!("{host}:{port}");
+            let by_udp = crate::udp_endpoint(&mut nat, &inside, "192.0.2.1:7000");
+            let by_tcp = tcp_endpoint(&mut nat, &inside, "192.0.2.1:80");
+            assert!(by_udp.port() >= 1024, "{inside} became {by_udp}");
+            assert!(by_tcp.port() >= 1024, "{inside} became {by_tcp}");
+        }
+    }
+}
+
+/// RFC 4787 REQ-3 while the port that is wanted is another's already.
+#[test]
+fn a_port_that_is_kept_has_one_owner() {
+    let config = Config::new()
+        .pool("prefixes", "[203.0.113.1/32]")
+        .pool_without("blocks")
+        .rule("preserve_port", "true");
+    let mut nat = Pipe::new(&config);
+    let first = crate::udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+    assert_eq!(first.port(), 5000, "kept while it is free");
+    let second = crate::udp_endpoint(&mut nat, "10.64.0.8:5000", "192.0.2.1:7000");
+    assert_ne!(first, second);
+    for (outside, inside) in [(first, "10.64.0.7:5000"), (second, "10.64.0.8:5000")] {
+        let got = nat
+            .outside(udp(&format!("192.0.2.1:7000 > {outside}")))
+            .forwarded();
+        assert!(got.dst == inside);
+    }
+}
+
 /// RFC 7857 section 9, RFC 6888 REQ-15, RFC 6056: no pattern, spread evenly.
 #[test]
 fn ports_are_chosen_at_random_within_the_block() {

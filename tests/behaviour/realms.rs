@@ -119,6 +119,30 @@ fn nothing_leaves_from_or_to_the_shared_range() {
         .dropped(Counter::DropNoRule);
 }
 
+/// RFC 4787 REQ-9, REQ-9a where the inside is a realm of its own.
+#[test]
+fn hairpins_stay_in_their_realm() {
+    let mut nat = colliding("10.0.0");
+    for host in ["10.0.0.5", "10.0.0.6"] {
+        nat.learn("lan", host, "10.0.0.1", &[]);
+    }
+    let mut open = |inside: &str| {
+        let flow = format!("{inside} > 192.0.2.1:7000");
+        nat.send("lan", &udp(&flow)).left.remove(0).seen.src
+    };
+    let (of_a, of_b) = (open("10.0.0.5:5000"), open("10.0.0.6:6000"));
+    let to_b = udp("10.0.0.5:5000 > 0.0.0.0").to(of_b);
+    let outcome = nat.send("lan", &to_b);
+    assert_eq!(outcome.reason, Counter::ForwardHairpin.name());
+    let at_b = &outcome.left[0];
+    assert_eq!(at_b.interface, "lan");
+    assert!(at_b.seen.dst == "10.0.0.6:6000");
+    assert_eq!(at_b.seen.src, of_a);
+    let back = nat.send("lan", &at_b.seen.reply()).left.remove(0).seen;
+    assert!(back.dst == "10.0.0.5:5000");
+    assert_eq!(back.src, of_b);
+}
+
 /// RFC 6888 REQ-2: where inside ranges overlap, a subscriber is an address in a realm.
 #[test]
 fn one_address_in_two_realms_is_two_subscribers() {

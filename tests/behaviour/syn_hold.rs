@@ -71,6 +71,20 @@ fn an_outbound_syn_cancels_the_answer_for_a_filtered_syn() {
     nat.outside(syn()).forwarded();
 }
 
+/// RFC 5382 REQ-4a: where errors are not to be sent, never.
+#[test]
+fn an_interface_without_errors_never_answers_a_syn() {
+    let config = one_port().interface("outside", "icmp_errors", "false");
+    let mut nat = Pipe::new(&config);
+    crate::kept_out(&nat.outside(tcp(SYN).syn().seq(9000)));
+    assert!(nat.wait(600.0).is_empty());
+    // The connection may still be opened from both sides.
+    crate::kept_out(&nat.outside(tcp(SYN).syn().seq(9000)));
+    nat.wait(3.0);
+    assert!(tcp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000") == "203.0.113.1:60000");
+    nat.outside(tcp(SYN).syn().seq(9000)).forwarded();
+}
+
 /// RFC 5382 REQ-4: only that very connection cancels it.
 #[test]
 fn another_connection_does_not_cancel_the_answer() {

@@ -215,6 +215,52 @@ fn the_timers_are_configurable() {
     lost(&nat.outside(kept.inbound()));
 }
 
+/// RFC 7857 section 2.1.
+#[test]
+fn opening_and_closing_have_timers_of_their_own() {
+    for (opening, closing) in [(60.0, 240.0), (240.0, 300.0)] {
+        let config = Config::new()
+            .timeout("tcp_opening", &format!("{opening}s"))
+            .timeout("tcp_closing", &format!("{closing}s"));
+        let mut nat = Pipe::new(&config);
+        let open = |nat: &mut Pipe, port: u16| {
+            nat.inside(tcp(&format!("10.64.0.7:{port} > 192.0.2.1:80")).syn())
+                .forwarded()
+        };
+        let (first, second) = (open(&mut nat, 5000), open(&mut nat, 5001));
+        nat.later(opening - 1.0)
+            .outside(first.reply().syn_ack())
+            .forwarded();
+        lost(&nat.later(1.0 + GRAIN).outside(second.reply().syn_ack()));
+
+        let first = Connection::open(&mut nat, "10.64.0.8:5000", "192.0.2.1:80");
+        let second = Connection::open(&mut nat, "10.64.0.8:5001", "192.0.2.1:80");
+        first.close_without_last_ack(&mut nat);
+        second.close_without_last_ack(&mut nat);
+        nat.later(closing - 1.0)
+            .outside(first.inbound().fin())
+            .forwarded();
+        lost(&nat.later(1.0 + GRAIN).outside(second.inbound().fin()));
+    }
+}
+
+/// RFC 7857 section 2.1: without them, `tcp_transitory` is for both.
+#[test]
+fn opening_and_closing_follow_the_transitory_timer() {
+    let config = Config::new()
+        .timeout("tcp_transitory", "300s")
+        .timeout("tcp_closing", "260s");
+    let mut nat = Pipe::new(&config);
+    let half = nat
+        .inside(tcp("10.64.0.7:5000 > 192.0.2.1:80").syn())
+        .forwarded();
+    let closing = Connection::open(&mut nat, "10.64.0.8:5000", "192.0.2.1:80");
+    closing.close_without_last_ack(&mut nat);
+    lost(&nat.later(260.0 + GRAIN).outside(closing.inbound().fin()));
+    nat.at(299.0);
+    nat.outside(half.reply().syn_ack()).forwarded();
+}
+
 /// RFC 5382 REQ-1 and REQ-5: a mapping lives as long as its longest session.
 #[test]
 fn an_old_mapping_takes_new_connections() {

@@ -118,6 +118,54 @@ fn a_reset_without_a_session_is_silent() {
     assert!(pipe.wait(20.0).is_empty());
 }
 
+/// RFC 5508 REQ-9: an interface may be told to send none, and others go on sending.
+#[test]
+fn an_interface_can_be_told_to_make_no_errors() {
+    let narrow = || {
+        Config::new()
+            .interface("outside", "mtu", "1400")
+            .interface("inside", "mtu", "1400")
+            .rule("limits", "{ ports: { udp: 1 } }")
+    };
+    let big = vec![1; 1400];
+    for silent in ["inside", "outside"] {
+        let mut pipe = Pipe::new(&narrow().interface(silent, "icmp_errors", "false"));
+        let out = open(&mut pipe);
+        let usual = || udp("10.64.0.7:5000 > 192.0.2.1:7000");
+        for (interface, packet, reason) in [
+            ("inside", usual().ttl(1), Counter::DropTtl),
+            (
+                "inside",
+                usual().payload(&big).df(true),
+                Counter::DropFragmentationNeeded,
+            ),
+            (
+                "inside",
+                udp("10.64.0.7:5001 > 192.0.2.1:7000"),
+                Counter::DropPortLimit,
+            ),
+            ("outside", out.reply().ttl(1), Counter::DropTtl),
+            (
+                "outside",
+                out.reply().payload(&big).df(true),
+                Counter::DropFragmentationNeeded,
+            ),
+        ] {
+            let outcome = pipe.send(interface, &packet);
+            if interface == silent {
+                outcome.dropped(reason);
+            } else {
+                outcome.refused(reason);
+            }
+        }
+        // What others say still passes, and a ping is no error.
+        pipe.outside(icmp_error(3, 3, "192.0.2.77", &out.ip))
+            .forwarded();
+        let ping = testkit::echo("10.64.0.7:5 > 10.64.0.1");
+        assert_eq!(pipe.inside(ping).consumed(Counter::ConsumeEcho).len(), 1);
+    }
+}
+
 /// RFC 1812 section 4.3.2.7: what was suppressed is counted.
 #[test]
 fn suppressed_errors_are_counted() {

@@ -36,6 +36,19 @@ fn an_error_by_a_router_inside_leaves_from_the_address_of_the_flow() {
     assert_eq!(seen.quote().dst, out.src);
 }
 
+/// RFC 5508 REQ-5b: a router inside that has an address of its own outside uses it.
+#[test]
+fn an_error_by_a_router_with_an_address_of_its_own_leaves_from_that() {
+    let config = Config::new().fixed("inside: 10.64.0.20, outside: 203.0.113.14");
+    let mut pipe = Pipe::new(&config);
+    let (out, back) = open_both_ways(&mut pipe);
+    let error = icmp_error(3, 1, "10.64.0.20", &back.ip);
+    let seen = pipe.inside(error).forwarded();
+    assert!(seen.src == "203.0.113.14", "{seen:?}");
+    assert!(seen.dst == "192.0.2.1");
+    assert_eq!(seen.quote().dst, out.src);
+}
+
 /// RFC 5508 REQ-5: eight bytes of transport are enough this way as well.
 #[test]
 fn a_short_quote_from_inside_is_translated() {

@@ -316,7 +316,7 @@ mod tests {
         let text = ask(clear(), |_, reply| reply.finish(Piece::Cleared(3)));
         assert_eq!(text, "{\"cleared\":3}\n");
         let text = ask(clear(), |_, reply| {
-            reply.finish(Piece::Refused("not now".into()))
+            reply.finish(Piece::Refused("not now".into()));
         });
         assert_eq!(text, "{\"error\":\"not now\"}\n");
         let text = ask(Request::show(What::Zones), |_, reply| {

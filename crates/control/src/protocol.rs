@@ -348,6 +348,8 @@ mod tests {
         for line in [
             r#"{"show":"translations","filter":{"inside":"10.64.0.7"}}"#,
             r#"{"clear":"counters","filter":{"name":"drop.*"}}"#,
+            r#"{"reload":"","dry_run":true,"filter":{}}"#,
+            r#"{"reload":"other.yaml","filter":{}}"#,
         ] {
             let request = Request::parse(line.as_bytes()).unwrap();
             assert_eq!(request.to_line().unwrap(), line);
@@ -364,10 +366,10 @@ mod tests {
         for (line, reason) in [
             ("", "not a request: EOF"),
             ("hello", "not a request: expected value"),
-            ("{}", "either `show` or `clear`"),
+            ("{}", "either `show`, `clear` or `reload`"),
             (
                 r#"{"show":"zones","clear":"calls"}"#,
-                "either `show` or `clear`",
+                "either `show`, `clear` or `reload`",
             ),
             (r#"{"show":"weather"}"#, "`weather` cannot be shown"),
             (r#"{"clear":"pools"}"#, "`pools` cannot be cleared"),

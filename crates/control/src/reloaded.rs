@@ -25,18 +25,17 @@ impl Reloaded {
     /// For people: the lists, then the sentence that matters.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = String::new();
         let lists = [
             ("+", &self.added),
             ("-", &self.removed),
             ("~", &self.changed),
             ("warning:", &self.warnings),
         ];
-        for (sign, lines) in lists {
-            for line in lines {
-                text.push_str(&format!("{sign} {line}\n"));
-            }
-        }
+        let text: String = lists
+            .into_iter()
+            .flat_map(|(sign, lines)| lines.iter().map(move |line| [sign, " ", line, "\n"]))
+            .flatten()
+            .collect();
         let did = if self.dry_run {
             "nothing was changed; it would end"
         } else {

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use control::filter::Filter;
 use control::protocol::{MAX_REQUEST, Request, Response};
+use control::reloaded::Reloaded;
 use control::rows::{CounterRow, Rows, TranslationRow};
 use control::socket::{Answer, BindError, ClientError, Server, Serving, request};
 use control::what::{Clearable, What};
@@ -68,6 +69,11 @@ fn handler(request: Request) -> Response {
         } => Response::rows(counters(2)),
         Request::Show { what, .. } => Response::refused(format!("no {what} here")),
         Request::Clear { .. } => Response::Cleared(7),
+        Request::Reload { dry_run, .. } => Response::Reloaded(Box::new(Reloaded {
+            dry_run,
+            sessions: 5,
+            ..Reloaded::default()
+        })),
     }
 }
 
@@ -107,6 +113,14 @@ fn requests_are_answered() {
         request(&place.socket(), &clear()),
         Ok(Answer::Cleared(7))
     ));
+    let reload = Request::Reload {
+        file: None,
+        dry_run: true,
+    };
+    let Answer::Reloaded(reloaded) = request(&place.socket(), &reload).unwrap() else {
+        panic!("not what a reload does");
+    };
+    assert!(reloaded.dry_run && reloaded.sessions == 5);
     let refused = request(&place.socket(), &Request::show(What::Zones)).unwrap_err();
     assert_eq!(refused.to_string(), "the appliance says: no zones here");
 }
@@ -334,7 +348,7 @@ fn a_client_that_does_not_read_holds_up_nobody_else() {
                 let chunks = std::iter::repeat_with(|| Ok(counters(1_000)));
                 Response::Rows(what, Box::new(chunks))
             }
-            Request::Clear { .. } => Response::Cleared(1),
+            Request::Clear { .. } | Request::Reload { .. } => Response::Cleared(1),
         })
         .unwrap();
     let mut lazy = UnixStream::connect(place.socket()).unwrap();

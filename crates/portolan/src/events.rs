@@ -166,9 +166,12 @@ fn runs(addresses: &[std::net::Ipv4Addr]) -> Vec<String> {
     }
     let address = std::net::Ipv4Addr::from_bits;
     runs.into_iter()
-        .map(|(first, last)| match first == last {
-            true => address(first).to_string(),
-            false => format!("{}-{}", address(first), address(last)),
+        .map(|(first, last)| {
+            if first == last {
+                address(first).to_string()
+            } else {
+                format!("{}-{}", address(first), address(last))
+            }
         })
         .collect()
 }

@@ -352,6 +352,11 @@ impl Layout {
         self.addresses.get(slot as usize)?.as_ref()
     }
 
+    /// Numbers of a pool's addresses.
+    pub(crate) fn slots_of(&self, pool: usize) -> &[u32] {
+        self.of_pool.get(pool).map_or(&[], Vec::as_slice)
+    }
+
     /// Number of the outside address at `place` of a pool.
     pub(crate) fn slot_at(&self, pool: usize, place: u32) -> Option<u32> {
         let slots = self.of_pool.get(pool)?;

@@ -164,7 +164,7 @@ impl Shard {
     ) -> Option<Taken> {
         let chance = self.rng.word();
         for pool in translate.pools.iter() {
-            for block in self.blocks_to_share(id, pool) {
+            for block in self.blocks_to_share(id, pool, chance) {
                 let endpoint = |offset| self.layout.endpoint_of(block, offset);
                 let free = |offset: u16| {
                     endpoint(offset).is_some_and(|(outside, outside_port)| {

@@ -8,6 +8,9 @@ use crate::pool::{Crossed, NO_BLOCK, Owner, Wish, block_id, count, low16, slot_o
 use crate::settings::{Division, Pairing, PortProtocol, Translate};
 use crate::subscriber::SubscriberId;
 
+/// Addresses looked at for a port to share by a subscriber that has none yet.
+const SHARING: usize = 8;
+
 /// A port that is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
@@ -174,14 +177,14 @@ impl Shard {
             // Best effort: without a fresh one the old ones go on.
             blocks += 1;
         }
-        if let Some(taken) = self.take_from_chain(id, pool, wanted) {
+        if let Some(taken) = self.take_from_chain(id, pool, pairing, wanted) {
             return Ok(taken);
         }
         if blocks >= most {
             return Err(self.pools.refusal(pool));
         }
         self.lend_block(id, pool, pairing, now)?;
-        self.take_from_chain(id, pool, wanted)
+        self.take_from_chain(id, pool, pairing, wanted)
             .ok_or(Counter::DropNoPort)
     }
 
@@ -201,29 +204,53 @@ impl Shard {
             })
     }
 
-    /// Blocks whose ports a subscriber may use together with other mappings.
+    /// Blocks whose ports a subscriber may use together with other mappings: its
+    /// own, or of the range of its address, or of some addresses if it has none.
     pub(super) fn blocks_to_share(
         &self,
         id: SubscriberId,
         pool: usize,
+        chance: u64,
     ) -> impl Iterator<Item = u32> {
-        let shared = self
-            .paired_slot(id, pool)
-            .and_then(|slot| self.pools.shared_block(slot));
-        self.blocks_in(id, pool).chain(shared)
+        let paired = self.paired_slot(id, pool);
+        let slots = self.layout.slots_of(pool);
+        let start = usize::try_from(chance % slots.len().max(1) as u64).unwrap_or(0);
+        let others = slots
+            .iter()
+            .cycle()
+            .skip(start)
+            .take(slots.len().min(SHARING));
+        let of_range = paired
+            .into_iter()
+            .chain(others.copied().filter(move |_| paired.is_none()))
+            .filter(|slot| !self.pools.is_draining(*slot))
+            .filter_map(|slot| self.pools.shared_block(slot));
+        self.blocks_in(id, pool).chain(of_range)
     }
 
+    /// From the active block, then the older ones; of a softly paired subscriber
+    /// those of its first address before the others.
     fn take_from_chain(
         &mut self,
         id: SubscriberId,
         pool: usize,
+        pairing: Pairing,
         wanted: Wanted,
     ) -> Option<(u32, u16)> {
-        let block = self.blocks_in(id, pool).find(|block| {
+        let has_room = |block: &u32| {
             self.pools
                 .block(*block)
                 .is_some_and(|block| block.left(wanted.side) > 0)
-        })?;
+        };
+        let first = self.paired_slot(id, pool);
+        let at_first = match pairing {
+            Pairing::Soft => self
+                .blocks_in(id, pool)
+                .filter(|block| Some(slot_of(*block)) == first)
+                .find(has_room),
+            Pairing::Off | Pairing::Strict => None,
+        };
+        let block = at_first.or_else(|| self.blocks_in(id, pool).find(has_room))?;
         let offset = self
             .pools
             .take_port(block, wanted.side, wanted.wish, &mut self.rng)?;
@@ -264,7 +291,7 @@ impl Shard {
         if self.blocks_in(id, pool).next().is_none() {
             self.lend_computed_block(id, pool, now)?;
         }
-        self.take_from_chain(id, pool, wanted)
+        self.take_from_chain(id, pool, Pairing::Strict, wanted)
             .ok_or(Counter::DropNoPort)
     }
 
