@@ -11,6 +11,7 @@ pub mod checksum;
 mod error;
 pub mod ethernet;
 pub mod icmp;
+pub mod igmp;
 pub mod ipv4;
 pub mod tcp;
 pub mod udp;
