@@ -18,6 +18,7 @@ mod error;
 mod interfaces;
 mod machine;
 pub mod model;
+mod multicast;
 mod nat;
 mod node;
 mod outside;
@@ -121,6 +122,7 @@ fn whole(root: &Node, report: &mut Report) -> Config {
     let net = interfaces::read(&top, report);
     let routes = routes::routes(&top, &net, report);
     let neighbors = routes::neighbors(&top, &net, limits.neighbors, report);
+    let multicast = multicast::read(&top, &net, report);
     let nat = nat::read(&top, &net, &limits, &routes, report);
     let alg = alg::read(&top, report);
     machine::unsupported(&top, report);
@@ -135,6 +137,7 @@ fn whole(root: &Node, report: &mut Report) -> Config {
         routes,
         neighbors,
         nat,
+        multicast,
         alg,
         warnings: Vec::new(),
     }
@@ -150,7 +153,7 @@ fn end_of(text: &str) -> At {
     }
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "dpdk",
     "workers",
     "limits",
@@ -159,6 +162,7 @@ const KEYS: [&str; 11] = [
     "routes",
     "neighbors",
     "nat",
+    "multicast",
     "alg",
     "zones",
     "log",

@@ -32,5 +32,5 @@ pub use inspect::{Inspect, Row};
 pub use published::Published;
 pub use router::Router;
 pub use slow::{NeighborRow, SlowPath, SlowPorts};
-pub use topology::{Interface, Route, StaticNeighbor, Topology};
+pub use topology::{Interface, Multicast, Route, StaticNeighbor, Topology};
 pub use worker::{Ports, Worker};
