@@ -20,6 +20,7 @@ mod general;
 mod icmp;
 mod inspect;
 mod mark;
+mod multicast;
 mod parts;
 mod published;
 mod router;
@@ -27,7 +28,7 @@ mod slow;
 mod topology;
 mod worker;
 
-pub use command::{Command, Event, SessionFilter};
+pub use command::{Command, Event, Member, SessionFilter};
 pub use inspect::{Inspect, Row};
 pub use published::Published;
 pub use router::Router;

@@ -211,6 +211,13 @@ pub const fn is_multicast(address: u32) -> bool {
     address >> 28 == 0xe
 }
 
+/// Whether a group is local to its link and never forwarded: 224.0.0.0/24 (RFC 5771 section 4).
+#[must_use]
+#[inline]
+pub const fn is_link_local_group(address: u32) -> bool {
+    address >> 8 == 0x00e0_0000
+}
+
 /// Whether the options in `options` hold a source route or a record of the route.
 /// Broken options count as such (RFC 5508 REQ-10b: not to be forwarded untranslated).
 #[must_use]
