@@ -22,7 +22,7 @@ mod pipe;
 
 pub use config::Config;
 pub use outcome::{Left, Outcome};
-pub use pipe::{Pipe, counter_names, mac_of, portolan, unhex};
+pub use pipe::{Pipe, counter_names, group_mac, mac_of, portolan, unhex};
 
 /// The usual subscriber.
 pub const A: &str = "10.64.0.7";

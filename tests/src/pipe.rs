@@ -141,10 +141,14 @@ impl Pipe {
     /// Sends a packet to the appliance by an interface.
     #[track_caller]
     pub fn send(&mut self, interface: &str, packet: &Packet) -> Outcome {
-        let appliance = *self
-            .macs
-            .get(interface)
-            .unwrap_or_else(|| panic!("the address on {interface} is not known yet"));
+        let appliance = if packet.dst.ip().is_multicast() {
+            group_mac(*packet.dst.ip())
+        } else {
+            *self
+                .macs
+                .get(interface)
+                .unwrap_or_else(|| panic!("the address on {interface} is not known yet"))
+        };
         let from = neighbor(interface, *packet.src.ip());
         self.feed(interface, &packet.frame(from, appliance))
     }
@@ -389,7 +393,10 @@ impl Pipe {
         if let Some(mac) = self.macs.get(interface) {
             assert_eq!(seen.src_mac, *mac, "sent from a foreign MAC: {seen:?}");
         }
-        if seen.arp.is_none() && matches!(interface, "inside" | "outside") {
+        if seen.arp.is_none() && seen.dst.ip().is_multicast() {
+            let group = group_mac(seen.dst.ip());
+            assert_eq!(seen.dst_mac, group, "sent to another group: {seen:?}");
+        } else if seen.arp.is_none() && matches!(interface, "inside" | "outside") {
             let next_hop = neighbor(interface, seen.dst.ip());
             assert_eq!(
                 seen.dst_mac, next_hop,
@@ -448,6 +455,12 @@ impl Drop for Pipe {
 pub fn mac_of(ip: Ipv4Addr) -> Mac {
     let [a, b, c, d] = ip.octets();
     [0x02, 0xaa, a, b, c, d]
+}
+
+/// The MAC address of a group (RFC 1112 section 6.4).
+pub fn group_mac(group: Ipv4Addr) -> Mac {
+    let [_, b, c, d] = group.octets();
+    [0x01, 0x00, 0x5e, b & 0x7f, c, d]
 }
 
 /// The built binary: named by `PORTOLAN_BIN`, else beside this test's own folder.

@@ -1,7 +1,7 @@
 //! Packets for the appliance itself: requirement A6, section 7.3, RFC 1122.
 
 use base::Counter;
-use testkit::{echo, flags, icmp_query, tcp, udp};
+use testkit::{echo, flags, icmp_error, icmp_query, tcp, udp};
 use tests::{Config, Outcome, Pipe};
 
 #[track_caller]
@@ -160,4 +160,59 @@ fn an_answer_to_a_ping_keeps_its_differentiated_services() {
     let ping = echo("10.64.0.7:5 > 10.64.0.1").tos(0xb8);
     let answers = pipe.inside(ping).consumed(Counter::ConsumeEcho);
     assert_eq!(answers[0].tos, 0xb8);
+}
+
+/// RFC 5508 REQ-9 and REQ-10a: the appliance's own errors can be switched off where they do harm.
+#[test]
+fn an_interface_can_be_told_nothing_about_what_is_dropped() {
+    let config = Config::new()
+        .interface("outside", "icmp_errors", "false")
+        .no_routes();
+    let mut pipe = Pipe::new(&config);
+    pipe.outside(udp("198.51.100.254:5000 > 198.51.100.1:53"))
+        .dropped(Counter::DropNoService);
+    let out = pipe
+        .inside(udp("10.64.0.7:5000 > 198.51.100.254:7000"))
+        .forwarded();
+    pipe.outside(out.reply().ttl(1)).dropped(Counter::DropTtl);
+    // The other side is still told, and a ping still answered.
+    let refused = pipe
+        .inside(udp("10.64.0.7:5000 > 192.0.2.1:53"))
+        .refused(Counter::DropNoRoute);
+    assert_eq!(refused.icmp_kind(), Some((3, 0)));
+    pong(pipe.outside(echo("198.51.100.254:5 > 198.51.100.1")));
+    assert_eq!(pipe.counter(Counter::IcmpSuppressed), 2);
+}
+
+/// RFC 5508 REQ-10a: an error of another machine is not the appliance's own, and goes through.
+#[test]
+fn errors_of_others_pass_an_interface_that_is_told_nothing() {
+    let config = Config::new()
+        .interface("outside", "icmp_errors", "false")
+        .interface("inside", "icmp_errors", "false");
+    let mut pipe = Pipe::new(&config);
+    let out = pipe
+        .inside(udp("10.64.0.7:5000 > 192.0.2.1:7000"))
+        .forwarded();
+    let error = pipe
+        .outside(icmp_error(3, 3, "192.0.2.1", &out.ip))
+        .forwarded();
+    assert_eq!(error.icmp_kind(), Some((3, 3)));
+    pipe.inside(udp("10.64.0.7:5000 > 192.0.2.1:7000").ttl(1))
+        .dropped(Counter::DropTtl);
+}
+
+/// RFC 5382 REQ-4a: the answer to an unsolicited SYN can be switched off too.
+#[test]
+fn a_held_syn_stays_without_answer_where_errors_are_off() {
+    let config = Config::new().interface("outside", "icmp_errors", "false");
+    let mut pipe = Pipe::new(&config);
+    pipe.outside(tcp("192.0.2.1:5000 > 203.0.113.3:4000").syn())
+        .held(Counter::HoldSyn);
+    assert!(pipe.wait(10.0).is_empty());
+    pipe.expect_counters(&[
+        (Counter::HoldSyn, 1),
+        (Counter::HoldSynDropped, 1),
+        (Counter::IcmpSuppressed, 1),
+    ]);
 }

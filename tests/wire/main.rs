@@ -22,6 +22,7 @@ mod fragments;
 mod headers;
 mod link;
 mod mtu;
+mod multicast;
 mod options;
 mod pcap_files;
 mod queries;

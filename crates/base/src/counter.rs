@@ -65,6 +65,8 @@ counters! {
     ForwardHairpin = "forward.hairpin",
     /// Forwarded untouched (`action: pass`, or between inside interfaces).
     ForwardPass = "forward.pass",
+    /// Multicast forwarded untouched to the interfaces with members of its group.
+    ForwardMulticast = "forward.multicast",
 
     /// The frame ends inside its Ethernet header or VLAN tags.
     DropEthernetTruncated = "drop.ethernet_truncated",
@@ -152,6 +154,12 @@ counters! {
     DropFragmentOverlap = "drop.fragment_overlap",
     /// No room to follow another fragmented datagram.
     DropFragmentTable = "drop.fragment_table",
+    /// Multicast to a group without members on any other interface.
+    DropMulticastNoMember = "drop.multicast_no_member",
+    /// Multicast from inside to a group that may not leave, or to one that no router forwards.
+    DropMulticastScope = "drop.multicast_scope",
+    /// IGMP that is malformed, of an unknown type, or not addressed as it should be.
+    DropIgmp = "drop.igmp",
     /// To the appliance itself, where nothing listens.
     DropNoService = "drop.no_service",
     /// The worker that owns the packet had no room for it.
@@ -167,6 +175,8 @@ counters! {
     ConsumeEcho = "consume.echo",
     /// ICMP to the appliance that needs no answer.
     ConsumeIcmp = "consume.icmp",
+    /// IGMP taken note of.
+    ConsumeIgmp = "consume.igmp",
 
     /// Held for the next hop's MAC address.
     HoldNeighbor = "hold.neighbor",
@@ -186,7 +196,7 @@ counters! {
     HoldSynMatched = "hold.syn_matched",
     /// Held SYNs answered with ICMP port unreachable.
     HoldSynAnswered = "hold.syn_answered",
-    /// Held SYNs given up because the queue was full.
+    /// Held SYNs given up: the queue was full, or no answer may be sent (`icmp_errors: false`).
     HoldSynDropped = "hold.syn_dropped",
 
     /// Sessions created.
@@ -225,10 +235,17 @@ counters! {
     IcmpSent = "icmp.sent",
     /// ICMP errors not sent, because of the rate limit.
     IcmpRateLimited = "icmp.rate_limited",
-    /// ICMP errors not sent, because RFC 1812 forbids them there.
+    /// ICMP errors not sent, because RFC 1812 or `icmp_errors: false` forbids them there.
     IcmpSuppressed = "icmp.suppressed",
     /// ICMP errors translated, either way.
     IcmpTranslated = "icmp.translated",
+
+    /// IGMP queries sent.
+    IgmpQueriesSent = "igmp.queries_sent",
+    /// IGMP reports and leaves sent.
+    IgmpReportsSent = "igmp.reports_sent",
+    /// Memberships not taken up, because `multicast.groups_max` was reached.
+    IgmpRefused = "igmp.refused",
 
     /// ARP requests sent.
     ArpRequestsSent = "arp.requests_sent",
@@ -264,11 +281,13 @@ impl Counter {
             Self::ForwardOutbound
             | Self::ForwardInbound
             | Self::ForwardHairpin
-            | Self::ForwardPass => Some(Self::VerdictForward),
+            | Self::ForwardPass
+            | Self::ForwardMulticast => Some(Self::VerdictForward),
             Self::ConsumeArpRequest
             | Self::ConsumeArpReply
             | Self::ConsumeEcho
-            | Self::ConsumeIcmp => Some(Self::VerdictConsume),
+            | Self::ConsumeIcmp
+            | Self::ConsumeIgmp => Some(Self::VerdictConsume),
             _ => {
                 let number = self as u8;
                 if number >= Self::DropEthernetTruncated as u8 && number <= Self::DropNoBuffer as u8

@@ -226,10 +226,11 @@ fn interface(
         mtu,
         mac: section.value("mac", report, text::mac).map(|mac| mac.value),
         mss_clamp: mss_clamp(&section, mtu, report),
+        icmp_errors: section.boolean("icmp_errors", true, report),
     });
 }
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "name",
     "device",
     "addresses",
@@ -239,6 +240,7 @@ const KEYS: [&str; 9] = [
     "mtu",
     "mac",
     "mss_clamp",
+    "icmp_errors",
 ];
 
 fn addresses(

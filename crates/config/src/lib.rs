@@ -18,6 +18,7 @@ mod error;
 mod interfaces;
 mod machine;
 pub mod model;
+mod multicast;
 mod nat;
 mod node;
 mod outside;
@@ -128,6 +129,7 @@ fn whole(root: &Node, report: &mut Report) -> Config {
     let mut sets = PrefixSets::read(&top, report);
     let nat = nat::read(&top, &net, &limits, &routes, &mut sets, report);
     sets.warn_unused(report);
+    let multicast = multicast::read(&top, &net, report);
     let alg = alg::read(&top, report);
     machine::unsupported(&top, report);
     Config {
@@ -141,6 +143,7 @@ fn whole(root: &Node, report: &mut Report) -> Config {
         routes,
         neighbors,
         nat,
+        multicast,
         alg,
         warnings: Vec::new(),
     }
@@ -156,7 +159,7 @@ fn end_of(text: &str) -> At {
     }
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "dpdk",
     "workers",
     "limits",
@@ -166,6 +169,7 @@ const KEYS: [&str; 12] = [
     "neighbors",
     "prefix_sets",
     "nat",
+    "multicast",
     "alg",
     "zones",
     "log",

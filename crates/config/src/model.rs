@@ -33,6 +33,8 @@ pub struct Config {
     pub neighbors: Vec<Neighbor>,
     /// `nat:`
     pub nat: Nat,
+    /// `multicast:`, if it is on.
+    pub multicast: Option<Multicast>,
     /// `alg:`, one entry per gateway in a fixed order; defaults filled in.
     pub alg: Vec<Alg>,
     /// What was accepted but deserves a second look, as `FILE:LINE:COLUMN: what; what would be right`.
@@ -111,6 +113,8 @@ pub struct Interface {
     pub mac: Option<[u8; 6]>,
     /// Upper bound for the MSS of TCP connections through this interface, in bytes.
     pub mss_clamp: Option<u16>,
+    /// Whether the appliance sends ICMP errors of its own to what came by it. Default true.
+    pub icmp_errors: bool,
 }
 
 /// 802.1Q tags of an interface.
@@ -155,6 +159,24 @@ pub struct Neighbor {
     pub ip: Ipv4Addr,
     /// Unicast.
     pub mac: [u8; 6],
+}
+
+/// `multicast:` (RFC 5135)
+#[derive(Clone, Debug, PartialEq)]
+pub struct Multicast {
+    /// Where groups are joined and multicast from inside leaves; has an address.
+    pub upstream: InterfaceId,
+    /// Where members are; other interfaces than `upstream`, no duplicates, each with an address.
+    pub downstream: Vec<InterfaceId>,
+    /// Whether multicast from inside leaves at all. Default true (RFC 5135 REQ-5a).
+    pub outward: bool,
+    /// Groups that may leave. Default: all but 239.0.0.0/8 (RFC 5135 REQ-6). 224.0.0.0/24 never
+    /// does, whatever is here (REQ-7).
+    pub scopes: Vec<Prefix>,
+    /// Most memberships at once. Default 1 024.
+    pub groups_max: u32,
+    /// 2 or 3. Default 3.
+    pub igmp_version: u8,
 }
 
 /// `nat:`

@@ -322,6 +322,45 @@ fn aliases_are_followed() {
 }
 
 #[test]
+fn multicast_is_off_until_asked_for_and_keeps_private_groups_in() {
+    let groups = |config: &Config, group: &str| {
+        let scopes = config.multicast.as_ref().map(|found| &found.scopes);
+        scopes.is_some_and(|scopes| scopes.iter().any(|prefix| prefix.contains(ip(group))))
+    };
+    assert_eq!(with("").multicast, None);
+    let keys = "upstream: outside, downstream: [inside]";
+    assert_eq!(
+        with(&format!("multicast: {{ enabled: false, {keys} }}\n")).multicast,
+        None
+    );
+    let config = with(&format!("multicast: {{ {keys} }}\n"));
+    let multicast = config.multicast.as_ref().unwrap();
+    assert_eq!((multicast.upstream, &multicast.downstream), (1, &vec![0]));
+    assert_eq!((multicast.outward, multicast.groups_max), (true, 1_024));
+    assert_eq!(multicast.igmp_version, 3);
+    for group in [
+        "224.0.1.1",
+        "232.1.2.3",
+        "233.1.2.3",
+        "237.1.2.3",
+        "238.255.255.255",
+    ] {
+        assert!(groups(&config, group), "{group}");
+    }
+    assert!(!groups(&config, "239.0.0.0") && !groups(&config, "239.255.255.255"));
+    let config = with(&format!("multicast: {{ {keys}, scopes: 239.1.0.0/16 }}\n"));
+    assert!(groups(&config, "239.1.2.3") && !groups(&config, "233.1.2.3"));
+}
+
+#[test]
+fn icmp_errors_are_sent_unless_switched_off() {
+    let config = right(
+        "interfaces:\n  - { name: a, device: d0, icmp_errors: off }\n  - { name: b, device: d1 }\n",
+    );
+    assert!(!config.interfaces[0].icmp_errors && config.interfaces[1].icmp_errors);
+}
+
+#[test]
 fn a_file_is_read_from_disk() {
     let dir = std::env::temp_dir().join(format!("portolan-config-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();

@@ -111,9 +111,23 @@ where
         packet: &Packet,
         (reason, punt): (Counter, Punt),
     ) -> Counter {
-        // The verdict stands, whether or not there is room for the answer.
-        self.punt(buf, Mark::new(punt, packet.interface));
+        if self.may_answer(packet.interface) {
+            // The verdict stands, whether or not there is room for the answer.
+            self.punt(buf, Mark::new(punt, packet.interface));
+        }
         reason
+    }
+
+    /// Whether senders on an interface are told why (`icmp_errors`); counts if not.
+    fn may_answer(&mut self, interface: u16) -> bool {
+        let answers = self
+            .router
+            .interface(interface)
+            .is_some_and(|found| found.icmp_errors);
+        if !answers {
+            self.counters.bump(Counter::IcmpSuppressed);
+        }
+        answers
     }
 
     /// A held SYN's time is over: if its connection was opened from inside
@@ -126,7 +140,9 @@ where
         });
         if taken_up {
             self.counters.bump(Counter::HoldSynMatched);
-        } else if self.punt(buf, Mark::new(Punt::SynExpired, interface)) {
+        } else if self.may_answer(interface)
+            && self.punt(buf, Mark::new(Punt::SynExpired, interface))
+        {
             self.counters.bump(Counter::HoldSynAnswered);
         } else {
             self.counters.bump(Counter::HoldSynDropped);

@@ -26,6 +26,28 @@ pub enum Command {
     WatchAdjacency(u16),
     /// Forget an adjacency.
     RemoveAdjacency(u16),
+    /// Whether an interface has members of a group.
+    SetGroup {
+        /// Group.
+        group: u32,
+        /// The source they want; zero for any.
+        source: u32,
+        /// Interface.
+        interface: u16,
+        /// It has.
+        member: bool,
+    },
+    /// Whether a host is a member of a group.
+    SetMember {
+        /// Realm of the host.
+        realm: Realm,
+        /// Host.
+        host: u32,
+        /// Group.
+        group: u32,
+        /// What became of it.
+        member: Member,
+    },
     /// Send rows, then [`Row::End`].
     Inspect(Inspect),
     /// End the sessions that match, then answer with their number.
@@ -38,6 +60,17 @@ pub enum Command {
         /// Only count.
         trial: bool,
     },
+}
+
+/// What a host is to a group, of any source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// It has joined.
+    Joined,
+    /// It has said that it leaves.
+    Left,
+    /// It has said nothing for long; perhaps others spoke for it.
+    Expired,
 }
 
 /// From a worker to the slow path.

@@ -211,6 +211,10 @@ where
     }
 
     fn emit_whole(&mut self, mut buf: I::Buf, l3: usize, hop: Hop, reason: Counter) -> Counter {
+        if ipv4::is_multicast(hop.ip) {
+            // Nobody need be asked for the address of a group.
+            return self.send_to(buf, l3, hop.interface, Mac::of_group(hop.ip), reason);
+        }
         let known = self
             .router
             .adjacency_of(hop)
@@ -231,14 +235,26 @@ where
         if adjacency.stale {
             self.report_use(number);
         }
-        let Some(interface) = self.router.interface(hop.interface) else {
+        self.send_to(buf, l3, hop.interface, adjacency.mac, reason)
+    }
+
+    /// Sends a packet to a link-layer address.
+    fn send_to(
+        &mut self,
+        mut buf: I::Buf,
+        l3: usize,
+        interface: u16,
+        to: Mac,
+        reason: Counter,
+    ) -> Counter {
+        let Some(interface) = self.router.interface(interface) else {
             return Counter::DropNoRoute;
         };
-        let (tags, from) = (interface.tags, interface.mac);
-        if !reheader(&mut buf, l3, tags, adjacency.mac, from, ethernet::IPV4) {
+        let (tags, from, port) = (interface.tags, interface.mac, interface.port);
+        if !reheader(&mut buf, l3, tags, to, from, ethernet::IPV4) {
             return Counter::DropNoBuffer;
         }
-        self.transmit(adjacency.egress.port, buf);
+        self.transmit(port, buf);
         reason
     }
 

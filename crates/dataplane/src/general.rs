@@ -1,7 +1,7 @@
 //! The general lane: every packet that is not plain, looked at from its first byte.
 //!
 //! ```text
-//!  frame ─> own? VLAN? ─> ARP | IPv4 ─> fragment? ─> flow key ─> session?
+//!  frame ─> own? VLAN? ─> ARP | IPv4 | multicast ─> fragment? ─> flow key ─> session?
 //!                                                      │ no
 //!              to the appliance <── own address <──────┤
 //!              inbound (mapping, filter) <── outside address, not from inside
@@ -120,13 +120,6 @@ where
             Ok(ip) => ip,
             Err(error) => return Some(error.into()),
         };
-        if let Some(reason) = self.improper(payload, &ip, realm) {
-            return Some(reason);
-        }
-        if !header.dst.is_unicast() {
-            // RFC 1812 section 5.3.4: no unicast packet from a link-layer broadcast.
-            return Some(Counter::DropIpDestination);
-        }
         let packet = Packet {
             interface: number,
             realm,
@@ -139,6 +132,18 @@ where
             steered: steered.is_some(),
             now,
         };
+        if ipv4::is_multicast(ip.dst)
+            && let Some(role) = self.groups.role(number)
+        {
+            return self.multicast(buf, packet, header.dst, role);
+        }
+        if let Some(reason) = self.improper(payload, &ip, realm) {
+            return Some(reason);
+        }
+        if !header.dst.is_unicast() {
+            // RFC 1812 section 5.3.4: no unicast packet from a link-layer broadcast.
+            return Some(Counter::DropIpDestination);
+        }
         if ip.is_fragment() {
             self.fragment(buf, packet)
         } else {
@@ -148,14 +153,7 @@ where
 
     /// Addresses and options no packet that is forwarded may have.
     fn improper(&self, payload: &[u8], ip: &ipv4::Header, realm: Realm) -> Option<Counter> {
-        let source = ip.source();
-        if source.is_unspecified()
-            || source.is_loopback()
-            || source.octets()[0] == 0
-            || source.octets()[0] >= 224
-            || self.router.owner(realm, ip.src).is_some()
-            || self.router.is_broadcast(realm, ip.src)
-        {
+        if self.improper_source(ip, realm) {
             return Some(Counter::DropIpSource);
         }
         let destination = ip.destination();
@@ -170,6 +168,17 @@ where
             .get(ipv4::HEADER_LEN..ip.header_len)
             .unwrap_or_default();
         ipv4::has_routing_option(options).then_some(Counter::DropIpOption)
+    }
+
+    /// A source address no host may have.
+    pub(crate) fn improper_source(&self, ip: &ipv4::Header, realm: Realm) -> bool {
+        let source = ip.source();
+        source.is_unspecified()
+            || source.is_loopback()
+            || source.octets()[0] == 0
+            || source.octets()[0] >= 224
+            || self.router.owner(realm, ip.src).is_some()
+            || self.router.is_broadcast(realm, ip.src)
     }
 
     pub(crate) fn whole(&mut self, buf: I::Buf, mut packet: Packet) -> End {

@@ -17,6 +17,8 @@ pub(crate) enum Punt {
     Neighbor(u32),
     /// Answer with ICMP of this type and code; the value is for the rest of its header.
     Error { kind: u8, code: u8, rest: u16 },
+    /// IGMP that was found to be proper.
+    Igmp,
     /// A SYN nobody asked for, to be held.
     Syn,
     /// A held SYN nobody took up.
@@ -55,6 +57,7 @@ impl Mark {
             Punt::Handoff { hairpinned } => (7, u8::from(hairpinned), 0),
             Punt::Send => (8, 0, 0),
             Punt::SynCheck => (9, 0, 0),
+            Punt::Igmp => (10, 0, 0),
         };
         u64::from(kind) << 56
             | u64::from(self.interface) << 40
@@ -80,6 +83,7 @@ impl Mark {
             },
             8 => Punt::Send,
             9 => Punt::SynCheck,
+            10 => Punt::Igmp,
             _ => return None,
         };
         Some(Self {
@@ -110,6 +114,7 @@ mod tests {
             Punt::Handoff { hairpinned: true },
             Punt::Send,
             Punt::SynCheck,
+            Punt::Igmp,
         ] {
             let mark = Mark::new(punt, 4095);
             assert_eq!(Mark::decode(mark.encode()), Some(mark));

@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use nat::Realm;
 use pktio::PortId;
 use wire::ethernet::{Mac, Tags};
+use wire::ipv4;
 
 use crate::emit::Egress;
 use crate::topology::{Interface, Topology};
@@ -46,6 +47,8 @@ pub struct Router {
     own: HashMap<(Realm, u32), u16>,
     adjacencies: Vec<Option<Adjacency>>,
     by_hop: HashMap<(u16, u32), u16>,
+    /// Where what is sent to groups leaves.
+    groups: Option<(Realm, u16)>,
     epoch: u16,
 }
 
@@ -81,6 +84,10 @@ impl Router {
         // Stable: connected networks stay in front of routes of the same length.
         routes.sort_by_key(|(realm, prefix, ..)| (*realm, 32 - prefix.length()));
         let neighbors = usize::from(topology.max_neighbors);
+        let groups = topology.multicast.as_ref().and_then(|multicast| {
+            let upstream = topology.interfaces.get(usize::from(multicast.upstream))?;
+            Some((upstream.realm, multicast.upstream))
+        });
         Self {
             interfaces: topology.interfaces.clone(),
             by_port,
@@ -88,6 +95,7 @@ impl Router {
             own,
             adjacencies: vec![None; neighbors],
             by_hop: HashMap::with_capacity(neighbors),
+            groups,
             epoch: 1,
         }
     }
@@ -133,8 +141,17 @@ impl Router {
             })
     }
 
-    /// Longest match.
+    /// Longest match; groups are reached through the upstream interface alone.
     pub(crate) fn route(&self, realm: Realm, destination: u32) -> Option<Hop> {
+        if ipv4::is_multicast(destination) {
+            return self
+                .groups
+                .filter(|(of, _)| *of == realm)
+                .map(|groups| Hop {
+                    interface: groups.1,
+                    ip: destination,
+                });
+        }
         let address = Ipv4Addr::from_bits(destination);
         self.routes
             .iter()

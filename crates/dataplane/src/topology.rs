@@ -6,6 +6,7 @@ use base::{Nanos, Prefix};
 use nat::Realm;
 use pktio::PortId;
 use wire::ethernet::{Mac, Tags};
+use wire::igmp;
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -24,6 +25,25 @@ pub struct Topology {
     pub fragment_timeout: Nanos,
     /// ICMP unreachable code when no session can be made: 1 or 13.
     pub refusal_code: u8,
+    /// Multicast, if it is forwarded at all.
+    pub multicast: Option<Multicast>,
+}
+
+/// Which groups go where (RFC 5135).
+#[derive(Clone, Debug)]
+pub struct Multicast {
+    /// Where groups are joined, and where what is sent to them leaves.
+    pub upstream: u16,
+    /// Where members are, and who sends from.
+    pub downstream: Vec<u16>,
+    /// What members send leaves by the upstream interface.
+    pub outward: bool,
+    /// Groups that may leave.
+    pub scopes: Vec<Prefix>,
+    /// Most memberships: of an interface in a group, or to one source of it.
+    pub groups_max: u32,
+    /// IGMP version spoken downstream and, while its querier lets it, upstream.
+    pub igmp_version: igmp::Version,
 }
 
 /// One interface.
@@ -43,6 +63,8 @@ pub struct Interface {
     pub mtu: u16,
     /// Upper bound of TCP MSS through it.
     pub mss_clamp: Option<u16>,
+    /// The appliance answers with ICMP errors to what came by it.
+    pub icmp_errors: bool,
     /// Own addresses with their networks.
     pub addresses: Vec<(Ipv4Addr, Prefix)>,
 }

@@ -29,6 +29,7 @@ use crate::emit;
 use crate::fragment::{Fate, Fragments};
 use crate::inspect::{Cursor, Row};
 use crate::mark::{Mark, Punt};
+use crate::multicast::Groups;
 use crate::published::Published;
 use crate::router::Router;
 use crate::topology::{Interface, Topology};
@@ -120,6 +121,7 @@ pub struct Worker<I: Io, S, R> {
     pub(crate) fragments: Fragments<I::Buf>,
     /// What became of the first fragment just translated.
     pub(crate) fate: Option<Fate>,
+    pub(crate) groups: Groups,
     pub(crate) counters: Counters,
     pub(crate) refusal_code: u8,
     tx: Vec<Burst<I::Buf>>,
@@ -164,6 +166,7 @@ where
             number,
             fragments: Fragments::new(topology.max_fragments, topology.fragment_timeout),
             fate: None,
+            groups: Groups::new(topology),
             counters: Counters::default(),
             refusal_code: topology.refusal_code,
             tx,
@@ -195,7 +198,7 @@ where
         }
         moved += self.take_handoffs(now);
         moved += self.take_replies(now);
-        self.take_commands();
+        self.take_commands(now);
         self.shard.expire(now.ticks(), EXPIRY_BUDGET);
         let given_up = self.fragments.expire(now, EXPIRY_BUDGET as usize);
         self.counters.add(Counter::HoldFragmentDropped, given_up);
@@ -539,7 +542,7 @@ where
         moved
     }
 
-    fn take_commands(&mut self) {
+    fn take_commands(&mut self, now: Nanos) {
         // One question at a time: the next waits until this one is answered.
         while self.cursor.is_none()
             && self.clear.is_none()
@@ -557,6 +560,18 @@ where
                     .set_adjacency(number, crate::router::Hop { interface, ip }, mac),
                 Command::WatchAdjacency(number) => self.router.set_stale(number, true),
                 Command::RemoveAdjacency(number) => self.router.remove_adjacency(number),
+                Command::SetGroup {
+                    group,
+                    source,
+                    interface,
+                    member,
+                } => self.groups.set_interface(group, source, interface, member),
+                Command::SetMember {
+                    realm,
+                    host,
+                    group,
+                    member,
+                } => self.set_member((realm, host, group), member, now),
                 Command::Inspect(what) => self.cursor = Some(Cursor::new(what)),
                 Command::Clear(filter) => self.clear = Some((filter, 0, 0)),
                 Command::Change { layout, trial } => {

@@ -1,16 +1,24 @@
 //! Which remote addresses an inside endpoint has spoken to: what address-dependent
 //! filtering of endpoint-independent mappings asks (RFC 4787 REQ-8).
 //!
+//! Nobody can answer from the address of a group: who has written to one has spoken to
+//! everybody (RFC 5135 REQ-4a).
+//!
 //! One entry per mapping and remote address, counted by the sessions behind it.
 //! Allocated only if a rule filters like that.
 
 use alloc::vec::Vec;
+
+use wire::ipv4::is_multicast;
 
 use crate::index::Index;
 use crate::key::FlowKey;
 use crate::mapping::MappingId;
 use crate::session::TableFull;
 use crate::wheel::NIL;
+
+/// No host has it.
+const EVERYBODY: u32 = 0;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -46,6 +54,15 @@ impl AddressFilter {
         self.capacity * size_of::<Entry>() + self.index.bytes()
     }
 
+    /// The address that stands for everybody, or the remote itself.
+    const fn subject(remote: u32) -> u32 {
+        if is_multicast(remote) {
+            EVERYBODY
+        } else {
+            remote
+        }
+    }
+
     fn hash(&self, mapping: MappingId, remote: u32) -> u64 {
         FlowKey::new(mapping.0, remote, 0, 0, 0, 0).hash(self.seed)
     }
@@ -59,10 +76,11 @@ impl AddressFilter {
     }
 
     pub(crate) fn admits(&self, mapping: MappingId, remote: u32) -> bool {
-        self.find(mapping, remote).is_some()
+        self.find(mapping, remote).is_some() || self.find(mapping, EVERYBODY).is_some()
     }
 
     pub(crate) fn add(&mut self, mapping: MappingId, remote: u32) -> Result<(), TableFull> {
+        let remote = Self::subject(remote);
         if let Some(at) = self.find(mapping, remote) {
             if let Some(entry) = self.slots.get_mut(at as usize) {
                 entry.sessions += 1;
@@ -95,6 +113,7 @@ impl AddressFilter {
     }
 
     pub(crate) fn remove(&mut self, mapping: MappingId, remote: u32) {
+        let remote = Self::subject(remote);
         if let Some(at) = self.find(mapping, remote)
             && let Some(entry) = self.slots.get_mut(at as usize)
         {
@@ -137,5 +156,20 @@ mod tests {
         filter.remove(mapping, 1);
         assert!(!filter.admits(mapping, 1));
         assert!(filter.add(mapping, 2).is_ok());
+    }
+
+    /// RFC 5135 REQ-4a.
+    #[test]
+    fn who_writes_to_a_group_is_answered_by_anybody() {
+        let mut filter = AddressFilter::with_capacity(4, 1);
+        let mapping = MappingId(7);
+        assert!(
+            filter.add(mapping, 0xe901_0203).is_ok() && filter.add(mapping, 0xef01_0203).is_ok()
+        );
+        assert!(filter.admits(mapping, 1) && !filter.admits(MappingId(8), 1));
+        filter.remove(mapping, 0xe901_0203);
+        assert!(filter.admits(mapping, 1));
+        filter.remove(mapping, 0xef01_0203);
+        assert!(!filter.admits(mapping, 1));
     }
 }

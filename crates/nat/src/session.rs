@@ -433,7 +433,7 @@ impl SessionTable {
     #[inline]
     pub(crate) fn plain(&mut self, hit: Hit) -> Option<&mut Session> {
         const FAST: [bool; State::COUNT] = [
-            true, true, true, true, true, false, false, true, true, true, false, true, false,
+            true, true, true, true, true, true, false, false, true, true, true, false, true, false,
         ];
         let session = self.hot.get_mut(hit.id.0 as usize)?;
         let special = Flags::WEAK.with(Flags::HAIRPIN);
@@ -553,6 +553,15 @@ impl SessionTable {
             .and_then(|session| self.timeouts.get(session.state as usize))
             .copied()
             .unwrap_or(0)
+    }
+
+    /// A UDP session becomes one of a member to its group.
+    pub(crate) fn set_udp_member(&mut self, id: SessionId) {
+        if let Some(session) = self.hot.get_mut(id.0 as usize)
+            && session.state == State::Udp
+        {
+            session.state = State::UdpMember;
+        }
     }
 
     /// Clears and sets flags.

@@ -312,6 +312,8 @@ impl Timeouts {
     pub fn of(&self, state: State) -> Nanos {
         match state {
             State::Udp | State::Other => self.udp,
+            // RFC 5135 REQ-14.
+            State::UdpMember => self.udp.max(Nanos::from_secs(3600)),
             State::UdpDns => self.udp_dns,
             State::Icmp => self.icmp,
             State::Esp => self.esp,

@@ -35,6 +35,8 @@ pub enum State {
     Esp,
     /// Any other protocol.
     Other,
+    /// UDP from a member of a group to it (RFC 5135 REQ-14).
+    UdpMember,
     /// TCP: the inside has sent a SYN.
     OutboundSyn,
     /// TCP: the outside has sent a SYN.
@@ -55,7 +57,7 @@ pub enum State {
 
 impl State {
     /// How many there are.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 14;
 
     /// All of them, by number.
     pub const ALL: [Self; Self::COUNT] = [
@@ -64,6 +66,7 @@ impl State {
         Self::Icmp,
         Self::Esp,
         Self::Other,
+        Self::UdpMember,
         Self::OutboundSyn,
         Self::InboundSyn,
         Self::Established,
@@ -78,7 +81,9 @@ impl State {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Udp | Self::UdpDns | Self::Icmp | Self::Esp | Self::Other => "active",
+            Self::Udp | Self::UdpDns | Self::UdpMember | Self::Icmp | Self::Esp | Self::Other => {
+                "active"
+            }
             Self::OutboundSyn => "outbound_syn",
             Self::InboundSyn => "inbound_syn",
             Self::Established => "established",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base::Nanos;
 use config::Config;
 use config::model::{self, Vlan};
-use dataplane::{Interface, Route, StaticNeighbor, Topology};
+use dataplane::{Interface, Multicast, Route, StaticNeighbor, Topology};
 use nat::settings::{
     Action, Allocation, Dependence, Division, Limits, MAX_RESERVED, Pairing, Pool, PoolList, Rule,
     Settings, Static, Timeouts, Translate,
@@ -13,6 +13,7 @@ use nat::settings::{
 use nat::{Shard, Sizes};
 use pktio::PortId;
 use wire::ethernet::{Mac, Tags};
+use wire::igmp::Version;
 
 /// A configuration in the engine's terms.
 #[derive(Debug)]
@@ -121,6 +122,7 @@ fn topology(config: &Config, devices: &[String]) -> Topology {
                 any_mac: false,
                 mtu: interface.mtu,
                 mss_clamp: interface.mss_clamp,
+                icmp_errors: interface.icmp_errors,
                 addresses: interface
                     .addresses
                     .iter()
@@ -151,6 +153,21 @@ fn topology(config: &Config, devices: &[String]) -> Topology {
         max_fragments: config.limits.fragments,
         fragment_timeout: nanos(config.nat.timeouts.fragments),
         refusal_code: config.nat.refusal_code,
+        multicast: config.multicast.as_ref().map(multicast),
+    }
+}
+
+fn multicast(from: &model::Multicast) -> Multicast {
+    Multicast {
+        upstream: number(from.upstream),
+        downstream: from.downstream.iter().copied().map(number).collect(),
+        outward: from.outward,
+        scopes: from.scopes.clone(),
+        groups_max: from.groups_max,
+        igmp_version: match from.igmp_version {
+            2 => Version::V2,
+            _ => Version::V3,
+        },
     }
 }
 

@@ -106,6 +106,7 @@ fn needs_restart(now: &Config, next: &Config) -> Vec<&'static str> {
         ),
         ("`routes`", now.routes != next.routes),
         ("`neighbors`", now.neighbors != next.neighbors),
+        ("`multicast`", now.multicast != next.multicast),
         ("`alg`", now.alg != next.alg),
         (
             "`nat.refusal_code`",

@@ -32,6 +32,13 @@ impl Mac {
     /// All stations.
     pub const BROADCAST: Self = Self([0xff; 6]);
 
+    /// Where packets to an IP group go (RFC 1112 section 6.4).
+    #[must_use]
+    pub const fn of_group(group: u32) -> Self {
+        let [_, b, c, d] = group.to_be_bytes();
+        Self([0x01, 0x00, 0x5e, b & 0x7f, c, d])
+    }
+
     /// One station, not a group.
     #[must_use]
     #[inline]
@@ -170,6 +177,14 @@ pub fn write(frame: &mut [u8], dst: Mac, src: Mac, tags: Tags, ether_type: u16) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// RFC 1112 section 6.4: the low 23 bits of the group.
+    #[test]
+    fn groups_have_their_own_address() {
+        assert_eq!(Mac::of_group(0xe901_0203), Mac([1, 0, 0x5e, 1, 2, 3]));
+        assert_eq!(Mac::of_group(0xef81_0203), Mac([1, 0, 0x5e, 1, 2, 3]));
+        assert!(!Mac::of_group(0xe000_0001).is_unicast());
+    }
 
     #[test]
     fn written_headers_read_back_with_any_tags() {

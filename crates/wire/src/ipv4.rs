@@ -23,6 +23,8 @@ pub const HEADER_LEN: usize = 20;
 pub mod protocol {
     /// ICMP.
     pub const ICMP: u8 = 1;
+    /// IGMP.
+    pub const IGMP: u8 = 2;
     /// TCP.
     pub const TCP: u8 = 6;
     /// UDP.
@@ -200,6 +202,20 @@ impl Header {
     pub const fn payload_len(&self) -> usize {
         self.total_len - self.header_len
     }
+}
+
+/// Whether an address names a group (RFC 1112 section 4).
+#[must_use]
+#[inline]
+pub const fn is_multicast(address: u32) -> bool {
+    address >> 28 == 0xe
+}
+
+/// Whether a group is local to its link and never forwarded: 224.0.0.0/24 (RFC 5771 section 4).
+#[must_use]
+#[inline]
+pub const fn is_link_local_group(address: u32) -> bool {
+    address >> 8 == 0x00e0_0000
 }
 
 /// Whether the options in `options` hold a source route or a record of the route.

@@ -12,6 +12,7 @@ pub mod dccp;
 mod error;
 pub mod ethernet;
 pub mod icmp;
+pub mod igmp;
 pub mod ipv4;
 pub mod sctp;
 pub mod tcp;

@@ -296,6 +296,7 @@ fn topology() -> Topology {
             any_mac: false,
             mtu: 1500,
             mss_clamp: None,
+            icmp_errors: true,
             addresses: vec![(own, Prefix::new(own, 30))],
         }
     };
@@ -322,6 +323,7 @@ fn topology() -> Topology {
         max_fragments: 64,
         fragment_timeout: Nanos::from_secs(5),
         refusal_code: 13,
+        multicast: None,
     }
 }
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::{ChecksumDelta, arp, checksum, ethernet, icmp, ipv4, tcp, udp};
+use wire::{ChecksumDelta, arp, checksum, ethernet, icmp, igmp, ipv4, tcp, udp};
 
 fuzz_target!(|frame: &[u8]| {
     let mut frame = frame.to_vec();
@@ -68,4 +68,22 @@ fn layer4(payload: &mut [u8]) {
         assert!(!(right && clamped) || checksum::is_valid(payload));
     }
     udp::patch_checksum(payload, ChecksumDelta::default().replace(1, 2));
+    membership(payload);
+}
+
+/// With the checksum made right, so that the lengths are looked at.
+fn membership(payload: &mut [u8]) {
+    wire::put16(payload, 2, 0);
+    let sum = checksum::Sum::default().bytes(payload).checksum();
+    wire::put16(payload, 2, sum);
+    match igmp::Message::parse(payload) {
+        Ok(igmp::Message::Records(records)) => {
+            assert!(records.iter().all(|record| ipv4::is_multicast(record.group)));
+            assert!(records.iter().count() <= payload.len() / 8);
+        }
+        Ok(igmp::Message::Query(query)) => {
+            assert!(query.sources.iter().count() <= payload.len() / 4);
+        }
+        _ => {}
+    }
 }

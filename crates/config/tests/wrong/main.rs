@@ -7,6 +7,7 @@
     reason = "helpers of tests"
 )]
 
+mod multicast;
 mod nat;
 mod sets;
 mod statics;

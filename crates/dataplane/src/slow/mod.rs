@@ -4,6 +4,7 @@
 //!  punts ──> ARP ────────> neighbours ──> adjacencies to all workers
 //!        ──> no MAC ─────> held by the neighbour until it answers
 //!        ──> ping, errors ─> ICMP made here, within a rate
+//!        ──> IGMP ───────> groups: queries, reports, members to all workers
 //!        ──> SYN ────────> held six seconds, then asked back, then answered
 //!  everything made here goes out through a worker's reply ring
 //! ```
@@ -12,6 +13,7 @@
 //! work is bounded by what the rings bring and by the queues' capacities.
 
 mod errors;
+mod igmp;
 mod neighbors;
 
 use std::collections::VecDeque;
@@ -21,6 +23,7 @@ use nat::Notice;
 use pktio::{Burst, PacketBuf, RingReceiver, RingSender};
 use wire::arp::{self, Arp};
 use wire::ethernet::{self, Mac};
+use wire::igmp::{IP_LEN, Message, write_ip};
 use wire::{checksum, icmp, ipv4};
 
 pub use neighbors::NeighborRow;
@@ -32,6 +35,7 @@ use crate::mark::{Mark, Punt};
 use crate::router::{Hop, Router};
 use crate::topology::Topology;
 use errors::ErrorLimit;
+use igmp::Igmp;
 use neighbors::{Action, Neighbors};
 
 /// How long an unsolicited SYN is held (RFC 5382 REQ-4).
@@ -71,6 +75,7 @@ pub struct SlowPath<B, S, R> {
     allocate: Box<dyn FnMut() -> Option<B> + Send>,
     neighbors: Neighbors<B>,
     syns: VecDeque<(Nanos, usize, B)>,
+    igmp: Option<Igmp>,
     limit: ErrorLimit,
     counters: Counters,
     rows: Vec<(usize, Row)>,
@@ -100,6 +105,7 @@ where
             allocate,
             neighbors: Neighbors::new(topology.max_neighbors),
             syns: VecDeque::new(),
+            igmp: Igmp::new(topology, now),
             limit: ErrorLimit::new(now),
             counters: Counters::default(),
             rows: Vec::new(),
@@ -165,6 +171,11 @@ where
         let actions = self.neighbors.expire(now);
         moved += actions.len();
         self.carry_out(actions, 0);
+        if let Some(igmp) = &mut self.igmp {
+            let actions = igmp.expire(now);
+            moved += actions.len();
+            self.carry_out_igmp(actions, 0);
+        }
         self.flush();
         moved
     }
@@ -173,7 +184,11 @@ where
     #[must_use]
     pub fn next_due(&self) -> Option<Nanos> {
         let syn = self.syns.front().map(|(due, ..)| *due);
-        syn.into_iter().chain(self.neighbors.next_due()).min()
+        let igmp = self.igmp.as_ref().and_then(Igmp::next_due);
+        syn.into_iter()
+            .chain(self.neighbors.next_due())
+            .chain(igmp)
+            .min()
     }
 
     /// Sends a command to one worker.
@@ -236,6 +251,7 @@ where
             Punt::Error { kind, code, rest } => {
                 self.error(buf, interface, (kind, code, rest), None, worker, now);
             }
+            Punt::Igmp => self.igmp(&buf, interface, worker, now),
             Punt::Syn if self.syns.len() < MAX_HELD_SYNS => {
                 self.syns.push_back((now.plus(SYN_HOLD), worker, buf));
             }
@@ -297,6 +313,69 @@ where
             .is_some_and(|payload| message.reply(mac).write(payload));
         let to = message.sender_mac;
         if written && reheader(&mut buf, header.len, tags, to, mac, ethernet::ARP) {
+            buf.set_port(port);
+            self.send(worker, buf);
+        }
+    }
+
+    fn igmp(&mut self, buf: &B, interface: u16, worker: usize, now: Nanos) {
+        let Ok(header) = ethernet::parse(buf.bytes()) else {
+            return;
+        };
+        let packet = buf.bytes().get(header.len..).unwrap_or_default();
+        let Ok(ip) = ipv4::Header::parse(packet, true) else {
+            return;
+        };
+        let payload = packet.get(ip.header_len..ip.total_len);
+        if let Some(Ok(message)) = payload.map(Message::parse)
+            && let Some(igmp) = &mut self.igmp
+        {
+            let actions = igmp.received(interface, ip.src, &message, now);
+            self.carry_out_igmp(actions, worker);
+        }
+    }
+
+    fn carry_out_igmp(&mut self, actions: Vec<igmp::Action>, worker: usize) {
+        for action in actions {
+            match action {
+                igmp::Action::Query(interface, to, message) => {
+                    self.counters.bump(Counter::IgmpQueriesSent);
+                    self.send_igmp(interface, to, message.bytes(), worker);
+                }
+                igmp::Action::Report(interface, to, message) => {
+                    self.counters.bump(Counter::IgmpReportsSent);
+                    self.send_igmp(interface, to, message.bytes(), worker);
+                }
+                igmp::Action::Tell(command) => self.tell_all(&command),
+                igmp::Action::Refused(count) => self.counters.add(Counter::IgmpRefused, count),
+            }
+        }
+    }
+
+    fn send_igmp(&mut self, number: u16, to: u32, message: &[u8], worker: usize) {
+        let Some(interface) = self.router.interface(number) else {
+            return;
+        };
+        let Some((own, _)) = interface.addresses.first().copied() else {
+            return;
+        };
+        let (mac, tags, port) = (interface.mac, interface.tags, interface.port);
+        let Some(mut buf) = (self.allocate)() else {
+            return;
+        };
+        let l2 = ethernet::HEADER_LEN + tags.len();
+        let group = Mac::of_group(to);
+        let room = buf.set_len(l2 + IP_LEN + message.len())
+            && ethernet::write(buf.bytes_mut(), group, mac, tags, ethernet::IPV4);
+        let Some(packet) = buf.bytes_mut().get_mut(l2..).filter(|_| room) else {
+            return;
+        };
+        if let Some(place) = packet.get_mut(IP_LEN..) {
+            place.copy_from_slice(message);
+        }
+        self.id = self.id.wrapping_add(1);
+        let to = core::net::Ipv4Addr::from_bits(to);
+        if write_ip(packet, own, to, self.id) {
             buf.set_port(port);
             self.send(worker, buf);
         }

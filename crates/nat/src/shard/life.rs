@@ -58,6 +58,12 @@ impl Shard {
         Ok(())
     }
 
+    /// A host has joined the group it sends to by this session: it lasts an hour without
+    /// packets (RFC 5135 REQ-14).
+    pub fn let_group_session_last(&mut self, id: SessionId) {
+        self.sessions.set_udp_member(id);
+    }
+
     /// A session from outside was answered: from now on it keeps its mapping.
     pub(super) fn strengthen(&mut self, id: SessionId) {
         let Some(view) = self.sessions.view(id) else {
