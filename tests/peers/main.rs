@@ -17,6 +17,7 @@ mod det44;
 mod fragments;
 mod nat44_ed;
 mod nat44_ei;
+mod page;
 
 use testkit::{Packet, Seen, echo, tcp, udp};
 use tests::Pipe;
