@@ -1,8 +1,10 @@
 //! Scenarios of VPP's deterministic NAT (`test_det44.py`).
 
+use std::process::Command;
+
 use base::Counter;
 use testkit::{Endpoint, tcp, udp};
-use tests::{Config, Connection, Pipe, run_until};
+use tests::{Config, Connection, Pipe, portolan, run_until};
 
 use crate::{one_source, stream, there_and_back};
 
@@ -15,6 +17,13 @@ fn one_host() -> Config {
         .deterministic(
             "name: det, source: 10.80.1.7/32, prefixes: [203.0.113.128/32], ports: 1024-2023",
         )
+}
+
+/// 256 hosts behind one address.
+fn many_hosts() -> Config {
+    Config::new()
+        .interface("inside", "addresses", "[10.64.0.1/16, 172.16.254.1/23]")
+        .deterministic("name: det, source: 172.16.255.0/24, prefixes: [203.0.113.128/32]")
 }
 
 #[track_caller]
@@ -31,10 +40,7 @@ fn pipe(config: &Config) -> Pipe {
 #[test]
 fn a_host_and_its_ports_are_computed_from_each_other() {
     const EACH: u16 = (u16::MAX - 1023) / 256;
-    let config = Config::new()
-        .interface("inside", "addresses", "[10.64.0.1/16, 172.16.254.1/23]")
-        .deterministic("name: det, source: 172.16.255.0/24, prefixes: [203.0.113.128/32]");
-    let mut nat = Pipe::new(&config);
+    let mut nat = Pipe::new(&many_hosts());
     nat.arp("inside", "172.16.255.20", "172.16.254.1", &[]);
     let low = 1024 + 20 * EACH;
     for port in 5000..5020 {
@@ -209,4 +215,55 @@ fn a_host_hears_that_its_computed_ports_are_used_up() {
     assert_eq!(error.icmp_kind(), Some((3, 1)));
     assert!(error.quote().src == "10.80.1.7:3001");
     assert_eq!(nat.show("translations").len(), 1000);
+}
+
+/// Peer scenario: det44, deterministic mode: computing both ways without traffic.
+#[test]
+fn a_computed_port_is_told_from_the_file_and_by_the_engine_alike() {
+    let path = std::env::temp_dir().join(format!("portolan-peers-{}.yaml", std::process::id()));
+    std::fs::write(&path, many_hosts().yaml()).unwrap();
+    let ask = |words: &[&str]| {
+        let output = Command::new(portolan())
+            .args(["whois", "-c"])
+            .arg(&path)
+            .args(words)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let mut nat = Pipe::new(&many_hosts());
+    nat.arp("inside", "172.16.255.20", "172.16.254.1", &[]);
+    let out = nat
+        .inside(udp("172.16.255.20:5000 > 192.0.2.1:7000"))
+        .forwarded();
+    let endpoint = out.src.to_string();
+    let from_outside = ask(&[&endpoint, "--protocol", "udp", "--json"]);
+    assert!(from_outside.contains("\"172.16.255.20"), "{from_outside}");
+    let from_inside = ask(&["172.16.255.20", "--json"]);
+    assert!(from_inside.contains("203.0.113.128"), "{from_inside}");
+    std::fs::remove_file(&path).unwrap();
+}
+
+/// Peer scenario: det44, maximum sessions per user, with a limit below the ports
+/// that are computed for a host and those of the overflow pool together.
+#[test]
+fn a_host_has_no_more_ports_than_its_maximum() {
+    let config = Config::new()
+        .interface("inside", "addresses", "[10.64.0.1/16, 10.80.255.1/16]")
+        .deterministic(
+            "name: det, source: 10.80.1.7/32, prefixes: [203.0.113.128/32], \
+             ports: 1024-1123, overflow_pool: public, max_ports: 150",
+        );
+    let mut nat = Pipe::new(&config);
+    nat.arp("inside", "10.80.1.7", "10.80.255.1", &[]);
+    for port in 1025..1175 {
+        nat.inside(udp(&format!("10.80.1.7:{port} > 192.0.2.1:{port}")))
+            .forwarded();
+    }
+    let refused = nat.inside(udp("10.80.1.7:3001 > 192.0.2.1:3002"));
+    assert_eq!(refused.verdict, "drop", "{refused:?}");
+    assert_eq!(refused.left.len(), 1, "its sender hears of it: {refused:?}");
+    assert_eq!(refused.left[0].seen.icmp_kind(), Some((3, 1)));
+    assert_eq!(nat.show("translations").len(), 150);
 }

@@ -1,8 +1,13 @@
 //! Scenarios of VPP's endpoint-dependent NAT (`test_nat44_ed.py`).
 
+mod balancing;
+mod overloading;
+mod protocols;
+mod realm_limits;
 mod realms;
 mod sharing;
 mod tcp;
+mod twice;
 
 use base::Counter;
 use testkit::{echo, icmp_error, tcp, udp};
@@ -18,7 +23,7 @@ pub(crate) fn dependent() -> Config {
 }
 
 /// A web server of the usual subscriber at an outside address and port.
-fn service() -> Config {
+pub(crate) fn service() -> Config {
     dependent().fixed("protocol: tcp, inside: \"10.64.0.7:8080\", outside: \"203.0.113.13:80\"")
 }
 

@@ -139,6 +139,7 @@ fn a_host_that_visits_its_own_service_is_seen_as_from_outside() {
     assert_ne!(visit.src.port(), 4567);
     let back = nat.inside(crate::answer(&visit)).hairpinned();
     assert!(back.src == "203.0.113.13:80" && back.dst == "10.64.0.7:4567");
+    assert_eq!(nat.show("translations").len(), 2);
     assert_eq!(nat.clear("translations"), 2);
     assert!(nat.show("translations").is_empty());
 }
