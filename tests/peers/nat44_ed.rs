@@ -5,6 +5,7 @@ mod overloading;
 mod protocols;
 mod realm_limits;
 mod realms;
+mod reload;
 mod sharing;
 mod tcp;
 mod twice;

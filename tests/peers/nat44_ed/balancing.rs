@@ -9,7 +9,7 @@ use super::dependent;
 use crate::{answer, of_the_pool};
 
 /// Servers behind 203.0.113.13:80, and what else the mapping says.
-fn service(servers: &[u8], more: &str) -> Config {
+pub(super) fn service(servers: &[u8], more: &str) -> Config {
     let inside: Vec<String> = servers
         .iter()
         .map(|host| format!("\"10.64.0.{host}:8080\""))
@@ -35,7 +35,7 @@ fn visit(nat: &mut Pipe, client: &str) -> String {
 
 /// How many of fifty remotes each server gets.
 #[track_caller]
-fn visitors(nat: &mut Pipe, first: u8, port: u16) -> BTreeMap<String, u32> {
+pub(super) fn visitors(nat: &mut Pipe, first: u8, port: u16) -> BTreeMap<String, u32> {
     let mut got: BTreeMap<String, u32> = BTreeMap::new();
     for client in first..first + 50 {
         let server = visit(nat, &format!("192.0.2.{client}:{port}"));
