@@ -2,6 +2,7 @@
 
 mod balancing;
 mod overloading;
+mod pending;
 mod protocols;
 mod realm_limits;
 mod realms;

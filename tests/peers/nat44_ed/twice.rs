@@ -7,7 +7,7 @@ use super::service;
 use crate::answer;
 
 /// Remotes of 192.0.2.0/24 are known inside by addresses of 10.99.0.0/24.
-fn config() -> Config {
+pub(super) fn config() -> Config {
     service()
         .add_pool("name: remotes, prefixes: [10.99.0.0/24], one_to_one: true")
         .nat("outside_source: [ { source: 192.0.2.0/24, pool: remotes } ]")
