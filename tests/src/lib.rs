@@ -17,10 +17,15 @@
 )]
 
 mod config;
+mod flows;
 mod outcome;
 mod pipe;
 
 pub use config::Config;
+pub use flows::{
+    Connection, GRAIN, kept_out, lost, lost_but_told, open_udp, pieces, run_until, send_pieces,
+    tcp_endpoint, udp_endpoint, verdict_of_piece,
+};
 pub use outcome::{Left, Outcome};
 pub use pipe::{Pipe, counter_names, group_mac, mac_of, portolan, unhex};
 

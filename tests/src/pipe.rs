@@ -248,6 +248,16 @@ impl Pipe {
             .unwrap_or_else(|| panic!("not cleared: {end}"))
     }
 
+    /// Reads another configuration while running, which must be taken.
+    #[track_caller]
+    pub fn reload(&mut self, config: &Config) {
+        let file = scratch("yaml");
+        std::fs::write(&file, config.yaml()).expect("configuration file");
+        let answer = self.line(&format!(r#"{{"reload": "{}"}}"#, file.display()));
+        assert_eq!(answer.get("error"), None, "{answer}");
+        self.files.push(file);
+    }
+
     /// Writes any line; the last line of the answer.
     #[track_caller]
     pub fn line(&mut self, line: &str) -> Value {

@@ -1,8 +1,8 @@
 //! Fragments on their way: RFC 4787 REQ-14, RFC 7857 section 10.
 
 use base::Counter;
-use testkit::{Packet, Seen, echo, reassemble, tcp, udp};
-use tests::{Config, Outcome, Pipe};
+use testkit::{Seen, echo, reassemble, tcp, udp};
+use tests::{Config, Pipe, pieces, send_pieces, verdict_of_piece};
 
 const ORDERS: [[usize; 3]; 6] = [
     [0, 1, 2],
@@ -13,42 +13,13 @@ const ORDERS: [[usize; 3]; 6] = [
     [2, 1, 0],
 ];
 
-/// Three pieces of a datagram with recognizable bytes.
-fn pieces(packet: Packet) -> Vec<Packet> {
-    let data: Vec<u8> = (0..600_u32).map(|byte| (byte * 7) as u8).collect();
-    packet.payload(&data).fragments(&[208, 200])
-}
-
-/// Sends pieces in an order; everything that left, in order.
-#[track_caller]
-fn send(pipe: &mut Pipe, interface: &str, pieces: &[Packet], order: &[usize]) -> Vec<Seen> {
-    let mut left = Vec::new();
-    let mut first_seen = false;
-    for index in order {
-        let outcome = pipe.send(interface, &pieces[*index]);
-        first_seen |= *index == 0;
-        left.extend(verdict_of_piece(outcome, first_seen));
-    }
-    left
-}
-
-#[track_caller]
-fn verdict_of_piece(outcome: Outcome, first_seen: bool) -> Vec<Seen> {
-    if first_seen {
-        outcome.forwarded_pieces()
-    } else {
-        outcome.held(Counter::HoldFragment);
-        Vec::new()
-    }
-}
-
 /// RFC 4787 REQ-14: in and out of order, from inside.
 #[test]
 fn three_pieces_from_inside_arrive_whole_in_every_order() {
     let mut pipe = Pipe::new(&Config::new());
     for (number, order) in ORDERS.iter().enumerate() {
         let packet = udp("10.64.0.7:5000 > 192.0.2.1:7000").id(number as u16 + 1);
-        let left = send(&mut pipe, "inside", &pieces(packet.clone()), order);
+        let left = send_pieces(&mut pipe, "inside", &pieces(packet.clone()), order);
         let whole = reassemble(&left).unwrap();
         assert!(whole.problems.is_empty(), "{:?}", whole.problems);
         assert!(whole.dst == "192.0.2.1:7000");
@@ -66,7 +37,7 @@ fn three_pieces_from_outside_arrive_whole_in_every_order() {
     let out = super::open(&mut pipe);
     for (number, order) in ORDERS.iter().enumerate() {
         let packet = out.reply().id(number as u16 + 1);
-        let left = send(&mut pipe, "outside", &pieces(packet), order);
+        let left = send_pieces(&mut pipe, "outside", &pieces(packet), order);
         let whole = reassemble(&left).unwrap();
         assert!(whole.problems.is_empty(), "{:?}", whole.problems);
         assert!(whole.src == "192.0.2.1:7000" && whole.dst == "10.64.0.7:5000");
@@ -86,7 +57,7 @@ fn pieces_of_every_protocol_arrive_whole_both_ways() {
         (answer.reply(), None),
         (echo("10.64.0.7:77 > 192.0.2.1"), Some(())),
     ] {
-        let left = send(&mut pipe, "inside", &pieces(packet), &[1, 0, 2]);
+        let left = send_pieces(&mut pipe, "inside", &pieces(packet), &[1, 0, 2]);
         let whole = reassemble(&left).unwrap();
         assert!(whole.problems.is_empty(), "{:?}", whole.problems);
         let back = if out.is_some() {
@@ -94,7 +65,7 @@ fn pieces_of_every_protocol_arrive_whole_both_ways() {
         } else {
             syn.reply().seq(2)
         };
-        let left = send(&mut pipe, "outside", &pieces(back), &[2, 0, 1]);
+        let left = send_pieces(&mut pipe, "outside", &pieces(back), &[2, 0, 1]);
         let whole = reassemble(&left).unwrap();
         assert!(whole.problems.is_empty(), "{:?}", whole.problems);
         assert!(whole.dst.ip() == tests::A.parse::<std::net::Ipv4Addr>().unwrap());
@@ -196,7 +167,7 @@ fn identifications_outside_are_unique_among_many_hosts() {
     for host in [7, 8, 9, 10, 11, 20] {
         for id in [1, 2, 0xffff] {
             let flow = format!("10.64.0.{host}:5000 > 192.0.2.1:7000");
-            let left = send(&mut pipe, "inside", &pieces(udp(&flow).id(id)), &[2, 0, 1]);
+            let left = send_pieces(&mut pipe, "inside", &pieces(udp(&flow).id(id)), &[2, 0, 1]);
             ids.push(reassemble(&left).unwrap().id);
         }
     }
@@ -212,7 +183,7 @@ fn an_identification_may_be_used_again() {
     let mut pipe = Pipe::new(&Config::new());
     for port in 5000..5004 {
         let flow = format!("10.64.0.7:{port} > 192.0.2.1:7000");
-        let left = send(&mut pipe, "inside", &pieces(udp(&flow).id(3)), &[0, 1, 2]);
+        let left = send_pieces(&mut pipe, "inside", &pieces(udp(&flow).id(3)), &[0, 1, 2]);
         let whole = reassemble(&left).unwrap();
         assert!(whole.problems.is_empty(), "{:?}", whole.problems);
         pipe.wait(6.0);
@@ -303,7 +274,7 @@ fn pieces_are_hairpinned() {
 fn a_checksum_of_zero_stays_zero_in_pieces() {
     let mut pipe = Pipe::new(&Config::new());
     let packet = udp("10.64.0.7:5000 > 192.0.2.1:7000").transport_sum(testkit::Sum::Zero);
-    let left = send(&mut pipe, "inside", &pieces(packet), &[1, 0, 2]);
+    let left = send_pieces(&mut pipe, "inside", &pieces(packet), &[1, 0, 2]);
     assert_eq!(reassemble(&left).unwrap().transport_sum, 0);
 }
 

@@ -1,0 +1,5 @@
+//! Scenarios that fail today for faults of the engine. Each file joins the
+//! others when it passes.
+
+mod clearing;
+mod passing;
