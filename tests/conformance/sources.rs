@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 /// Targets of this package.
-const TARGETS: [&str; 4] = ["behaviour", "wire", "robustness", "conformance"];
+const TARGETS: [&str; 5] = ["behaviour", "wire", "peers", "robustness", "conformance"];
 
 /// Whether the test of this name is there and runs.
 pub(crate) fn exists(root: &Path, name: &str) -> bool {

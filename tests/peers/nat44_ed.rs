@@ -1,8 +1,9 @@
 //! Scenarios of VPP's endpoint-dependent NAT (`test_nat44_ed.py`).
 
 mod balancing;
+mod clearing;
 mod overloading;
-mod pending;
+mod passing;
 mod protocols;
 mod realm_limits;
 mod realms;

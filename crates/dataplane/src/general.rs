@@ -322,6 +322,8 @@ where
             // An answer nobody has asked for opens nothing (RFC 5508 REQ-1).
             return Some(if own {
                 Counter::ConsumeIcmp
+            } else if self.goes_untouched(packet, wanted) {
+                self.pass(buf, packet)
             } else {
                 Counter::DropIcmpNoSession
             });
@@ -361,6 +363,27 @@ where
         }
     }
 
+    /// Whether a packet to no outside address is forwarded as it is: by a rule, as
+    /// the answer to such a packet, or between inside interfaces.
+    fn goes_untouched(&self, packet: &Packet, wanted: Wanted) -> bool {
+        match wanted {
+            Wanted::Pass => true,
+            Wanted::Foreign => self.shard.passes_back(packet.key),
+            Wanted::Translate(number, _) => self.stays_inside(packet, number),
+            _ => false,
+        }
+    }
+
+    /// Whether a packet that a rule would translate goes to another of its inside interfaces.
+    fn stays_inside(&self, packet: &Packet, number: usize) -> bool {
+        let Some(rule) = self.shard.layout().rule(number) else {
+            return false;
+        };
+        let hop = self.router.route(rule.outside_realm, packet.key.dst());
+        hop.zip(rule.interfaces.as_ref())
+            .is_some_and(|(hop, inside)| inside.get(usize::from(hop.interface)) == Some(&true))
+    }
+
     /// Opens a session for the sender; `hairpin` is the realm in which the
     /// destination is an outside address.
     fn outbound(
@@ -391,12 +414,11 @@ where
                     .static_outside(packet.key)
                     .unwrap_or(packet.realm),
             };
-            let Some(hop) = self.router.route(realm, packet.key.dst()) else {
+            if self.router.route(realm, packet.key.dst()).is_none() {
                 return Some(self.unreachable(buf, packet, Counter::DropNoRoute, 0));
-            };
+            }
             // Between inside interfaces there is nothing to translate.
-            let inside = of_rule.and_then(|rule| rule.interfaces.as_ref());
-            if inside.is_some_and(|inside| inside.get(usize::from(hop.interface)) == Some(&true)) {
+            if rule.is_some_and(|number| self.stays_inside(packet, number)) {
                 return Some(self.pass(buf, packet));
             }
         } else if remote && !self.may_enter(&first) {
