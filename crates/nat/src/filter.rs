@@ -33,6 +33,8 @@ struct Entry {
 pub(crate) struct AddressFilter {
     slots: Vec<Entry>,
     free: u32,
+    /// How many entries are for everybody; mostly none, and then nothing is looked for.
+    open: u32,
     capacity: usize,
     index: Index,
     seed: u64,
@@ -44,6 +46,7 @@ impl AddressFilter {
         Self {
             slots: Vec::with_capacity(capacity),
             free: NIL,
+            open: 0,
             capacity,
             index: Index::with_capacity(capacity),
             seed,
@@ -76,7 +79,8 @@ impl AddressFilter {
     }
 
     pub(crate) fn admits(&self, mapping: MappingId, remote: u32) -> bool {
-        self.find(mapping, remote).is_some() || self.find(mapping, EVERYBODY).is_some()
+        self.find(mapping, remote).is_some()
+            || self.open > 0 && self.find(mapping, EVERYBODY).is_some()
     }
 
     pub(crate) fn add(&mut self, mapping: MappingId, remote: u32) -> Result<(), TableFull> {
@@ -101,6 +105,7 @@ impl AddressFilter {
         };
         let hash = self.hash(mapping, remote);
         self.index.insert(hash, slot).map_err(|_| TableFull)?;
+        self.open += u32::from(remote == EVERYBODY);
         if slot == self.free {
             if let Some(place) = self.slots.get_mut(slot as usize) {
                 self.free = place.mapping;
@@ -120,6 +125,7 @@ impl AddressFilter {
             entry.sessions -= 1;
             if entry.sessions == 0 {
                 entry.mapping = core::mem::replace(&mut self.free, at);
+                self.open -= u32::from(remote == EVERYBODY);
                 let hash = self.hash(mapping, remote);
                 self.index.remove(hash, at);
             }

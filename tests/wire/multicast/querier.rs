@@ -41,8 +41,8 @@ fn members_are_asked_for_on_every_downstream_interface() {
                 assert!(len == 8 || message[8..] == [2, 125, 0, 0]);
             }
             let times = left.iter().filter(|left| left.interface == interface);
-            let times: Vec<u64> = times.map(|left| left.at as u64).collect();
-            assert_eq!(times, [1, 32, 157, 282]);
+            let times: Vec<String> = times.map(|left| format!("{:.0}", left.at)).collect();
+            assert_eq!(times, ["1", "32", "157", "282"]);
         }
         assert!(said_by(&left, "outside").is_empty());
     }
