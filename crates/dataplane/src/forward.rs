@@ -4,7 +4,8 @@ use arrayvec::ArrayVec;
 use base::{Counter, Direction};
 use nat::{Hit, Rewrite};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
-use wire::{icmp, ipv4, tcp};
+use wire::ipv4::{self, protocol};
+use wire::{icmp, tcp};
 
 use crate::emit;
 use crate::fragment::{Fate, datagram_key};
@@ -157,9 +158,11 @@ where
     }
 
     pub(crate) fn clamp_mss(&mut self, buf: &mut I::Buf, packet: &Packet, hop: Hop) {
-        let syn = packet
-            .segment
-            .is_some_and(|segment| segment.flags & tcp::SYN != 0);
+        // A DCCP packet has a segment too, and no such option.
+        let syn = packet.ip.protocol == protocol::TCP
+            && packet
+                .segment
+                .is_some_and(|segment| segment.flags & tcp::SYN != 0);
         let of = |number| {
             self.router
                 .interface(number)
