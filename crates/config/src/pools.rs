@@ -68,6 +68,7 @@ impl Pools {
             ));
         }
         found.one_to_one = true;
+        found.ports = EVERY_PORT;
         None
     }
 
@@ -193,7 +194,8 @@ fn pool(
     }
     let ports = ports(&section, report);
     // As a whole, or for a remote host: then no other pool can have any port of it.
-    let taken = if has_ports { ports } else { (0, u16::MAX) };
+    let taken = if has_ports { ports } else { EVERY_PORT };
+    let ports = if one_to_one { EVERY_PORT } else { ports };
     let owner = (Owner::Pool(id), taken);
     let addresses = addresses(&section, owner, vrf, interface, net, outside, report);
     let exclude_ports = exclude_ports(&section, ports, report);
@@ -377,6 +379,9 @@ fn ports(section: &Section<'_>, report: &mut Report) -> Ports {
 }
 
 pub(crate) const ALL_PORTS: Ports = (1_024, 65_535);
+
+/// Those of an address that is given as a whole.
+const EVERY_PORT: Ports = (0, u16::MAX);
 
 fn exclude_ports(section: &Section<'_>, ports: Ports, report: &mut Report) -> Vec<Ports> {
     let excluded = section.values("exclude_ports", report, text::ports);

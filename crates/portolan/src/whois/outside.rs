@@ -250,8 +250,8 @@ fn lent(
     findings.add(answer);
 }
 
-/// Rules, and deterministic ranges by their overflow, that draw on a pool, with the
-/// realm of their inside.
+/// Rules, deterministic ranges by their overflow, and outside sources that draw on a
+/// pool, with the realm of those who get its addresses.
 fn users(config: &Config, id: PoolId) -> Vec<(String, VrfId)> {
     let draws = |action: &Action| matches!(action, Action::Translate(translate) if translate.pools.contains(&id));
     let rules = config.nat.rules.iter().filter(|rule| draws(&rule.action));
@@ -259,7 +259,10 @@ fn users(config: &Config, id: PoolId) -> Vec<(String, VrfId)> {
     let ranges = config.nat.deterministic.iter();
     let ranges = ranges.filter(|range| range.overflow_pool == Some(id));
     let ranges = ranges.map(|range| (overflow_of(range), range.vrf));
-    rules.chain(ranges).collect()
+    let sources = config.nat.outside_sources.iter();
+    let sources = sources.filter(|source| source.pool == id);
+    let sources = sources.map(|source| (source.name.clone(), source.vrf));
+    rules.chain(ranges).chain(sources).collect()
 }
 
 pub(super) fn overflow_of(range: &Deterministic) -> String {
