@@ -9,14 +9,10 @@
 //!  Settings ──> Layout 1 ──revise(Settings 2)──> Layout 2      immutable, shared by all threads
 //!                  └── keeps(session)? ─────────────┘          a shard moves from one to the next
 //! ```
-//!
-//! It also says who owns what (DESIGN section 3). A subscriber belongs to the
-//! shard its inside address hashes to. An outside address belongs whole to one
-//! shard; where a pool began with fewer addresses than there are shards, its
-//! blocks are dealt out instead. What is bound to an inside host (static,
-//! deterministic) follows that host. All threads compute the same.
 
+mod keep;
 mod number;
+mod owner;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -25,11 +21,9 @@ use core::net::Ipv4Addr;
 use hashbrown::HashMap;
 use wire::ipv4::protocol;
 
-use crate::key::{FlowKey, Realm};
-use crate::mapping::{Mapping, MappingKind};
-use crate::pool::{Geometry, NO_BLOCK, block_id, count, low16, nth_of, slot_of};
-use crate::session::SessionView;
-use crate::settings::{Action, Division, Pool, PortProtocol, Rule, Settings, Static, Timeouts};
+use crate::key::Realm;
+use crate::pool::{Geometry, count};
+use crate::settings::{Pool, PortProtocol, Rule, Settings, Static, Timeouts};
 use crate::shard::ANY_PROTOCOL;
 
 /// Most pools that can share an outside address.
@@ -471,213 +465,4 @@ impl Layout {
             .contains_key(&(realm, outside, protocol, port))
             || self.whole_inside(realm, outside, protocol).is_some()
     }
-
-    // --- who owns what -------------------------------------------------------
-
-    /// The shard of an inside address.
-    #[must_use]
-    #[inline]
-    pub fn inside_owner(&self, realm: Realm, address: u32) -> u32 {
-        if self.shards == 1 {
-            return 0;
-        }
-        let address = if self.gathered.is_empty() {
-            address
-        } else {
-            *self.gathered.get(&(realm, address)).unwrap_or(&address)
-        };
-        scale(FlowKey::new(address, 0, 0, 0, 0, 0).hash(0), self.shards)
-    }
-
-    /// The shard of an outside endpoint; `None` if the address is not translated.
-    #[must_use]
-    pub fn outside_owner(
-        &self,
-        realm: Realm,
-        address: u32,
-        protocol: u8,
-        port: u16,
-    ) -> Option<u32> {
-        let known = self.outside_address(realm, address)?;
-        let inside = self
-            .forwards
-            .get(&(realm, address, protocol, port))
-            .copied()
-            .or_else(|| self.whole_inside(realm, address, protocol));
-        if let Some((realm, inside)) = inside {
-            return Some(self.inside_owner(realm, inside));
-        }
-        let owner = |slot| {
-            let found = self.address(slot)?;
-            let geometry = self.geometry(usize::from(found.pool));
-            Some((geometry, slot, found))
-        };
-        let mut slots = known.slots().filter_map(owner);
-        let first = slots.next()?;
-        let (geometry, slot, found) = if first.0.has(port) {
-            first
-        } else {
-            slots
-                .find(|(geometry, ..)| geometry.has(port))
-                .unwrap_or(first)
-        };
-        let pool = self.pool(usize::from(found.pool))?;
-        if let Division::Deterministic {
-            first,
-            realm,
-            computed,
-            ..
-        } = pool.division
-        {
-            let host = computed
-                .holder(found.place, port)
-                .map_or(0, |(host, _)| host);
-            return Some(self.inside_owner(realm, first.to_bits().wrapping_add(host)));
-        }
-        Some(self.owner_of_block(slot, geometry.block_at(port).unwrap_or(0)))
-    }
-
-    /// The shard of a block of an address.
-    pub(crate) fn owner_of_block(&self, slot: u32, block: u32) -> u32 {
-        let Some(address) = self.address(slot) else {
-            return 0;
-        };
-        let geometry = self.geometry(usize::from(address.pool));
-        let division = self
-            .pool(usize::from(address.pool))
-            .map(|pool| pool.division);
-        match division {
-            Some(Division::Deterministic { first, realm, .. }) => {
-                let host = address.place * geometry.blocks + block;
-                self.inside_owner(realm, first.to_bits().wrapping_add(host))
-            }
-            _ if geometry.divided => block % self.shards,
-            _ => address.place % self.shards,
-        }
-    }
-
-    /// The block, and the place in it, of an outside port of a pool address.
-    pub(crate) fn place_of(&self, slot: u32, port: u16) -> Option<(u32, u16)> {
-        let address = self.address(slot)?;
-        let pool = usize::from(address.pool);
-        if let Division::Deterministic { computed, .. } = self.pool(pool)?.division {
-            let (host, nth) = computed.holder(address.place, port)?;
-            let group = host / computed.hosts_per_address();
-            let block = low16(host % computed.hosts_per_address());
-            return Some((block_id(self.slot_at(pool, group)?, block), nth));
-        }
-        let geometry = self.geometry(pool);
-        let block = geometry.block_at(port)?;
-        let offset = port.checked_sub(geometry.ports_of(block).0)?;
-        Some((block_id(slot, low16(block)), offset))
-    }
-
-    /// The outside endpoint at a place in a block.
-    pub(crate) fn endpoint_of(&self, block: u32, offset: u16) -> Option<(u32, u16)> {
-        let (slot, nth) = (slot_of(block), u32::from(nth_of(block)));
-        let address = self.address(slot)?;
-        let pool = usize::from(address.pool);
-        let settings = self.pool(pool)?;
-        if let Division::Deterministic { computed, .. } = settings.division {
-            let host = address.place * computed.hosts_per_address() + nth;
-            let (number, port) = computed.endpoint(host, offset)?;
-            let outside = settings.addresses.get(number as usize)?;
-            return Some((outside.to_bits(), port));
-        }
-        let first = self.geometry(pool).ports_of(nth).0;
-        Some((address.address.to_bits(), first.checked_add(offset)?))
-    }
-
-    /// The number of a pool's address that has this outside address.
-    pub(crate) fn slot_with(&self, pool: usize, outside: u32) -> Option<u32> {
-        let known = self.outside_address(self.pool(pool)?.realm, outside)?;
-        known.slots().find(|slot| {
-            self.address(*slot)
-                .is_some_and(|found| usize::from(found.pool) == pool)
-        })
-    }
-
-    // --- from one layout to the next -----------------------------------------
-
-    /// Whether a session that was opened under `before` goes on under this one.
-    #[must_use]
-    pub fn keeps(&self, before: &Self, view: &SessionView, mapping: Option<&Mapping>) -> bool {
-        let key = view.out_key;
-        let Some(mapping) = mapping else {
-            return false;
-        };
-        if mapping.kind == MappingKind::Static {
-            return self.static_at(mapping.rule).is_some();
-        }
-        let Some(Rule {
-            action: Action::Translate(translate),
-            realm,
-            outside_realm,
-            ..
-        }) = self.rule(usize::from(mapping.rule))
-        else {
-            return false;
-        };
-        let slot = if mapping.block == NO_BLOCK {
-            before
-                .outside_address(mapping.outside_realm, mapping.outside)
-                .and_then(|known| {
-                    known.slots().find(|slot| {
-                        before.address(*slot).is_some_and(|found| {
-                            before.draws_on(mapping.rule, usize::from(found.pool))
-                        })
-                    })
-                })
-        } else {
-            Some(slot_of(mapping.block))
-        };
-        let stays = slot.is_some_and(|slot| {
-            let (Some(old), Some(new)) = (before.address(slot), self.address(slot)) else {
-                return false;
-            };
-            old.pool == new.pool
-                && old.address == new.address
-                && number::same_pool(
-                    before.pool(usize::from(old.pool)),
-                    match self.pool(usize::from(new.pool)) {
-                        Some(pool) => pool,
-                        None => return false,
-                    },
-                )
-                && translate.pools.iter().any(|pool| {
-                    pool == usize::from(new.pool)
-                        || self.overflow_of(pool) == Some(usize::from(new.pool))
-                })
-        });
-        stays
-            && *realm == key.realm()
-            && *outside_realm == mapping.outside_realm
-            && !self.is_static(
-                mapping.outside_realm,
-                mapping.outside,
-                key.protocol(),
-                mapping.outside_port,
-            )
-    }
-
-    /// Whether a rule takes addresses from a pool.
-    fn draws_on(&self, rule: u16, pool: usize) -> bool {
-        matches!(
-            self.rule(usize::from(rule)).map(|rule| &rule.action),
-            Some(Action::Translate(translate)) if translate.pools.iter().any(|one| one == pool)
-        )
-    }
-
-    /// The pool that a deterministic one overflows into.
-    pub(crate) fn overflow_of(&self, pool: usize) -> Option<usize> {
-        match self.pool(pool)?.division {
-            Division::Deterministic { overflow, .. } => overflow,
-            _ => None,
-        }
-    }
-}
-
-#[allow(clippy::cast_possible_truncation)]
-fn scale(hash: u64, shards: u32) -> u32 {
-    (((hash >> 32) * u64::from(shards)) >> 32) as u32
 }

@@ -1,0 +1,86 @@
+//! What of one layout goes on under the next.
+
+use super::{Layout, number};
+use crate::mapping::{Mapping, MappingKind};
+use crate::pool::{NO_BLOCK, slot_of};
+use crate::session::SessionView;
+use crate::settings::{Action, Division, Rule};
+
+impl Layout {
+    /// Whether a session that was opened under `before` goes on under this one.
+    #[must_use]
+    pub fn keeps(&self, before: &Self, view: &SessionView, mapping: Option<&Mapping>) -> bool {
+        let key = view.out_key;
+        let Some(mapping) = mapping else {
+            return false;
+        };
+        if mapping.kind == MappingKind::Static {
+            return self.static_at(mapping.rule).is_some();
+        }
+        let Some(Rule {
+            action: Action::Translate(translate),
+            realm,
+            outside_realm,
+            ..
+        }) = self.rule(usize::from(mapping.rule))
+        else {
+            return false;
+        };
+        let slot = if mapping.block == NO_BLOCK {
+            before
+                .outside_address(mapping.outside_realm, mapping.outside)
+                .and_then(|known| {
+                    known.slots().find(|slot| {
+                        before.address(*slot).is_some_and(|found| {
+                            before.draws_on(mapping.rule, usize::from(found.pool))
+                        })
+                    })
+                })
+        } else {
+            Some(slot_of(mapping.block))
+        };
+        let stays = slot.is_some_and(|slot| {
+            let (Some(old), Some(new)) = (before.address(slot), self.address(slot)) else {
+                return false;
+            };
+            old.pool == new.pool
+                && old.address == new.address
+                && number::same_pool(
+                    before.pool(usize::from(old.pool)),
+                    match self.pool(usize::from(new.pool)) {
+                        Some(pool) => pool,
+                        None => return false,
+                    },
+                )
+                && translate.pools.iter().any(|pool| {
+                    pool == usize::from(new.pool)
+                        || self.overflow_of(pool) == Some(usize::from(new.pool))
+                })
+        });
+        stays
+            && *realm == key.realm()
+            && *outside_realm == mapping.outside_realm
+            && !self.is_static(
+                mapping.outside_realm,
+                mapping.outside,
+                key.protocol(),
+                mapping.outside_port,
+            )
+    }
+
+    /// Whether a rule takes addresses from a pool.
+    fn draws_on(&self, rule: u16, pool: usize) -> bool {
+        matches!(
+            self.rule(usize::from(rule)).map(|rule| &rule.action),
+            Some(Action::Translate(translate)) if translate.pools.iter().any(|one| one == pool)
+        )
+    }
+
+    /// The pool that a deterministic one overflows into.
+    pub(crate) fn overflow_of(&self, pool: usize) -> Option<usize> {
+        match self.pool(pool)?.division {
+            Division::Deterministic { overflow, .. } => overflow,
+            _ => None,
+        }
+    }
+}
