@@ -273,13 +273,13 @@ where
         let receiver =
             |realm| layout.outside_owner(realm, key.dst(), key.protocol(), key.dst_port());
         match wanted {
-            // A hairpin that keeps its source is a session of the host it reaches,
+            // A hairpin that keeps its source is a session of the host it reaches;
             Wanted::Translate(_, translate) if translate.hairpin_preserve => self
                 .outside_of(packet, wanted)
                 .and_then(receiver)
                 .unwrap_or_else(sender),
-            Wanted::Translate(..) | Wanted::Static(_) | Wanted::Remote(_) => sender(),
-            // and its answers are, whatever rules say of other packets to that inside.
+            Wanted::Translate(..) | Wanted::Static(_) => sender(),
+            // so are its answers, whatever rules say of other packets to that inside.
             Wanted::Pass | Wanted::Drop(_) if self.shard.static_outside(key).is_some() => sender(),
             _ => receiver(packet.realm).unwrap_or(self.number),
         }
@@ -421,9 +421,13 @@ where
             if rule.is_some_and(|number| self.stays_inside(packet, number)) {
                 return Some(self.pass(buf, packet));
             }
-        } else if remote && !self.may_enter(&first) {
-            // Nobody inside waits for it: not worth an address.
-            return Some(self.refused_inbound(buf, packet, Counter::DropNoMapping));
+        } else if remote {
+            match self.entrance(&first) {
+                Some(owner) if owner == self.number => {}
+                Some(owner) => return self.steer(buf, packet, owner, false),
+                // Nobody inside waits for it: not worth an address.
+                None => return Some(self.refused_inbound(buf, packet, Counter::DropNoMapping)),
+            }
         }
         if packet.ip.ttl <= 1 {
             return Some(self.expired(buf, packet));
@@ -440,19 +444,27 @@ where
         }
     }
 
-    /// Whether a remote host without an address towards the inside may get one
-    /// for this packet; another worker's mapping decides for itself.
-    fn may_enter(&self, first: &First) -> bool {
+    /// The worker that opens a session for a remote host with, or worth, an address
+    /// towards the inside; `None` if nobody inside would let it in. The worker that
+    /// has the destination decides, and passes the packet to the one that has the
+    /// remote host, which finds it decided.
+    fn entrance(&self, first: &First) -> Option<u32> {
         let (key, layout) = (first.key, self.shard.layout());
-        let owner = layout.outside_owner(
+        let asked = layout.outside_owner(
             first.outside_realm,
             key.dst(),
             key.protocol(),
             key.dst_port(),
         );
-        owner != Some(self.number)
-            || self.shard.knows_remote(key)
-            || self.shard.lets_strangers_in(first)
+        let owner = layout.inside_owner(key.realm(), key.src());
+        let enters = if asked != Some(self.number) {
+            true
+        } else if owner == self.number {
+            self.shard.knows_remote(key) || self.shard.lets_strangers_in(first)
+        } else {
+            self.shard.is_open(first)
+        };
+        enters.then_some(owner)
     }
 
     /// Says why to a sender inside, where that helps it.
