@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 use base::{Counter, Direction};
-use nat::{Hit, Rewrite};
+use nat::{Flags, Hit, Rewrite};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::ipv4::{self, protocol};
 use wire::{icmp, tcp};
@@ -106,10 +106,17 @@ where
             [_, _] if to_inside && !from_inside => Counter::ForwardInbound,
             [_, _] if from_inside && !to_inside => Counter::ForwardOutbound,
             [_, _] => Counter::ForwardHairpin,
+            [hit] if self.is_preserved(*hit) => Counter::ForwardHairpin,
             [hit] if hit.direction == Direction::Outbound => Counter::ForwardOutbound,
-            _ if packet.hairpinned || from_inside => Counter::ForwardHairpin,
+            _ if packet.hairpinned => Counter::ForwardHairpin,
             _ => Counter::ForwardInbound,
         }
+    }
+
+    /// Whether a session is a hairpin that keeps its source.
+    fn is_preserved(&self, hit: Hit) -> bool {
+        let session = self.shard.session(hit.id);
+        session.is_some_and(|session| session.flags().has(Flags::PRESERVED))
     }
 
     /// Forwards a packet as it is.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use base::{Counter, Counters, Direction, Nanos, TICK_SHIFT};
-use nat::{FlowKey, Guess, Layout, Shard};
+use nat::{Flags, FlowKey, Guess, Layout, Shard};
 use pktio::{BURST, Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
 use wire::ethernet::Tags;
 use wire::ipv4::{self, protocol};
@@ -284,7 +284,7 @@ where
         for found in &mut plain {
             found.guess = self.shard.guess(found.hash);
         }
-        let mut passed = [0; 2];
+        let mut passed = [0; 3];
         for (buf, plain) in burst.drain(..).zip(&plain) {
             let left = if plain.len == 0 {
                 Some(buf)
@@ -295,11 +295,12 @@ where
                 self.general(buf, now);
             }
         }
-        let [outbound, inbound] = passed;
+        let [outbound, inbound, hairpin] = passed;
         self.counters.add(Counter::ForwardOutbound, outbound);
         self.counters.add(Counter::ForwardInbound, inbound);
+        self.counters.add(Counter::ForwardHairpin, hairpin);
         self.counters
-            .add(Counter::VerdictForward, outbound + inbound);
+            .add(Counter::VerdictForward, outbound + inbound + hairpin);
     }
 
     /// Whether a packet is plain; says nothing about why not.
@@ -363,7 +364,7 @@ where
         mut buf: I::Buf,
         plain: &Plain,
         now: Nanos,
-        passed: &mut [u64; 2],
+        passed: &mut [u64; 3],
     ) -> Option<I::Buf> {
         let confirmed = plain
             .guess
@@ -388,6 +389,7 @@ where
         {
             return Some(buf);
         }
+        let hairpin = session.flags().has(Flags::PRESERVED);
         let full = session.pass(hit.direction, plain.len, plain.ack, now.ticks());
         let rewrite = session.rewrite(hit.direction);
         let id = (!plain.atomic && hit.direction == Direction::Outbound)
@@ -401,7 +403,8 @@ where
         if full {
             self.shard.carry(hit.id);
         }
-        if let Some(passed) = passed.get_mut(hit.direction as usize) {
+        let way = if hairpin { 2 } else { hit.direction as usize };
+        if let Some(passed) = passed.get_mut(way) {
             *passed += 1;
         }
         self.transmit(port, buf);
