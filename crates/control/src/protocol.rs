@@ -41,7 +41,7 @@ pub enum Request {
     },
     /// Read the configuration again and change what may change at run time.
     Reload {
-        /// The file; `None`: the appliance's own.
+        /// The file; `None`: the appliance's own. Another one only for a dry run.
         file: Option<String>,
         /// Only say what it would do.
         dry_run: bool,

@@ -71,6 +71,8 @@ impl Ask {
 pub(crate) enum AskError {
     /// The question makes no sense.
     Usage(String),
+    /// The file is bad; all that is wrong, a line each.
+    File(String),
     /// The appliance did not answer it.
     Failed(String),
 }
@@ -110,21 +112,38 @@ pub(crate) struct Reload {
     /// Only say what it would do, and how many sessions and subscribers it would end.
     #[arg(long)]
     dry_run: bool,
+    /// The file: the appliance's own, or with `--dry-run` one that may take its place.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
-    /// Control socket of the appliance.
-    #[arg(long, value_name = "PATH", default_value = "/run/portolan.sock")]
-    socket: PathBuf,
+    /// Control socket of the appliance; else that of the file, or `/run/portolan.sock`.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
 }
 
 /// Makes an appliance read its file again.
 pub(crate) fn reload(ask: &Reload) -> Result<(), AskError> {
+    let mut socket = ask.socket.clone();
+    let mut file = None;
+    if let Some(path) = &ask.config {
+        let path = std::path::absolute(path).map_err(failed)?;
+        if socket.is_none() {
+            let config = config::load(&path).map_err(|errors| {
+                let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                AskError::File(lines.join("\n"))
+            })?;
+            socket = Some(config.control.socket);
+        }
+        file = Some(path.display().to_string());
+    }
+    let socket = socket.unwrap_or_else(|| PathBuf::from("/run/portolan.sock"));
     let question = Request::Reload {
-        file: None,
+        file,
         dry_run: ask.dry_run,
     };
-    match request(&ask.socket, &question).map_err(failed)? {
+    match request(&socket, &question).map_err(failed)? {
         Answer::Reloaded(reloaded) if ask.json => print(|out| {
             serde_json::to_writer(&mut *out, &reloaded)?;
             writeln!(out)

@@ -64,8 +64,8 @@ enum Kind {
     Reload,
 }
 
-/// Reads a configuration file; `None` means the appliance's own.
-pub(crate) type Reread = Box<dyn FnMut(Option<&str>) -> Result<Config, String> + Send>;
+/// Reads a configuration file, for a dry run or not; `None` means the appliance's own.
+pub(crate) type Reread = Box<dyn FnMut(Option<&str>, bool) -> Result<Config, String> + Send>;
 
 /// The desk where questions are answered.
 pub(crate) struct Console<K> {
@@ -193,7 +193,7 @@ impl<K: Sink> Console<K> {
                 Clearable::Calls => job.ready.push(Piece::Cleared(0)),
             },
             Question::Request(Request::Reload { file, dry_run }) => {
-                let next = (self.reread)(file.as_deref()).and_then(|config| {
+                let next = (self.reread)(file.as_deref(), *dry_run).and_then(|config| {
                     reload::prepare(&self.config, self.book.layout(), config, *dry_run)
                 });
                 match next {

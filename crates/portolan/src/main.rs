@@ -120,6 +120,7 @@ impl From<client::AskError> for Failure {
     fn from(error: client::AskError) -> Self {
         match error {
             client::AskError::Usage(why) => Self::Usage(why),
+            client::AskError::File(errors) => Self::File(errors),
             client::AskError::Failed(why) => Self::Other(why),
         }
     }

@@ -101,15 +101,21 @@ impl Wiring {
         let allocate = Box::new(move || maker.allocate());
         let slow = SlowPath::new(&plan.topology, slow_ports, allocate, now(start));
         let ports = Arc::clone(&machine.ports);
-        let file = file.to_owned();
+        // The working directory may be another by then.
+        let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let console = Console::new(
             config,
             Book::new(config, plan, layout),
             published,
             Box::new(move || Machine::figures(&ports)),
-            Box::new(move |other| match other {
+            Box::new(move |other, dry_run| match other.map(Path::new) {
+                // Else a restart would bring the old one back.
+                Some(other) if !dry_run && !is_same(other, &file) => Err(format!(
+                    "{} is what it was started with; put the new file there",
+                    file.display()
+                )),
+                Some(other) => reload::read(other),
                 None => reload::read(&file),
-                Some(_) => Err("only the file it was started with can be reloaded".into()),
             }),
         );
         Ok(Self {
@@ -172,4 +178,12 @@ fn seed() -> Result<u64, RunError> {
             why,
         })?;
     Ok(u64::from_ne_bytes(bytes))
+}
+
+/// Whether two paths lead to one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other
+        || one
+            .canonicalize()
+            .is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }

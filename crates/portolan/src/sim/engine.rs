@@ -136,7 +136,7 @@ impl Engine {
                     .map(|figures| figures.clone())
                     .unwrap_or_default()
             }),
-            Box::new(|file| match file {
+            Box::new(|file, _| match file {
                 Some(file) => reload::read(Path::new(file)),
                 None => Err("name the file to reload from".into()),
             }),
