@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use crate::{Mac, flags, internet_checksum, protocol, transport_checksum};
+use crate::{Dccp, Mac, flags, internet_checksum, ports, protocol, transport_checksum};
 
 /// UDP in flow notation: `udp("10.64.0.7:4000 > 192.0.2.1:53")`.
 pub fn udp(flow: &str) -> Packet {
@@ -100,7 +100,7 @@ pub struct Packet {
 }
 
 #[derive(Clone, Debug)]
-enum Body {
+pub(crate) enum Body {
     Udp,
     Tcp {
         seq: u32,
@@ -121,11 +121,18 @@ enum Body {
         quote: Vec<u8>,
         extensions: Option<Vec<u8>>,
     },
+    Dccp(Dccp),
+    UdpLite {
+        coverage: u16,
+    },
+    Sctp {
+        tag: u32,
+    },
     Raw,
 }
 
 impl Packet {
-    fn new(src: SocketAddrV4, dst: SocketAddrV4, protocol: u8, body: Body) -> Self {
+    pub(crate) fn new(src: SocketAddrV4, dst: SocketAddrV4, protocol: u8, body: Body) -> Self {
         Self {
             src,
             dst,
@@ -144,6 +151,11 @@ impl Packet {
             transport_sum: Sum::Right,
             link_padding: false,
         }
+    }
+
+    pub(crate) fn of_flow(flow: &str, protocol: u8, body: Body) -> Self {
+        let (src, dst) = endpoints(flow);
+        Self::new(src, dst, protocol, body)
     }
 
     /// Sends from another endpoint.
@@ -309,6 +321,15 @@ impl Packet {
         self
     }
 
+    /// Covers only so many bytes of a UDP-Lite datagram by its checksum; zero is all.
+    pub fn coverage(mut self, bytes: u16) -> Self {
+        let Body::UdpLite { coverage } = &mut self.body else {
+            panic!("coverage of a packet that is not UDP-Lite")
+        };
+        *coverage = bytes;
+        self
+    }
+
     /// Quotes no more than `len` bytes.
     pub fn quote_len(mut self, len: usize) -> Self {
         let Body::IcmpError { quote, .. } = &mut self.body else {
@@ -403,6 +424,11 @@ impl Packet {
                 bytes.extend(&self.payload);
                 return bytes;
             }
+            Body::Dccp(dccp) => return ports::dccp_bytes(self, dccp, self.transport_sum),
+            Body::UdpLite { coverage } => {
+                return ports::udp_lite_bytes(self, *coverage, self.transport_sum);
+            }
+            Body::Sctp { tag } => return ports::sctp_bytes(self, *tag),
             Body::Udp => {
                 bytes.extend(self.src.port().to_be_bytes());
                 bytes.extend(self.dst.port().to_be_bytes());
@@ -465,7 +491,7 @@ impl Packet {
 }
 
 impl Sum {
-    fn written(self, right: u16) -> u16 {
+    pub(crate) fn written(self, right: u16) -> u16 {
         match self {
             Self::Right => right,
             Self::Zero => 0,
