@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use base::Counter;
-use testkit::{
-    Dccp, dccp, echo, icmp_query, protocol, raw, sctp, tcp, udp, udp_lite,
-};
+use testkit::{Dccp, dccp, echo, icmp_query, protocol, raw, sctp, tcp, udp, udp_lite};
 use tests::{Config, Pipe};
 
 use crate::{kept_out, lost, open_udp};
