@@ -461,7 +461,7 @@ impl Layout {
     }
 
     /// Whether a static mapping has this outside endpoint.
-    fn is_static(&self, realm: Realm, outside: u32, protocol: u8, port: u16) -> bool {
+    pub(crate) fn is_static(&self, realm: Realm, outside: u32, protocol: u8, port: u16) -> bool {
         self.forwards
             .contains_key(&(realm, outside, protocol, port))
             || self.whole_inside(realm, outside, protocol).is_some()

@@ -274,7 +274,13 @@ impl Shard {
                     kind: MappingKind::Dynamic,
                     reach: Reach::Remote,
                 };
-                if self.mappings.find_inbound(new.in_key()).is_some() {
+                let fixed = self.layout.is_static(
+                    outside_realm,
+                    new.outside,
+                    key.protocol(),
+                    key.src_port(),
+                );
+                if fixed || self.mappings.find_inbound(new.in_key()).is_some() {
                     refusal = Counter::DropAddressPair;
                     continue;
                 }
