@@ -25,6 +25,7 @@ mod hold_down;
 mod icmp_query;
 mod limits;
 mod mapping;
+mod one_to_one;
 mod other_protocols;
 mod overloading;
 mod pairing;
