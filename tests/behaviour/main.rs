@@ -44,6 +44,7 @@ mod tcp_timers;
 mod twice_nat;
 mod udp_lite;
 mod udp_timers;
+mod vrfs;
 mod whois;
 
 use std::process::Command;
