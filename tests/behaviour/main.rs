@@ -33,6 +33,7 @@ mod pipe;
 mod pooling;
 mod ports;
 mod realms;
+mod rule_limits;
 mod rules;
 mod shared_addresses;
 mod show;

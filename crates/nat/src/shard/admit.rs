@@ -165,6 +165,14 @@ impl Shard {
         }
     }
 
+    /// Counts a refusal for the sender of a packet, if it is a subscriber by now: a
+    /// rule or realm that is full makes nobody one.
+    pub(super) fn refused_known(&mut self, key: FlowKey) {
+        if let Some(known) = self.subscribers.find(key.src(), key.realm()) {
+            self.refused(known);
+        }
+    }
+
     /// Counts and reports a refusal.
     pub(super) fn refused(&mut self, id: SubscriberId) {
         if let Some(subscriber) = self.subscribers.get_mut(id) {

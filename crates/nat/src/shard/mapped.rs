@@ -20,7 +20,10 @@ impl Shard {
     pub(super) fn mapping_for(&mut self, first: &First, rule: usize) -> Result<MappingId, Refusal> {
         let key = first.key;
         let (translate, outside_realm) = self.translate_of(rule).ok_or(Counter::DropNoRule)?;
-        self.admit_rule(rule, &translate, key)?;
+        if let Err(reason) = self.admit_rule(rule, &translate, key) {
+            self.refused_known(key);
+            return Err(reason);
+        }
         let remote = self.is_outside_rule(rule_number(rule));
         let subscriber = self.subscriber_for(key, remote)?;
         let result = self
