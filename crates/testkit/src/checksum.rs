@@ -1,4 +1,4 @@
-//! The Internet checksum (RFC 1071) and SCTP's CRC32c, always in full.
+//! The Internet checksum (RFC 1071) and SCTP's `CRC32c`, always in full.
 
 use std::net::Ipv4Addr;
 

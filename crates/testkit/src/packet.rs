@@ -424,7 +424,7 @@ impl Packet {
                 bytes.extend(&self.payload);
                 return bytes;
             }
-            Body::Dccp(dccp) => return ports::dccp_bytes(self, dccp, self.transport_sum),
+            Body::Dccp(dccp) => return ports::dccp_bytes(self, *dccp, self.transport_sum),
             Body::UdpLite { coverage } => {
                 return ports::udp_lite_bytes(self, *coverage, self.transport_sum);
             }

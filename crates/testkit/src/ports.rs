@@ -67,7 +67,7 @@ pub fn sctp(flow: &str, tag: u32) -> Packet {
     Packet::of_flow(flow, protocol::SCTP, Body::Sctp { tag })
 }
 
-pub(crate) fn dccp_bytes(packet: &Packet, kind: &Dccp, sum: Sum) -> Vec<u8> {
+pub(crate) fn dccp_bytes(packet: &Packet, kind: Dccp, sum: Sum) -> Vec<u8> {
     let header = 16 + kind.more();
     let mut bytes = ports(packet);
     bytes.extend([(header / 4) as u8, 0, 0, 0]);
