@@ -83,13 +83,13 @@ fn a_remote_stays_with_its_server_for_the_affinity_time() {
 fn a_remote_may_move_after_the_affinity_time() {
     let mut nat = Pipe::new(&config(", affinity: 100s"));
     let server = connect(&mut nat, "192.0.2.1:2000");
-    for (nth, port) in (2001..2011).enumerate() {
-        nat.at(90.0 * (nth + 1) as f64);
+    for port in 2001..2011_u16 {
+        nat.at(90.0 * f64::from(port - 2000));
         assert_eq!(connect(&mut nat, &format!("192.0.2.1:{port}")), server);
     }
     let mut moved = 0;
-    for (nth, port) in (3000..3040).enumerate() {
-        nat.at(2000.0 + 110.0 * nth as f64);
+    for port in 3000..3040_u16 {
+        nat.at(2000.0 + 110.0 * f64::from(port - 3000));
         moved += u32::from(connect(&mut nat, &format!("192.0.2.1:{port}")) != server);
     }
     assert!(moved > 15, "{moved} of 40");
