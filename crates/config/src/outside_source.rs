@@ -48,6 +48,14 @@ pub(crate) fn read(
             report.error(pool.at, what, "use a pool of its own for remote hosts");
             continue;
         }
+        if pools.is_overflow(id) {
+            let what = format!(
+                "a deterministic range takes ports of pool {}",
+                shown(&pool.value)
+            );
+            report.error(pool.at, what, "use a pool of its own for remote hosts");
+            continue;
+        }
         if let Some(what) = pools.make_whole(id) {
             report.error(
                 pool.at,

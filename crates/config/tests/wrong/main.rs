@@ -8,6 +8,7 @@
 )]
 
 mod nat;
+mod policy;
 mod sets;
 mod statics;
 
