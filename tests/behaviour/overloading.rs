@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::Counter;
-use testkit::{Endpoint, echo, tcp, udp};
+use testkit::{Endpoint, echo, icmp_error, tcp, udp};
 use tests::{Config, Pipe};
 
 use crate::{GRAIN, ends_empty, kept_out, lost};
@@ -230,4 +230,54 @@ fn wrong_combinations_are_errors_of_the_file() {
         let said = crate::check(&config);
         assert_eq!(said.0, Some(0), "{}", said.1);
     }
+}
+
+/// A host that comes when no port is free shares those there are, too.
+#[test]
+fn a_newcomer_shares_ports_that_others_use() {
+    for mapping in [BY_ADDRESS, BY_PORT] {
+        let mut nat = Pipe::new(&config(mapping, false));
+        for remote in 1..=8 {
+            let flow = format!("10.64.0.7:5000 > 192.0.2.{remote}:7000");
+            nat.inside(udp(&flow)).forwarded();
+        }
+        let out = nat
+            .inside(udp("10.64.0.8:5000 > 192.0.2.99:7000"))
+            .forwarded();
+        let got = nat.outside(out.reply()).forwarded();
+        assert!(got.dst == "10.64.0.8:5000");
+        assert_eq!(nat.show("subscribers").len(), 2);
+        ends_empty(&mut nat);
+    }
+}
+
+/// RFC 5508 section 4: errors about flows that share a port find their hosts.
+#[test]
+fn errors_find_the_right_of_two_hosts_on_one_port() {
+    let config = config(BY_PORT, false).pool("ports", "2000-2000");
+    let mut nat = Pipe::new(&config);
+    for host in [7, 8] {
+        let flow = format!("10.64.0.{host}:5000 > 192.0.2.{host}:7000");
+        let out = nat.inside(udp(&flow)).forwarded();
+        assert_eq!(out.src.port(), 2000);
+        let error = icmp_error(3, 3, "198.18.0.1", &out.ip).quote_len(28);
+        let got = nat.outside(error).forwarded();
+        assert!(got.dst == format!("10.64.0.{host}").as_str());
+        assert!(got.quote().src == format!("10.64.0.{host}:5000").as_str());
+    }
+    ends_empty(&mut nat);
+}
+
+/// Overloaded ports are preserved where they can be, shared where not.
+#[test]
+fn a_preserved_port_is_shared_like_any_other() {
+    let config = config(BY_PORT, false).rule("preserve_port", "true");
+    let mut nat = Pipe::new(&config);
+    for (remote, inside) in (1..=30).zip((2000..2008).cycle()) {
+        let flow = format!("10.64.0.7:{inside} > 192.0.2.{remote}:7000");
+        let out = nat.inside(udp(&flow)).forwarded();
+        assert!(remote > 8 || out.src.port() == inside, "{out:?}");
+        assert!(nat.outside(out.reply()).forwarded().dst.port() == inside);
+    }
+    ends_empty(&mut nat);
 }

@@ -370,6 +370,11 @@ impl Layout {
             })
     }
 
+    /// Numbers of the addresses of a pool.
+    pub(crate) fn slots_of(&self, pool: usize) -> &[u32] {
+        self.of_pool.get(pool).map_or(&[], Vec::as_slice)
+    }
+
     pub(crate) fn statics(&self) -> &[Option<Static>] {
         &self.statics
     }

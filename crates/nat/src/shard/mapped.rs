@@ -3,16 +3,13 @@
 
 use base::{Counter, Ticks};
 
-use super::ports::{Taken, Wanted};
+use super::ports::{ADDRESS_PROBES, Taken, Wanted};
 use super::{ANY_PROTOCOL, First, Refusal, Shard, dynamic_key, rule_number, whole_key};
 use crate::key::{FlowKey, Realm};
 use crate::mapping::{MappingId, MappingKind, NewMapping, Reach, inbound_key};
 use crate::pool::{NO_BLOCK, Wish, slot_of};
 use crate::settings::{Dependence, Division, Pairing, PortProtocol, Translate};
 use crate::subscriber::SubscriberId;
-
-/// Outside addresses looked at for one that is free towards a remote.
-const ADDRESS_PROBES: u32 = 8;
 
 impl Shard {
     /// Finds or makes the mapping for a flow under a rule, after the
@@ -167,7 +164,7 @@ impl Shard {
     ) -> Option<Taken> {
         let chance = self.rng.word();
         for pool in translate.pools.iter() {
-            for block in self.blocks_to_share(id, pool) {
+            for block in self.blocks_to_share(id, pool, translate.pairing, chance) {
                 let endpoint = |offset| self.layout.endpoint_of(block, offset);
                 let free = |offset: u16| {
                     endpoint(offset).is_some_and(|(outside, outside_port)| {

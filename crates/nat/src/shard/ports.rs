@@ -8,6 +8,9 @@ use crate::pool::{Crossed, NO_BLOCK, Owner, Wish, block_id, count, low16, slot_o
 use crate::settings::{Division, Pairing, PortProtocol, Translate};
 use crate::subscriber::SubscriberId;
 
+/// Outside addresses looked at for one that is free towards a remote.
+pub(super) const ADDRESS_PROBES: u32 = 8;
+
 /// A port that is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
@@ -201,16 +204,29 @@ impl Shard {
             })
     }
 
-    /// Blocks whose ports a subscriber may use together with other mappings.
+    /// Blocks whose ports a subscriber may use together with other mappings: its own,
+    /// and ranges that are everybody's, from a chosen address on if it is not bound to one.
     pub(super) fn blocks_to_share(
         &self,
         id: SubscriberId,
         pool: usize,
+        pairing: Pairing,
+        chance: u64,
     ) -> impl Iterator<Item = u32> {
-        let shared = self
-            .paired_slot(id, pool)
-            .and_then(|slot| self.pools.shared_block(slot));
-        self.blocks_in(id, pool).chain(shared)
+        let paired = self.paired_slot(id, pool);
+        let slots = self.layout.slots_of(pool);
+        let most = if paired.is_some() && pairing == Pairing::Strict {
+            0
+        } else {
+            slots.len().min(ADDRESS_PROBES as usize)
+        };
+        let start = usize::try_from(chance % slots.len().max(1) as u64).unwrap_or(0);
+        let others = slots.iter().cycle().skip(start).take(most).copied();
+        let ranges = paired
+            .into_iter()
+            .chain(others.filter(|slot| !self.pools.is_draining(*slot)))
+            .filter_map(|slot| self.pools.shared_block(slot));
+        self.blocks_in(id, pool).chain(ranges)
     }
 
     fn take_from_chain(
