@@ -313,3 +313,70 @@ fn networks_with_the_same_numbers_talk_to_each_other() {
     let to_partner = nat.inside(error).forwarded();
     assert!(to_partner.dst == "192.0.2.7" && to_partner.quote().src == "192.0.2.7:5000");
 }
+
+/// Reaching a partner is no hairpin: its settings are not about it, and the inside
+/// host's own address never leaves.
+#[test]
+fn hairpin_settings_do_not_concern_partners() {
+    for hairpin in [
+        "{ enabled: false }",
+        "{ enabled: true, source: preserve }",
+        "{ enabled: true, source: translate }",
+    ] {
+        let mut nat = Pipe::new(&config().rule("hairpin", hairpin));
+        let outside = reachable(&mut nat);
+        let got = visit(&mut nat, "192.0.2.1:7000", outside);
+        let back = nat.inside(got.reply()).forwarded();
+        assert!(back.src == outside && back.dst == "192.0.2.1:7000");
+        let known = got.src.ip();
+        let out = nat
+            .inside(udp(&format!("10.64.0.7:6000 > {known}:53")))
+            .forwarded();
+        assert_eq!(out.src.ip(), outside.ip(), "{hairpin}");
+        assert!(out.dst == "192.0.2.1:53");
+        let answer = nat.outside(out.reply()).forwarded();
+        assert!(answer.dst == "10.64.0.7:6000" && answer.src == format!("{known}:53").as_str());
+    }
+}
+
+/// The addresses inside are for the inside: nobody outside is let through by them, to
+/// come out where it came in.
+#[test]
+fn a_partners_inside_address_is_of_no_use_outside() {
+    let mut nat = Pipe::new(&config());
+    let outside = reachable(&mut nat);
+    let known = visit(&mut nat, "192.0.2.1:7000", outside).src.ip();
+    visit(&mut nat, "192.0.2.9:7000", outside);
+    for from in ["198.18.0.1", "192.0.2.9", "192.0.2.77"] {
+        let flow = format!("{from}:7000 > {known}:7000");
+        for outcome in [
+            nat.outside(udp(&flow)),
+            nat.outside(tcp(&flow).syn()),
+            nat.outside(raw(&format!("{from} > {known}"), protocol::GRE).payload(&[0; 8])),
+        ] {
+            kept_out(&outcome);
+        }
+    }
+}
+
+/// Filtering is about the partner as the inside knows it.
+#[test]
+fn filtering_admits_the_partner_that_was_written_to() {
+    let config = config()
+        .rule("filtering", "address-dependent")
+        .fixed("protocol: udp, inside: \"10.64.0.20:53\", outside: \"203.0.113.13:53\"");
+    let mut nat = Pipe::new(&config);
+    // The server, open to all, lets the partner become known.
+    let got = nat
+        .outside(udp("192.0.2.1:7000 > 203.0.113.13:53"))
+        .forwarded();
+    let known = got.src.ip();
+    let out = nat
+        .inside(udp(&format!("10.64.0.7:5000 > {known}:7000")))
+        .forwarded();
+    assert!(out.dst == "192.0.2.1:7000");
+    let other_port = udp(&format!("192.0.2.1:7001 > {}", out.src));
+    let got = nat.outside(other_port).forwarded();
+    assert!(got.dst == "10.64.0.7:5000" && got.src == format!("{known}:7001").as_str());
+    kept_out(&nat.outside(udp(&format!("192.0.2.9:7000 > {}", out.src))));
+}

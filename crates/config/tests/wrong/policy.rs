@@ -229,7 +229,7 @@ nat:
             ),
             (
                 "  outside_source: [ { source: 192.0.2.0/24, pool: §p } ]\n",
-                &["a rule takes ports of pool `p`; use a pool of its own for remote hosts"],
+                &["a rule takes addresses of pool `p`; use a pool of its own for remote hosts"],
             ),
             (
                 "  outside_source: [ { source: 192.0.2.0/24, pool: §ported } ]\n",
