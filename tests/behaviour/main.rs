@@ -34,6 +34,7 @@ mod pairing;
 mod pipe;
 mod pooling;
 mod ports;
+mod protocol_hairpins;
 mod realms;
 mod rule_limits;
 mod rules;
