@@ -277,3 +277,43 @@ fn a_pool_is_given_out_to_its_last_port() {
         ends_empty(&mut nat);
     }
 }
+
+/// What comes from outside cannot use up what is reserved.
+#[test]
+fn visitors_do_not_use_up_the_reserve() {
+    let limits = "{ sessions: 6, reserve: { ports: [53], sessions: 2 } }";
+    let mut nat = Pipe::new(&Config::new().rule("limits", limits));
+    let outside = udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+    for host in 1..=9 {
+        let outcome = nat.outside(udp(&format!("198.18.0.{host}:1 > {outside}")));
+        if host <= 3 {
+            outcome.forwarded();
+        } else {
+            outcome.dropped(Counter::DropSessionLimit);
+        }
+    }
+    for remote in ["192.0.2.1:53", "192.0.2.2:53"] {
+        udp_endpoint(&mut nat, "10.64.0.7:5000", remote);
+    }
+    ends_empty(&mut nat);
+}
+
+/// `inbound_sessions` counts what is there, not what there has been.
+#[test]
+fn ended_sessions_from_outside_make_room() {
+    let mut nat = Pipe::new(&Config::new().rule("limits", "{ inbound_sessions: 2 }"));
+    let outside = udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+    for round in 0..3_u8 {
+        for host in 1..=2 {
+            let flow = format!("198.18.{round}.{host}:1 > {outside}");
+            let got = nat.outside(udp(&flow)).forwarded();
+            nat.inside(got.reply()).forwarded();
+        }
+        nat.outside(udp(&format!("198.18.{round}.3:1 > {outside}")))
+            .dropped(Counter::DropInboundLimit);
+        nat.wait(200.0);
+        udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+        nat.wait(150.0);
+    }
+    ends_empty(&mut nat);
+}

@@ -32,8 +32,8 @@ impl Shard {
         Ok(())
     }
 
-    /// Whether a subscriber may have another session, to this destination port
-    /// if it opens one.
+    /// Whether a subscriber may have another session, to this destination port if it
+    /// opens one; one from outside is never what the reserve is for.
     pub(super) fn admit_session(
         &self,
         id: SubscriberId,
@@ -45,7 +45,7 @@ impl Shard {
             .get(id)
             .ok_or(Counter::DropSubscriberTable)?;
         let limits = &translate.limits;
-        let kept = to.map_or(0, |port| limits.reserved_from(port));
+        let kept = to.map_or(limits.reserve, |port| limits.reserved_from(port));
         if subscriber.sessions >= limits.sessions.saturating_sub(kept) {
             return Err(Counter::DropSessionLimit);
         }
