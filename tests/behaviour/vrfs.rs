@@ -276,3 +276,107 @@ fn inside_and_outside_may_be_in_one_vrf() {
     }
     ends_empty(&mut nat);
 }
+
+/// `limits.vrfs` counts visitors and hairpins as well.
+#[test]
+fn visitors_and_hairpins_count_for_the_vrf() {
+    let config = config().limit("vrfs", "{ red: { sessions: 4 } }");
+    let mut nat = start(&config);
+    let of_red = endpoint(&mut nat, "red", &udp("10.64.0.7:5000 > 192.0.2.1:7000"));
+    let of_blue = endpoint(&mut nat, "blue", &udp("10.64.0.7:5000 > 192.0.2.1:7000"));
+    for host in 1..=2 {
+        nat.outside(udp(&format!("198.18.0.{host}:1 > {of_red}")))
+            .forwarded();
+    }
+    nat.send("red", &udp("10.64.0.7:5000 > 0.0.0.0").to(of_blue))
+        .forwarded();
+    nat.outside(udp(&format!("198.18.0.3:1 > {of_red}")))
+        .dropped(Counter::DropVrfLimit);
+    nat.send("red", &udp("10.64.0.8:5000 > 192.0.2.1:7000"))
+        .refused(Counter::DropVrfLimit);
+    ends_empty(&mut nat);
+}
+
+/// Whole addresses for hosts with the same address in three VRFs.
+#[test]
+fn hosts_of_three_vrfs_get_whole_addresses() {
+    let mut config = config()
+        .pool_without("ports")
+        .pool_without("blocks")
+        .pool("one_to_one", "true")
+        .rule_without("mapping")
+        .rule_without("paired");
+    config = config.pool("prefixes", "[203.0.113.0/30]");
+    let mut nat = start(&config);
+    let mut addresses = BTreeSet::new();
+    for vrf in VRFS {
+        let out = endpoint(&mut nat, vrf, &udp("10.64.0.7:53 > 192.0.2.1:7000"));
+        assert_eq!(out.port(), 53);
+        assert!(addresses.insert(out.ip()));
+        let gre = raw(&format!("198.18.0.1 > {}", out.ip()), protocol::GRE);
+        let got = nat.outside(gre.payload(&[0; 8])).left.remove(0);
+        assert_eq!(got.interface, vrf);
+    }
+    ends_empty(&mut nat);
+}
+
+/// A static server in a VRF without a rule: reached from outside, and from other VRFs by
+/// its public address; what it sends itself leaves by that.
+#[test]
+fn a_static_server_in_a_vrf_needs_no_rule() {
+    let config = config()
+        .rule_before("name: none, inside: green, source: 10.64.0.8/32, action: drop")
+        .fixed("inside: 10.64.0.7, outside: 203.0.113.13, vrf: green, outside_vrf: default");
+    let mut nat = start(&config);
+    let got = nat
+        .outside(udp("192.0.2.1:7000 > 203.0.113.13:53"))
+        .left
+        .remove(0);
+    assert_eq!(got.interface, "green");
+    let back = nat.send("green", &got.seen.reply()).forwarded();
+    assert!(back.src == "203.0.113.13:53");
+    let out = endpoint(&mut nat, "green", &udp("10.64.0.7:99 > 192.0.2.9:53"));
+    assert!(out == "203.0.113.13:99");
+    let at_server = nat
+        .send("red", &udp("10.64.0.7:5000 > 203.0.113.13:53"))
+        .left
+        .remove(0);
+    assert_eq!(at_server.interface, "green");
+    assert!(at_server.seen.dst == "10.64.0.7:53");
+    let at_red = nat.send("green", &at_server.seen.reply()).left.remove(0);
+    assert_eq!(at_red.interface, "red");
+    assert!(at_red.seen.src == "203.0.113.13:53" && at_red.seen.dst == "10.64.0.7:5000");
+    ends_empty(&mut nat);
+}
+
+/// The same client and server address in two VRFs, with the client's source preserved: the
+/// server's answers find their way all the same.
+#[test]
+fn a_preserved_source_of_another_vrf_is_answered() {
+    let mut config = Config::new().no_neighbors();
+    for (nth, vrf) in VRFS.iter().enumerate() {
+        config = config
+            .add_interface(&format!(
+                "name: {vrf}, device: \"net_af_packet{},iface=ptl-{vrf}\", \
+                 addresses: [10.{nth}.0.1/16], vrf: {vrf}",
+                nth + 2
+            ))
+            .rule_before(&format!(
+                "name: {vrf}, inside: {vrf}, pool: public, outside_vrf: default, \
+                 hairpin: {{ enabled: true, source: preserve }}"
+            ));
+    }
+    let mut nat = Pipe::new(&config);
+    nat.learn("red", "10.0.0.7", "10.0.0.1", &[]);
+    nat.learn("blue", "10.2.0.7", "10.2.0.1", &[]);
+    let of_blue = endpoint(&mut nat, "blue", &udp("10.2.0.7:53 > 192.0.2.1:7000"));
+    let at_blue = nat.send("red", &udp("10.0.0.7:5000 > 0.0.0.0").to(of_blue));
+    assert_eq!(at_blue.verdict, "forward", "{at_blue:?}");
+    let at_blue = at_blue.left.into_iter().next().unwrap();
+    assert_eq!(at_blue.interface, "blue");
+    assert!(at_blue.seen.src == "10.0.0.7:5000" && at_blue.seen.dst == "10.2.0.7:53");
+    let at_red = nat.send("blue", &at_blue.seen.reply()).left.remove(0);
+    assert_eq!(at_red.interface, "red");
+    assert!(at_red.seen.src == of_blue && at_red.seen.dst == "10.0.0.7:5000");
+    ends_empty(&mut nat);
+}
