@@ -121,7 +121,10 @@ pub(crate) enum Body {
         quote: Vec<u8>,
         extensions: Option<Vec<u8>>,
     },
-    Dccp(Dccp),
+    Dccp {
+        kind: Dccp,
+        seq: u32,
+    },
     UdpLite {
         coverage: u16,
     },
@@ -268,10 +271,10 @@ impl Packet {
         self.flags(flags::RST)
     }
 
-    /// Sets the sequence number of a TCP segment or an ICMP query.
+    /// Sets the sequence number of a TCP segment, an ICMP query or a DCCP packet.
     pub fn seq(mut self, new: u32) -> Self {
         match &mut self.body {
-            Body::Tcp { seq, .. } => *seq = new,
+            Body::Tcp { seq, .. } | Body::Dccp { seq, .. } => *seq = new,
             Body::IcmpQuery { seq, .. } => *seq = new as u16,
             _ => panic!("sequence number of a packet that has none"),
         }
@@ -424,7 +427,9 @@ impl Packet {
                 bytes.extend(&self.payload);
                 return bytes;
             }
-            Body::Dccp(dccp) => return ports::dccp_bytes(self, *dccp, self.transport_sum),
+            Body::Dccp { kind, seq } => {
+                return ports::dccp_bytes(self, (*kind, *seq), self.transport_sum);
+            }
             Body::UdpLite { coverage } => {
                 return ports::udp_lite_bytes(self, *coverage, self.transport_sum);
             }

@@ -54,7 +54,14 @@ impl Dccp {
 
 /// DCCP with long sequence numbers: `dccp("10.64.0.7:4000 > 192.0.2.1:5004", Dccp::Request)`.
 pub fn dccp(flow: &str, kind: Dccp) -> Packet {
-    Packet::of_flow(flow, protocol::DCCP, Body::Dccp(kind))
+    Packet::of_flow(
+        flow,
+        protocol::DCCP,
+        Body::Dccp {
+            kind,
+            seq: 0x12_3456,
+        },
+    )
 }
 
 /// UDP-Lite, all of it covered by its checksum until told otherwise.
@@ -67,13 +74,14 @@ pub fn sctp(flow: &str, tag: u32) -> Packet {
     Packet::of_flow(flow, protocol::SCTP, Body::Sctp { tag })
 }
 
-pub(crate) fn dccp_bytes(packet: &Packet, kind: Dccp, sum: Sum) -> Vec<u8> {
+pub(crate) fn dccp_bytes(packet: &Packet, (kind, seq): (Dccp, u32), sum: Sum) -> Vec<u8> {
     let header = 16 + kind.more();
     let mut bytes = ports(packet);
     bytes.extend([(header / 4) as u8, 0, 0, 0]);
     // Type and the bit for long sequence numbers.
     bytes.extend([kind.number() << 1 | 1, 0]);
-    bytes.extend([0, 0, 0, 0x12, 0x34, 0x56]);
+    bytes.extend([0, 0]);
+    bytes.extend(seq.to_be_bytes());
     bytes.resize(header, 0);
     bytes.extend(&packet.payload);
     let right = pseudo_checksum(packet, bytes.len(), &bytes);
