@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use base::Counter;
-use testkit::{tcp, udp};
+use testkit::{protocol, raw, tcp, udp};
 use tests::{Config, Pipe};
 
 use crate::{ends_empty, udp_endpoint};
@@ -85,4 +85,39 @@ fn whole_addresses_are_drained_too() {
     nat.inside(udp("10.64.0.9:5000 > 192.0.2.1:7000"))
         .refused(Counter::DropNoPort);
     ends_empty(&mut nat);
+}
+
+/// Protocols by address and pools in a list keep away from drained addresses, too.
+#[test]
+fn address_pairs_are_not_made_with_a_drained_address() {
+    let config = Config::new()
+        .pool("prefixes", "[203.0.113.0/30]")
+        .pool("drain_addresses", "[203.0.113.0/31]")
+        .rule("protocols", "[gre]");
+    each_division(&config, |nat| {
+        let mut count = 0;
+        for host in 7..=11 {
+            let gre = raw(&format!("10.64.0.{host} > 192.0.2.1"), protocol::GRE);
+            let outcome = nat.inside(gre.payload(&[0; 8]));
+            if outcome.verdict == "forward" {
+                assert!(outcome.forwarded().src.ip().octets()[3] >= 2);
+                count += 1;
+            }
+        }
+        assert_eq!(count, 2);
+        ends_empty(nat);
+    });
+}
+
+/// Static mappings of a drained pool's addresses go on.
+#[test]
+fn static_mappings_of_a_drained_address_go_on() {
+    let config = Config::new()
+        .pool("drain", "true")
+        .fixed("protocol: tcp, inside: \"10.64.0.20:80\", outside: \"203.0.113.1:80\"");
+    let mut nat = Pipe::new(&config);
+    let syn = tcp("192.0.2.1:7000 > 203.0.113.1:80").syn();
+    let got = nat.outside(syn).forwarded();
+    let answer = nat.inside(got.reply().syn_ack().seq(9)).forwarded();
+    assert!(answer.src == "203.0.113.1:80");
 }

@@ -211,3 +211,70 @@ fn clients_reach_servers_through_every_pair_of_mappings() {
         }
     }
 }
+
+/// A server reaches itself by its public address, with each kind of mapping, and as one
+/// of several that share it.
+#[test]
+fn a_server_reaches_itself_by_its_public_address() {
+    let whole = Config::new().fixed("inside: 10.64.0.20, outside: 203.0.113.13");
+    let port = Config::new()
+        .fixed("protocol: udp, inside: \"10.64.0.20:53\", outside: \"203.0.113.13:53\"");
+    for config in [whole, port] {
+        for source in ["translate", "preserve"] {
+            let hairpin = format!("{{ enabled: true, source: {source} }}");
+            let mut nat = Pipe::new(&config.clone().rule("hairpin", &hairpin));
+            let got = nat
+                .inside(udp("10.64.0.20:5000 > 203.0.113.13:53"))
+                .hairpinned();
+            assert!(got.dst == "10.64.0.20:53", "{got:?}");
+            let back = nat.inside(got.reply()).hairpinned();
+            assert!(back.src == "203.0.113.13:53" && back.dst == "10.64.0.20:5000");
+            ends_empty(&mut nat);
+        }
+    }
+}
+
+/// Clients with a preserved source reach a network mapped as a whole, and are answered.
+#[test]
+fn a_preserved_source_reaches_a_mapped_network() {
+    let config = Config::new()
+        .rule("hairpin", "{ enabled: true, source: preserve }")
+        .fixed("inside: 10.64.0.8/30, outside: 203.0.113.64/30");
+    let mut nat = Pipe::new(&config);
+    for nth in 0..4 {
+        let outside = format!("203.0.113.{}", 64 + nth);
+        let flow = format!("10.64.0.7:5000 > {outside}:53");
+        let got = nat.inside(udp(&flow));
+        let inside = format!("10.64.0.{}:53", 8 + nth);
+        assert!(
+            got.left[0].seen.dst == inside.as_str() && got.left[0].seen.src == "10.64.0.7:5000"
+        );
+        let back = nat.inside(got.left[0].seen.reply()).hairpinned();
+        assert!(back.src == format!("{outside}:53").as_str());
+    }
+    ends_empty(&mut nat);
+}
+
+/// Forwarded ports of a pool address that inside hosts have flows on: neither disturbs
+/// the other.
+#[test]
+fn a_forwarded_port_goes_beside_dynamic_ports_of_the_address() {
+    let config = Config::new()
+        .pool("prefixes", "[203.0.113.1/32]")
+        .fixed("protocol: tcp, inside: \"10.64.0.20:80\", outside: \"203.0.113.1:80\"")
+        .fixed("protocol: esp, inside: 10.64.0.20, outside: 203.0.113.1");
+    let mut nat = Pipe::new(&config);
+    let of_a = udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+    assert!(of_a.ip().octets() == [203, 0, 113, 1]);
+    let syn = tcp("192.0.2.1:7000 > 203.0.113.1:80").syn();
+    assert!(nat.outside(syn).forwarded().dst == "10.64.0.20:80");
+    let esp = raw("192.0.2.1 > 203.0.113.1", protocol::ESP).payload(&[0, 0, 1, 0, 0, 0, 0, 1]);
+    assert!(nat.outside(esp).forwarded().dst == "10.64.0.20");
+    let back = nat.outside(udp(&format!("192.0.2.1:7000 > {of_a}")));
+    assert!(back.forwarded().dst == "10.64.0.7:5000");
+    let at_server = nat
+        .inside(tcp("10.64.0.7:5000 > 203.0.113.1:80").syn())
+        .hairpinned();
+    assert!(at_server.dst == "10.64.0.20:80");
+    ends_empty(&mut nat);
+}
