@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 
 use base::Counter;
-use testkit::{echo, icmp_query, internet_checksum, protocol, raw, tcp, transport_checksum, udp};
+use testkit::{Dccp, dccp, echo, icmp_query, protocol, raw, sctp, tcp, udp, udp_lite};
 use tests::{Config, Pipe};
 
 use crate::{kept_out, lost, open_udp};
-
-const UDP_LITE: u8 = 136;
 
 fn one_to_one() -> Pipe {
     Pipe::new(&Config::new().fixed("inside: 10.64.0.11, outside: 203.0.113.14"))
@@ -69,7 +67,13 @@ fn a_one_to_one_address_can_ping_and_be_pinged() {
 #[test]
 fn a_one_to_one_address_carries_esp_and_sctp() {
     let mut nat = one_to_one();
-    for number in [protocol::ESP, protocol::SCTP, protocol::GRE, 41] {
+    let init = sctp("10.64.0.11:5000 > 192.0.2.1:2905", 0).payload(&[1, 0, 0, 4]);
+    let out = nat.inside(init).forwarded();
+    assert!(out.src == "203.0.113.14:5000" && out.dst == "192.0.2.1:2905");
+    let init = sctp("192.0.2.9:2905 > 203.0.113.14:5000", 0).payload(&[1, 0, 0, 4]);
+    let got = nat.outside(init).forwarded();
+    assert!(got.src == "192.0.2.9:2905" && got.dst == "10.64.0.11:5000");
+    for number in [protocol::ESP, protocol::GRE, 41] {
         let payload = [0x12, 0x34, 0x56, 0x78, 0, 0, 0, 1, 9, 9, 9, 9, 1, 2];
         let packet = raw("10.64.0.11 > 192.0.2.1", number).payload(&payload);
         let out = nat.inside(packet).forwarded();
@@ -85,47 +89,18 @@ fn a_one_to_one_address_carries_esp_and_sctp() {
 #[test]
 fn the_checksum_of_udp_lite_follows_the_address() {
     let mut nat = one_to_one();
-    for coverage in [0_u16, 8, 11, 20] {
-        let mut bytes = vec![0x13, 0x88, 0x1b, 0x58];
-        bytes.extend(coverage.to_be_bytes());
-        bytes.extend([0, 0]);
-        bytes.extend(b"voice frames");
-        let sum = udp_lite_sum([10, 64, 0, 11], [192, 0, 2, 1], &bytes);
-        bytes[6..8].copy_from_slice(&sum.to_be_bytes());
-        let packet = raw("10.64.0.11 > 192.0.2.1", UDP_LITE).payload(&bytes);
-        let outcome = nat.inside(packet);
-        assert_eq!(outcome.verdict, "forward", "{outcome:?}");
-        let out = &outcome.left[0].seen;
-        assert!(out.src == "203.0.113.14" && out.dst == "192.0.2.1");
-        let left = udp_lite_sum([203, 0, 113, 14], [192, 0, 2, 1], &out.transport);
-        assert_eq!(left, 0, "coverage {coverage}: {:x?}", out.transport);
-        assert_eq!(out.transport[8..], bytes[8..]);
-        // And back.
-        let mut answer = bytes.clone();
-        answer[6..8].fill(0);
-        let sum = udp_lite_sum([192, 0, 2, 1], [203, 0, 113, 14], &answer);
-        answer[6..8].copy_from_slice(&sum.to_be_bytes());
-        let packet = raw("192.0.2.1 > 203.0.113.14", UDP_LITE).payload(&answer);
-        let outcome = nat.outside(packet);
-        assert_eq!(outcome.verdict, "forward", "{outcome:?}");
-        let got = &outcome.left[0].seen;
-        let left = udp_lite_sum([192, 0, 2, 1], [10, 64, 0, 11], &got.transport);
-        assert_eq!(left, 0, "coverage {coverage}: {:x?}", got.transport);
+    for coverage in [0, 8, 11, 20] {
+        let packet = udp_lite("10.64.0.11:5000 > 192.0.2.1:7000")
+            .payload(b"voice frames")
+            .coverage(coverage);
+        let out = nat.inside(packet).forwarded();
+        assert!(out.src == "203.0.113.14:5000" && out.dst == "192.0.2.1:7000");
+        assert_eq!(out.transport[4..6], coverage.to_be_bytes());
+        // And back; the pipe has looked at the checksums.
+        let answer = out.reply().payload(b"more").coverage(coverage.min(12));
+        let got = nat.outside(answer).forwarded();
+        assert!(got.dst == "10.64.0.11:5000");
     }
-}
-
-/// The UDP-Lite checksum; zero over bytes that have the right one in place.
-fn udp_lite_sum(src: [u8; 4], dst: [u8; 4], bytes: &[u8]) -> u16 {
-    let coverage = usize::from(u16::from_be_bytes([bytes[4], bytes[5]]));
-    if coverage == 0 {
-        return transport_checksum(src.into(), dst.into(), UDP_LITE, bytes);
-    }
-    let mut covered = Vec::from(src);
-    covered.extend(dst);
-    covered.extend([0, UDP_LITE]);
-    covered.extend((bytes.len() as u16).to_be_bytes());
-    covered.extend(&bytes[..coverage]);
-    internet_checksum(&covered)
 }
 
 /// A network onto a network of the same size, host by host.
@@ -264,8 +239,13 @@ fn a_static_mapping_of_one_protocol_concerns_no_other() {
 #[test]
 fn other_protocols_without_a_static_mapping_are_refused() {
     let mut nat = Pipe::new(&Config::new());
-    for number in [protocol::SCTP, 41, 103, UDP_LITE] {
-        let packet = raw("10.64.0.7 > 192.0.2.1", number).payload(&[0; 24]);
+    for number in [protocol::SCTP, 41, 103, protocol::UDP_LITE] {
+        let flow = "10.64.0.7:5000 > 192.0.2.1:5000";
+        let packet = match number {
+            protocol::SCTP => sctp(flow, 0),
+            protocol::UDP_LITE => udp_lite(flow),
+            _ => raw("10.64.0.7 > 192.0.2.1", number).payload(&[0; 24]),
+        };
         let outcome = nat.inside(packet);
         assert_eq!(outcome.verdict, "drop", "{number}");
         assert_eq!(outcome.reason, Counter::DropProtocol.name());
@@ -277,7 +257,7 @@ fn other_protocols_without_a_static_mapping_are_refused() {
 #[test]
 fn a_protocol_that_is_not_offered_is_said_to_be_unreachable() {
     let mut nat = Pipe::new(&Config::new());
-    let packet = raw("10.64.0.7 > 192.0.2.1", 33).payload(&[0; 24]);
+    let packet = dccp("10.64.0.7:5000 > 192.0.2.1:5000", Dccp::Request);
     let error = nat.inside(packet).refused(Counter::DropProtocol);
     assert_eq!(error.icmp_kind(), Some((3, 2)));
 }

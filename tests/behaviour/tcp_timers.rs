@@ -375,3 +375,24 @@ fn a_window_may_span_the_end_of_the_sequence_numbers() {
         assert_eq!(after.verdict == "forward", far, "{after:?}");
     }
 }
+
+/// RFC 7857 section 2.1: opening may be short, closing not; each has its own timer.
+#[test]
+fn opening_may_be_short_and_closing_long() {
+    let config = Config::new()
+        .timeout("tcp_opening", "20s")
+        .timeout("tcp_closing", "500s");
+    let mut nat = Pipe::new(&config);
+    crate::tcp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    nat.at(19.0);
+    assert_eq!(nat.show("translations").len(), 1);
+    nat.at(20.0 + GRAIN);
+    assert!(nat.show("translations").is_empty());
+    let connection = Connection::open(&mut nat, "10.64.0.7:5000", "192.0.2.1:80");
+    connection.close_without_last_ack(&mut nat);
+    let closed = nat.now();
+    nat.at(closed + 499.0);
+    assert_eq!(nat.show("translations").len(), 1);
+    nat.at(closed + 500.0 + GRAIN);
+    assert!(nat.show("translations").is_empty());
+}

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tests::{Config, Pipe, portolan};
 
 /// A file, and what the program said about it.
-struct File(PathBuf);
+pub(crate) struct File(PathBuf);
 
 impl Drop for File {
     fn drop(&mut self) {
@@ -25,7 +25,7 @@ struct Said {
 }
 
 impl File {
-    fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("portolan-whois-{}-{number}.yaml", std::process::id());
@@ -52,7 +52,7 @@ impl File {
 
     /// The answers as JSON; there must be some.
     #[track_caller]
-    fn json(&self, words: &str) -> Vec<Value> {
+    pub(crate) fn json(&self, words: &str) -> Vec<Value> {
         let said = self.ask(&format!("{words} --json"));
         assert_eq!(said.status, Some(0), "{words}: {}{}", said.out, said.err);
         assert_eq!(said.err, "");
@@ -63,7 +63,7 @@ impl File {
 
     /// The only answer as JSON.
     #[track_caller]
-    fn one(&self, words: &str) -> Value {
+    pub(crate) fn one(&self, words: &str) -> Value {
         let mut answers = self.json(words);
         assert_eq!(answers.len(), 1, "{answers:?}");
         answers.remove(0)

@@ -17,7 +17,7 @@ use crate::text::{self, shown, width};
 pub(crate) fn read(
     nat: &Section<'_>,
     net: &Interfaces,
-    pools: &Pools,
+    pools: &mut Pools,
     outside: &mut Outside,
     report: &mut Report,
 ) -> Vec<Deterministic> {
@@ -49,7 +49,7 @@ fn one(
     node: &Node,
     index: usize,
     net: &Interfaces,
-    pools: &Pools,
+    pools: &mut Pools,
     outside: &mut Outside,
     (names, sources): Seen<'_>,
     report: &mut Report,
@@ -166,7 +166,7 @@ fn overflow_pool(
     section: &Section<'_>,
     outside_vrf: VrfId,
     net: &Interfaces,
-    pools: &Pools,
+    pools: &mut Pools,
     report: &mut Report,
 ) -> Option<PoolId> {
     let name = section.value("overflow_pool", report, text::name)?;
@@ -177,6 +177,14 @@ fn overflow_pool(
         let what = format!("the overflow pool is in VRF {}", net.vrf_name(pool.vrf));
         report.error(name.at, what, "use a pool of the same `outside_vrf`");
     }
+    if pools.list.get(id).is_some_and(|pool| pool.one_to_one) {
+        let what = format!(
+            "pool {} is one-to-one, so it has no ports to go on with",
+            shown(&name.value)
+        );
+        report.error(name.at, what, "use a pool that lends ports");
+    }
+    pools.make_overflow(id);
     Some(id)
 }
 

@@ -27,8 +27,8 @@ pub(crate) fn read(
     let nat = section(top, "nat", &KEYS, report);
     let mut outside = Outside::new(routes);
     let mut pools = pools::read(&nat, net, &mut outside, report);
-    let rules = rules::read(&nat, net, &pools, limits, sets, report);
-    let deterministic = deterministic::read(&nat, net, &pools, &mut outside, report);
+    let rules = rules::read(&nat, net, &mut pools, limits, sets, report);
+    let deterministic = deterministic::read(&nat, net, &mut pools, &mut outside, report);
     let statics = statics::read(&nat, net, limits, &outside, &deterministic, report);
     pools.take_out(&statics, report);
     let outside_sources = outside_source::read(&nat, net, &mut pools, &rules, report);

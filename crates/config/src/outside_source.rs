@@ -43,8 +43,16 @@ pub(crate) fn read(
         let (Some(source), Some(pool), Some(id)) = (source, pool, id) else {
             continue;
         };
-        if rules.iter().any(|rule| draws_on(rule, id)) && !is_whole(pools, id) {
-            let what = format!("a rule takes ports of pool {}", shown(&pool.value));
+        if rules.iter().any(|rule| draws_on(rule, id)) {
+            let what = format!("a rule takes addresses of pool {}", shown(&pool.value));
+            report.error(pool.at, what, "use a pool of its own for remote hosts");
+            continue;
+        }
+        if pools.is_overflow(id) {
+            let what = format!(
+                "a deterministic range takes ports of pool {}",
+                shown(&pool.value)
+            );
             report.error(pool.at, what, "use a pool of its own for remote hosts");
             continue;
         }
@@ -81,8 +89,4 @@ const MOST_SOURCES: usize = 1_024;
 
 fn draws_on(rule: &Rule, pool: PoolId) -> bool {
     matches!(&rule.action, Action::Translate(translate) if translate.pools.contains(&pool))
-}
-
-fn is_whole(pools: &Pools, pool: PoolId) -> bool {
-    pools.list.get(pool).is_some_and(|pool| pool.one_to_one)
 }

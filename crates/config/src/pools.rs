@@ -35,6 +35,10 @@ struct More {
     at: At,
     /// `ports` or `blocks` is written.
     has_ports: bool,
+    /// The outside realm: as written, or as a rule says; and whether a rule did.
+    leads: Option<(VrfId, bool)>,
+    /// A deterministic range goes on with its ports.
+    is_overflow: bool,
 }
 
 impl Pools {
@@ -53,9 +57,37 @@ impl Pools {
         found
     }
 
+    /// Whether a deterministic range takes ports of it.
+    pub(crate) fn is_overflow(&self, pool: PoolId) -> bool {
+        self.more.get(pool).is_some_and(|more| more.is_overflow)
+    }
+
     /// Realm of the inside that the pool is reserved for.
     pub(crate) fn inside_vrf(&self, pool: PoolId) -> Option<VrfId> {
         self.more.get(pool).and_then(|more| more.serves)
+    }
+
+    /// A rule's flows by this pool leave in a realm; another one's, or the pool itself,
+    /// may have said otherwise before. Then which, and whether it was a rule.
+    pub(crate) fn lead_to(&mut self, pool: PoolId, vrf: VrfId) -> Result<(), (VrfId, bool)> {
+        let Some(more) = self.more.get_mut(pool) else {
+            return Ok(());
+        };
+        match more.leads {
+            Some(said) if said.0 != vrf => Err(said),
+            Some(_) => Ok(()),
+            None => {
+                more.leads = Some((vrf, true));
+                Ok(())
+            }
+        }
+    }
+
+    /// A deterministic range takes ports of a pool when its own are used up.
+    pub(crate) fn make_overflow(&mut self, pool: PoolId) {
+        if let Some(more) = self.more.get_mut(pool) {
+            more.is_overflow = true;
+        }
     }
 
     /// Makes a pool one-to-one, or says why it cannot be.
@@ -156,6 +188,7 @@ fn pool(
         }
         vrf = Some(own);
     }
+    let leads = vrf.map(|vrf| (vrf, false));
     let vrf = vrf.unwrap_or(0);
     let at = match (section.child("prefixes"), section.child("interface")) {
         (Some(_), Some(_)) => {
@@ -218,6 +251,8 @@ fn pool(
         serves,
         at,
         has_ports,
+        leads,
+        is_overflow: false,
     };
     (pool, more)
 }

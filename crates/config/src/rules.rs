@@ -22,7 +22,7 @@ use crate::text::{self, shown};
 pub(crate) fn read(
     nat: &Section<'_>,
     net: &Interfaces,
-    pools: &Pools,
+    pools: &mut Pools,
     limits: &Limits,
     sets: &mut PrefixSets,
     report: &mut Report,
@@ -47,7 +47,7 @@ fn rule(
     node: &Node,
     index: usize,
     net: &Interfaces,
-    pools: &Pools,
+    pools: &mut Pools,
     limits: &Limits,
     (names, sets): (&mut Names, &mut PrefixSets),
     report: &mut Report,
@@ -95,9 +95,8 @@ fn rule(
             None
         }
     };
-    let pool = translate
-        .as_ref()
-        .and_then(|translate| translate.pools.first().copied());
+    let chosen = translate.as_ref().map(|translate| translate.pools.clone());
+    let pool = chosen.as_ref().and_then(|pools| pools.first().copied());
     let served = pool.and_then(|pool| pools.inside_vrf(pool));
     if let (Some(written), Some(served)) = (written, served)
         && written != served
@@ -112,11 +111,20 @@ fn rule(
         (Does::Translate, translate) => Action::Translate(translate?),
     };
     let pool_vrf = pool.and_then(|id| pools.list.get(id)).map(|pool| pool.vrf);
+    let outside_vrf = outside_vrf.or(pool_vrf).unwrap_or(vrf);
+    agree(
+        &section,
+        &chosen.unwrap_or_default(),
+        pools,
+        (vrf, outside_vrf),
+        net,
+        report,
+    );
     Some(Rule {
         name: name.value,
         inside,
         vrf,
-        outside_vrf: outside_vrf.or(pool_vrf).unwrap_or(vrf),
+        outside_vrf,
         source: source.unwrap_or_else(|| vec![Prefix::ALL]),
         destination: destination.unwrap_or_else(|| vec![Prefix::ALL]),
         destination_ports,
@@ -251,6 +259,46 @@ fn realm(
     (Some(ids), vrf)
 }
 
+/// Every pool of a rule serves its inside realm and leads to its outside one, and all
+/// rules of a pool lead to one.
+fn agree(
+    section: &Section<'_>,
+    chosen: &[PoolId],
+    pools: &mut Pools,
+    (vrf, outside_vrf): (VrfId, VrfId),
+    net: &Interfaces,
+    report: &mut Report,
+) {
+    for (nth, &id) in chosen.iter().enumerate() {
+        let Some(name) = pools.list.get(id).map(|pool| shown(&pool.name)) else {
+            continue;
+        };
+        // Of the first pool it has been said.
+        if nth > 0
+            && let Some(served) = pools.inside_vrf(id)
+            && served != vrf
+        {
+            let what = format!(
+                "pool {name} serves VRF {}, the rule is for VRF {}",
+                net.vrf_name(served),
+                net.vrf_name(vrf)
+            );
+            let at = section.items("pool").and_then(|pools| pools.get(nth));
+            let at = at.map_or_else(|| section.at("pool"), |node| node.at);
+            report.error(at, what, "use pools of one VRF");
+        }
+        if let Err((other, of_rule)) = pools.lead_to(id, outside_vrf) {
+            let whose = if of_rule { " in another rule" } else { "" };
+            let what = format!("pool {name} leads to VRF {}{whose}", net.vrf_name(other));
+            let at = match section.child("outside_vrf") {
+                Some(node) => node.at,
+                None => section.at("pool"),
+            };
+            report.error(at, what, "use that VRF or another pool");
+        }
+    }
+}
+
 fn destination_ports(section: &Section<'_>, report: &mut Report) -> (Vec<u8>, Vec<text::Ports>) {
     let protocols = section.values("protocols", report, text::protocol);
     let protocols = protocols.map(values).unwrap_or_default();
@@ -292,7 +340,13 @@ fn translate(
     }
     let whole = |id: &PoolId| pools.list.get(*id).is_some_and(|pool| pool.one_to_one);
     if read.pools.iter().any(whole) {
-        for key in ["mapping", "paired", "preserve_port", "port_overloading"] {
+        for key in [
+            "mapping",
+            "paired",
+            "parity",
+            "preserve_port",
+            "port_overloading",
+        ] {
             if section.child(key).is_some() {
                 let what = format!("`{key}` has no effect with a one-to-one pool");
                 report.error(
@@ -420,7 +474,7 @@ fn rule_limits(parent: &Section<'_>, limits: &Limits, report: &mut Report) -> Ru
         "watermark",
     ];
     let limit = section(parent, "limits", &keys, report);
-    let ports = section(&limit, "ports", &["tcp", "udp", "icmp", "other"], report);
+    let ports = section(&limit, "ports", &PORT_LIMITS, report);
     let any = 1..=u64::from(u32::MAX);
     let each = 1..=65_535;
     let sessions = limit.number("sessions", any.clone(), report);
@@ -438,7 +492,7 @@ fn rule_limits(parent: &Section<'_>, limits: &Limits, report: &mut Report) -> Ru
             report.warn(limit.at(key), what, remedy);
         }
     }
-    RuleLimits {
+    let mut read = RuleLimits {
         sessions,
         new_sessions_per_second: limit.number("new_sessions_per_second", any, report),
         tcp_ports: ports.number("tcp", each.clone(), report),
@@ -447,13 +501,15 @@ fn rule_limits(parent: &Section<'_>, limits: &Limits, report: &mut Report) -> Ru
         other_ports: ports.number("other", each.clone(), report),
         rule_sessions,
         inbound_sessions: limit.number("inbound_sessions", each, report),
-        reserve: reserve(&limit, sessions, report),
+        reserve: None,
         watermark: limit.number("watermark", 1..=100, report),
-    }
+    };
+    read.reserve = reserve(&limit, &read, report);
+    read
 }
 
 /// `reserve: { ports: [53], sessions: 8 }`.
-fn reserve(limit: &Section<'_>, sessions: Option<u32>, report: &mut Report) -> Option<Reserve> {
+fn reserve(limit: &Section<'_>, of: &RuleLimits, report: &mut Report) -> Option<Reserve> {
     limit.child("reserve")?;
     let own = section(limit, "reserve", &["ports", "sessions"], report);
     for (key, example) in [("ports", "[53]"), ("sessions", "16")] {
@@ -462,6 +518,11 @@ fn reserve(limit: &Section<'_>, sessions: Option<u32>, report: &mut Report) -> O
         }
     }
     let ports = own.values("ports", report, text::ports).map(values)?;
+    if ports.is_empty() && own.items("ports").is_some_and(<[Node]>::is_empty) {
+        let what = "`ports` is an empty list, so nobody could use what is reserved";
+        report.error(own.at("ports"), what, "list destination ports");
+        return None;
+    }
     if ports.len() > MOST_RESERVED {
         let what = format!("`reserve` has {} port ranges", ports.len());
         report.error(
@@ -472,10 +533,21 @@ fn reserve(limit: &Section<'_>, sessions: Option<u32>, report: &mut Report) -> O
         return None;
     }
     let count: u32 = own.number("sessions", 1..=u64::from(u32::MAX), report)?;
-    if sessions.is_some_and(|sessions| count >= sessions) {
+    if limit.child("sessions").is_none() && limit.child("ports").is_none() {
+        let what = "`reserve` has no effect without a limit";
+        report.error(limit.key_at("reserve"), what, "add `sessions` or `ports`");
+    }
+    if of.sessions.is_some_and(|sessions| count >= sessions) {
         let what = format!("all of a subscriber's sessions would be reserved ({count})");
         let remedy = "write less than `limits.sessions` of the rule";
         report.error(own.at("sessions"), what, remedy);
+    }
+    let limits = [of.tcp_ports, of.udp_ports, of.icmp_ids, of.other_ports];
+    for (key, most) in PORT_LIMITS.into_iter().zip(limits) {
+        if most.is_some_and(|most| count >= most) {
+            let what = format!("all of a subscriber's `{key}` ports would be reserved ({count})");
+            report.error(own.at("sessions"), what, "write less, or raise that limit");
+        }
     }
     Some(Reserve {
         sessions: count,
@@ -483,6 +555,8 @@ fn reserve(limit: &Section<'_>, sessions: Option<u32>, report: &mut Report) -> O
     })
 }
 
+/// Kinds of ports that a rule can limit.
+const PORT_LIMITS: [&str; 4] = ["tcp", "udp", "icmp", "other"];
 /// Pools of one rule.
 const MOST_POOLS: usize = 4;
 /// Port ranges of one reserve.

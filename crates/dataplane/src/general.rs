@@ -266,6 +266,15 @@ where
         layout.outside_address(realm, address).map(|_| realm)
     }
 
+    /// Whether a packet is for an address by which the inside knows a remote host
+    /// (twice NAT): what is said of hairpins is not about that.
+    fn is_for_remote(&self, packet: &Packet, wanted: Wanted) -> bool {
+        self.outside_of(packet, wanted).is_some_and(|realm| {
+            let layout = self.shard.layout();
+            layout.is_for_remotes(realm, packet.key.dst())
+        })
+    }
+
     /// The worker whose packet this is.
     fn owner(&self, packet: &Packet, wanted: Wanted) -> u32 {
         let (key, layout) = (packet.key, self.shard.layout());
@@ -274,10 +283,13 @@ where
             |realm| layout.outside_owner(realm, key.dst(), key.protocol(), key.dst_port());
         match wanted {
             // A hairpin that keeps its source is a session of the host it reaches;
-            Wanted::Translate(_, translate) if translate.hairpin_preserve => self
-                .outside_of(packet, wanted)
-                .and_then(receiver)
-                .unwrap_or_else(sender),
+            Wanted::Translate(_, translate)
+                if translate.hairpin_preserve && !self.is_for_remote(packet, wanted) =>
+            {
+                self.outside_of(packet, wanted)
+                    .and_then(receiver)
+                    .unwrap_or_else(sender)
+            }
             Wanted::Translate(..) | Wanted::Static(_) => sender(),
             // so are its answers, whatever rules say of other packets to that inside.
             Wanted::Pass | Wanted::Drop(_) if self.shard.static_outside(key).is_some() => sender(),
@@ -341,15 +353,22 @@ where
         if answers_ping || own && outside.is_none() {
             return Some(self.local(buf, packet));
         }
+        let remote = self.is_for_remote(packet, wanted);
         match (wanted, outside) {
             (Wanted::Drop(Counter::DropProtocol), _) => {
                 Some(self.unreachable(buf, packet, Counter::DropProtocol, 2))
             }
             (Wanted::Drop(reason), _) => Some(reason),
-            (Wanted::Translate(_, translate), Some(_)) if !translate.hairpin => {
+            // Only the inside knows remote hosts by these addresses.
+            (Wanted::Foreign | Wanted::Remote(_), _) if remote && !packet.hairpinned => {
+                Some(Counter::DropNotInside)
+            }
+            (Wanted::Translate(_, translate), Some(_)) if !translate.hairpin && !remote => {
                 Some(Counter::DropHairpin)
             }
-            (Wanted::Translate(number, translate), Some(realm)) if translate.hairpin_preserve => {
+            (Wanted::Translate(number, translate), Some(realm))
+                if translate.hairpin_preserve && !remote =>
+            {
                 self.inbound(buf, packet, realm, Some(number))
             }
             (Wanted::Translate(number, _) | Wanted::Remote(number), _) => {

@@ -1,4 +1,4 @@
-//! The Internet checksum (RFC 1071), always in full.
+//! The Internet checksum (RFC 1071) and SCTP's `CRC32c`, always in full.
 
 use std::net::Ipv4Addr;
 
@@ -27,6 +27,22 @@ pub fn transport_checksum(src: Ipv4Addr, dst: Ipv4Addr, protocol: u8, segment: &
     internet_checksum(&bytes)
 }
 
+/// SCTP's checksum (RFC 9260 appendix A) of `bytes`, in the order it is written.
+pub fn crc32c(bytes: &[u8]) -> [u8; 4] {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            let lowest = crc & 1;
+            crc >>= 1;
+            if lowest == 1 {
+                crc ^= 0x82f6_3b78;
+            }
+        }
+    }
+    (!crc).to_le_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +59,10 @@ mod tests {
             internet_checksum(&[0x12, 0x34, 0x56]),
             internet_checksum(&[0x12, 0x34, 0x56, 0])
         );
+    }
+
+    #[test]
+    fn the_check_value_of_crc32c_comes_out() {
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283_u32.to_le_bytes());
     }
 }

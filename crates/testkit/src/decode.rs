@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::{
-    Arp, Mac, Packet, echo, flags, icmp_query, internet_checksum, protocol, raw, tcp,
-    transport_checksum, udp,
+    Arp, Dccp, Mac, Packet, dccp, echo, flags, icmp_query, internet_checksum, ports, protocol, raw,
+    sctp, tcp, transport_checksum, udp, udp_lite,
 };
 
 /// Why bytes are not a frame that anybody could read. Wrong checksums are not
@@ -203,7 +203,13 @@ impl Seen {
             (protocol::ICMP, Some(8)) => echo(&flow).answer(0, self),
             (protocol::ICMP, Some(13)) => icmp_query(14, &flow).answer(14, self),
             (protocol::ICMP, _) => panic!("no answer to {:?}", self.icmp),
-            (other, _) => raw(&flow, other),
+            (protocol::UDP_LITE, _) => udp_lite(&flow),
+            (protocol::SCTP, _) => sctp(&flow, 1),
+            (protocol::DCCP, _) => dccp(&flow, Dccp::DataAck),
+            (other, _) => {
+                let flow = format!("{} > {}", self.dst.ip(), self.src.ip());
+                raw(&flow, other)
+            }
         }
     }
 
@@ -234,7 +240,7 @@ impl Seen {
             self.problems.push("IP header checksum".into());
         }
         if self.is_fragment() {
-            if self.offset == 0 && matches!(self.protocol, protocol::TCP | protocol::UDP) {
+            if self.offset == 0 && has_ports(self.protocol) {
                 self.read_ports();
             }
             return Ok(());
@@ -243,6 +249,20 @@ impl Seen {
             protocol::UDP => self.read_udp(),
             protocol::TCP => self.read_tcp(),
             protocol::ICMP => self.read_icmp(),
+            other if has_ports(other) => {
+                let (src, dst) = (self.src.ip().octets(), self.dst.ip().octets());
+                let problem = ports::problem(src, dst, other, &self.transport);
+                self.problems.extend(problem);
+                self.read_ports();
+                let header = match other {
+                    protocol::UDP_LITE => 8,
+                    protocol::SCTP => 12,
+                    _ => self.transport.get(4).map_or(0, |len| usize::from(*len) * 4),
+                };
+                let payload = self.transport.get(header..);
+                self.payload = payload.ok_or(Malformed("header cut short"))?.to_vec();
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -498,9 +518,25 @@ fn read_quote(bytes: &[u8], problems: &mut Vec<String>) -> Result<Quote, Malform
                 problems.push("quoted ICMP checksum".into());
             }
         }
+        other if has_ports(other) => {
+            quote.src.0.set_port(word(transport, 0).unwrap_or(0));
+            quote.dst.0.set_port(word(transport, 2).unwrap_or(0));
+            let (src, dst) = (quote.src.ip().octets(), quote.dst.ip().octets());
+            if complete && let Some(problem) = ports::problem(src, dst, other, transport) {
+                problems.push(format!("quoted {problem}"));
+            }
+        }
         _ => {}
     }
     Ok(quote)
+}
+
+/// Whether a header begins with source and destination port.
+fn has_ports(number: u8) -> bool {
+    matches!(
+        number,
+        protocol::TCP | protocol::UDP | protocol::DCCP | protocol::SCTP | protocol::UDP_LITE
+    )
 }
 
 fn endpoint(octets: &[u8], port: u16) -> Endpoint {
@@ -614,7 +650,7 @@ mod tests {
                 bytes[12..14].copy_from_slice(&[8, 0]);
                 bytes[14] = 0x45 + rng.byte() % 3;
                 bytes[16..18].copy_from_slice(&[0, rng.byte() % 100]);
-                bytes[23] = *rng.pick(&[1, 6, 17, 50]);
+                bytes[23] = *rng.pick(&[1, 6, 17, 33, 50, 132, 136]);
             }
             let _ = Seen::of(&bytes);
         }

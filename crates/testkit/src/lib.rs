@@ -30,12 +30,14 @@ mod checksum;
 mod decode;
 mod packet;
 pub mod pcap;
+mod ports;
 mod rng;
 
 pub use arp::{ARP_REPLY, ARP_REQUEST, Arp};
-pub use checksum::{internet_checksum, transport_checksum};
+pub use checksum::{crc32c, internet_checksum, transport_checksum};
 pub use decode::{Endpoint, Icmp, Malformed, Quote, Seen, Tcp, reassemble};
 pub use packet::{Packet, Sum, ToEndpoint, echo, icmp_error, icmp_query, raw, tcp, udp};
+pub use ports::{Dccp, dccp, sctp, udp_lite};
 pub use rng::Rng;
 
 /// An Ethernet address.
@@ -49,12 +51,18 @@ pub mod protocol {
     pub const TCP: u8 = 6;
     /// User Datagram Protocol.
     pub const UDP: u8 = 17;
+    /// Datagram Congestion Control Protocol.
+    pub const DCCP: u8 = 33;
     /// Generic Routing Encapsulation.
     pub const GRE: u8 = 47;
     /// Encapsulating Security Payload.
     pub const ESP: u8 = 50;
+    /// Authentication Header.
+    pub const AH: u8 = 51;
     /// Stream Control Transmission Protocol.
     pub const SCTP: u8 = 132;
+    /// Lightweight User Datagram Protocol.
+    pub const UDP_LITE: u8 = 136;
 }
 
 /// TCP flags.

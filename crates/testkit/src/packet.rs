@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use crate::{Mac, flags, internet_checksum, protocol, transport_checksum};
+use crate::{Dccp, Mac, flags, internet_checksum, ports, protocol, transport_checksum};
 
 /// UDP in flow notation: `udp("10.64.0.7:4000 > 192.0.2.1:53")`.
 pub fn udp(flow: &str) -> Packet {
@@ -100,7 +100,7 @@ pub struct Packet {
 }
 
 #[derive(Clone, Debug)]
-enum Body {
+pub(crate) enum Body {
     Udp,
     Tcp {
         seq: u32,
@@ -121,11 +121,21 @@ enum Body {
         quote: Vec<u8>,
         extensions: Option<Vec<u8>>,
     },
+    Dccp {
+        kind: Dccp,
+        seq: u32,
+    },
+    UdpLite {
+        coverage: u16,
+    },
+    Sctp {
+        tag: u32,
+    },
     Raw,
 }
 
 impl Packet {
-    fn new(src: SocketAddrV4, dst: SocketAddrV4, protocol: u8, body: Body) -> Self {
+    pub(crate) fn new(src: SocketAddrV4, dst: SocketAddrV4, protocol: u8, body: Body) -> Self {
         Self {
             src,
             dst,
@@ -144,6 +154,11 @@ impl Packet {
             transport_sum: Sum::Right,
             link_padding: false,
         }
+    }
+
+    pub(crate) fn of_flow(flow: &str, protocol: u8, body: Body) -> Self {
+        let (src, dst) = endpoints(flow);
+        Self::new(src, dst, protocol, body)
     }
 
     /// Sends from another endpoint.
@@ -256,10 +271,10 @@ impl Packet {
         self.flags(flags::RST)
     }
 
-    /// Sets the sequence number of a TCP segment or an ICMP query.
+    /// Sets the sequence number of a TCP segment, an ICMP query or a DCCP packet.
     pub fn seq(mut self, new: u32) -> Self {
         match &mut self.body {
-            Body::Tcp { seq, .. } => *seq = new,
+            Body::Tcp { seq, .. } | Body::Dccp { seq, .. } => *seq = new,
             Body::IcmpQuery { seq, .. } => *seq = new as u16,
             _ => panic!("sequence number of a packet that has none"),
         }
@@ -306,6 +321,15 @@ impl Packet {
             panic!("second word of a packet that is not an ICMP error")
         };
         *rest = word;
+        self
+    }
+
+    /// Covers only so many bytes of a UDP-Lite datagram by its checksum; zero is all.
+    pub fn coverage(mut self, bytes: u16) -> Self {
+        let Body::UdpLite { coverage } = &mut self.body else {
+            panic!("coverage of a packet that is not UDP-Lite")
+        };
+        *coverage = bytes;
         self
     }
 
@@ -403,6 +427,13 @@ impl Packet {
                 bytes.extend(&self.payload);
                 return bytes;
             }
+            Body::Dccp { kind, seq } => {
+                return ports::dccp_bytes(self, (*kind, *seq), self.transport_sum);
+            }
+            Body::UdpLite { coverage } => {
+                return ports::udp_lite_bytes(self, *coverage, self.transport_sum);
+            }
+            Body::Sctp { tag } => return ports::sctp_bytes(self, *tag),
             Body::Udp => {
                 bytes.extend(self.src.port().to_be_bytes());
                 bytes.extend(self.dst.port().to_be_bytes());
@@ -465,7 +496,7 @@ impl Packet {
 }
 
 impl Sum {
-    fn written(self, right: u16) -> u16 {
+    pub(crate) fn written(self, right: u16) -> u16 {
         match self {
             Self::Right => right,
             Self::Zero => 0,

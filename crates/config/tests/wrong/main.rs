@@ -9,6 +9,7 @@
 
 mod multicast;
 mod nat;
+mod policy;
 mod sets;
 mod statics;
 

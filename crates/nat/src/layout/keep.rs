@@ -69,7 +69,7 @@ impl Layout {
     }
 
     /// Whether a rule takes addresses from a pool.
-    fn draws_on(&self, rule: u16, pool: usize) -> bool {
+    pub(super) fn draws_on(&self, rule: u16, pool: usize) -> bool {
         matches!(
             self.rule(usize::from(rule)).map(|rule| &rule.action),
             Some(Action::Translate(translate)) if translate.pools.iter().any(|one| one == pool)

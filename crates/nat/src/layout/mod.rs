@@ -436,6 +436,22 @@ impl Layout {
             .map(|(_, to)| *to)
     }
 
+    /// Whether an address is one of those by which inside hosts know remote ones
+    /// (twice NAT).
+    #[must_use]
+    pub fn is_for_remotes(&self, realm: Realm, address: u32) -> bool {
+        if self.outside_order.is_empty() {
+            return false;
+        }
+        self.outside_address(realm, address).is_some_and(|known| {
+            known.slots().any(|slot| {
+                let pool = self.address(slot).map(|found| usize::from(found.pool));
+                let mut rules = self.outside_order.iter();
+                pool.is_some_and(|pool| rules.any(|rule| self.draws_on(*rule, pool)))
+            })
+        })
+    }
+
     /// Whether a static mapping of single ports has the port of a pool address.
     pub(crate) fn is_forwarded(
         &self,
@@ -460,7 +476,7 @@ impl Layout {
     }
 
     /// Whether a static mapping has this outside endpoint.
-    fn is_static(&self, realm: Realm, outside: u32, protocol: u8, port: u16) -> bool {
+    pub(crate) fn is_static(&self, realm: Realm, outside: u32, protocol: u8, port: u16) -> bool {
         self.forwards
             .contains_key(&(realm, outside, protocol, port))
             || self.whole_inside(realm, outside, protocol).is_some()

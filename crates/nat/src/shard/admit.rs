@@ -35,8 +35,8 @@ impl Shard {
         Ok(())
     }
 
-    /// Whether a subscriber may have another session, to this destination port
-    /// if it opens one.
+    /// Whether a subscriber may have another session, to this destination port if it
+    /// opens one; one from outside is never what the reserve is for.
     pub(super) fn admit_session(
         &self,
         id: SubscriberId,
@@ -48,7 +48,7 @@ impl Shard {
             .get(id)
             .ok_or(Counter::DropSubscriberTable)?;
         let limits = &translate.limits;
-        let kept = to.map_or(0, |port| limits.reserved_from(port));
+        let kept = to.map_or(limits.reserve, |port| limits.reserved_from(port));
         if subscriber.sessions >= limits.sessions.saturating_sub(kept) {
             return Err(Counter::DropSessionLimit);
         }
@@ -165,6 +165,14 @@ impl Shard {
             self.counters.bump(Counter::EventSubscriberHigh);
         } else if subscriber.is_high && u64::from(used) < at(percent.saturating_sub(HYSTERESIS)) {
             subscriber.is_high = false;
+        }
+    }
+
+    /// Counts a refusal for the sender of a packet, if it is a subscriber by now: a
+    /// rule or realm that is full makes nobody one.
+    pub(super) fn refused_known(&mut self, key: FlowKey, now: Ticks) {
+        if let Some(known) = self.subscribers.find(key.src(), key.realm()) {
+            self.refused(known, now);
         }
     }
 

@@ -97,7 +97,10 @@ impl Shard {
     fn admit_sender(&mut self, first: &First, rule: usize) -> Result<SubscriberId, Refusal> {
         let key = first.key;
         let (translate, _) = self.translate_of(rule).ok_or(Counter::DropNoRule)?;
-        self.admit_rule(rule, &translate, key)?;
+        if let Err(reason) = self.admit_rule(rule, &translate, key) {
+            self.refused_known(key, first.now.ticks());
+            return Err(reason);
+        }
         let subscriber = self.subscriber_for(key, false)?;
         let admitted = self
             .admit_session(subscriber, &translate, Some(key.dst_port()))

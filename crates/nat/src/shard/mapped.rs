@@ -3,7 +3,7 @@
 
 use base::{Counter, Ticks};
 
-use super::ports::{Taken, Wanted};
+use super::ports::{ADDRESS_PROBES, Taken, Wanted};
 use super::{ANY_PROTOCOL, First, Refusal, Shard, dynamic_key, rule_number, whole_key};
 use crate::key::{FlowKey, Realm};
 use crate::mapping::{MappingId, MappingKind, NewMapping, Reach, inbound_key};
@@ -11,16 +11,16 @@ use crate::pool::{NO_BLOCK, Wish, slot_of};
 use crate::settings::{Dependence, Division, Pairing, PortProtocol, Translate};
 use crate::subscriber::SubscriberId;
 
-/// Outside addresses looked at for one that is free towards a remote.
-const ADDRESS_PROBES: u32 = 8;
-
 impl Shard {
     /// Finds or makes the mapping for a flow under a rule, after the
     /// subscriber's limits.
     pub(super) fn mapping_for(&mut self, first: &First, rule: usize) -> Result<MappingId, Refusal> {
         let key = first.key;
         let (translate, outside_realm) = self.translate_of(rule).ok_or(Counter::DropNoRule)?;
-        self.admit_rule(rule, &translate, key)?;
+        if let Err(reason) = self.admit_rule(rule, &translate, key) {
+            self.refused_known(key, first.now.ticks());
+            return Err(reason);
+        }
         let remote = self.is_outside_rule(rule_number(rule));
         let subscriber = self.subscriber_for(key, remote)?;
         let result = self
@@ -164,7 +164,7 @@ impl Shard {
     ) -> Option<Taken> {
         let chance = self.rng.word();
         for pool in translate.pools.iter() {
-            for block in self.blocks_to_share(id, pool, chance) {
+            for block in self.blocks_to_share(id, pool, translate.pairing, chance) {
                 let endpoint = |offset| self.layout.endpoint_of(block, offset);
                 let free = |offset: u16| {
                     endpoint(offset).is_some_and(|(outside, outside_port)| {
@@ -274,7 +274,13 @@ impl Shard {
                     kind: MappingKind::Dynamic,
                     reach: Reach::Remote,
                 };
-                if self.mappings.find_inbound(new.in_key()).is_some() {
+                let fixed = self.layout.is_static(
+                    outside_realm,
+                    new.outside,
+                    key.protocol(),
+                    key.src_port(),
+                );
+                if fixed || self.mappings.find_inbound(new.in_key()).is_some() {
                     refusal = Counter::DropAddressPair;
                     continue;
                 }

@@ -39,7 +39,7 @@ use crate::rng::Rng;
 use crate::session::{
     Flags, Guess, Hit, NewSession, Rewrite, Session, SessionId, SessionTable, SessionView,
 };
-use crate::settings::{Action, Dependence, PortProtocol, Rule, Translate};
+use crate::settings::{Action, Dependence, Division, PortProtocol, Rule, Translate};
 use crate::subscriber::{Subscriber, SubscriberId, SubscriberTable};
 use crate::tcp_state::{Segment, State};
 use change::Change;
@@ -390,12 +390,26 @@ impl Shard {
         self.mappings.find_inbound(key).is_some()
     }
 
-    /// The outside address that an inside host has for itself, if it has one.
+    /// The outside address that an inside host has for itself, if it has one: by a
+    /// static mapping, or lent as a whole.
     #[must_use]
     pub fn own_outside(&self, realm: Realm, inside: u32, protocol: u8) -> Option<u32> {
         let key = FlowKey::new(inside, 0, 0, 0, protocol, realm);
-        let mapping = self.mappings.get(self.static_mapping(key)?)?;
-        Some(mapping.outside)
+        if let Some(mapping) = self
+            .static_mapping(key)
+            .and_then(|id| self.mappings.get(id))
+        {
+            return Some(mapping.outside);
+        }
+        let subscriber = self
+            .subscribers
+            .get(self.subscribers.find(inside, realm)?)?;
+        let lent_whole = |slot: &u32| {
+            let pool = self.pools.pool_of(*slot);
+            pool.and_then(|pool| self.pools.division(pool)) == Some(Division::Whole)
+        };
+        let slot = subscriber.slots().find(lent_whole)?;
+        self.pools.ip(slot).map(Ipv4Addr::to_bits)
     }
 
     /// What happened that somebody should hear of, oldest first.

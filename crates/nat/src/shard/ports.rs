@@ -8,8 +8,8 @@ use crate::pool::{Crossed, NO_BLOCK, Owner, Wish, block_id, count, low16, slot_o
 use crate::settings::{Division, Pairing, PortProtocol, Translate};
 use crate::subscriber::SubscriberId;
 
-/// Addresses looked at for a port to share by a subscriber that has none yet.
-const SHARING: usize = 8;
+/// Outside addresses looked at for one that is free towards a remote.
+pub(super) const ADDRESS_PROBES: u32 = 8;
 
 /// A port that is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -204,28 +204,29 @@ impl Shard {
             })
     }
 
-    /// Blocks whose ports a subscriber may use together with other mappings: its
-    /// own, or of the range of its address, or of some addresses if it has none.
+    /// Blocks whose ports a subscriber may use together with other mappings: its own,
+    /// and ranges that are everybody's, from a chosen address on if it is not bound to one.
     pub(super) fn blocks_to_share(
         &self,
         id: SubscriberId,
         pool: usize,
+        pairing: Pairing,
         chance: u64,
     ) -> impl Iterator<Item = u32> {
         let paired = self.paired_slot(id, pool);
         let slots = self.layout.slots_of(pool);
+        let most = if paired.is_some() && pairing == Pairing::Strict {
+            0
+        } else {
+            slots.len().min(ADDRESS_PROBES as usize)
+        };
         let start = usize::try_from(chance % slots.len().max(1) as u64).unwrap_or(0);
-        let others = slots
-            .iter()
-            .cycle()
-            .skip(start)
-            .take(slots.len().min(SHARING));
-        let of_range = paired
+        let others = slots.iter().cycle().skip(start).take(most).copied();
+        let ranges = paired
             .into_iter()
-            .chain(others.copied().filter(move |_| paired.is_none()))
-            .filter(|slot| !self.pools.is_draining(*slot))
+            .chain(others.filter(|slot| !self.pools.is_draining(*slot)))
             .filter_map(|slot| self.pools.shared_block(slot));
-        self.blocks_in(id, pool).chain(of_range)
+        self.blocks_in(id, pool).chain(ranges)
     }
 
     /// From the active block, then the older ones; of a softly paired subscriber
