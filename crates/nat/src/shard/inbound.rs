@@ -52,6 +52,8 @@ impl Shard {
         }
         if weak {
             flags = flags.with(Flags::WEAK);
+        } else if self.filters_by_address(&mapping) {
+            flags = flags.with(Flags::UNANSWERED);
         }
         let inside = mapping.out_key;
         let inserted = self.insert_session(
