@@ -11,6 +11,7 @@
 //! endpoint-independent mapping, blocks of 512 ports, filtering by address.
 
 mod allocator;
+mod appliance;
 mod frames;
 mod scenario;
 mod wire_side;
