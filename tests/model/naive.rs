@@ -175,6 +175,11 @@ impl Naive {
     // --- packets -------------------------------------------------------------
 
     fn inside_packet(&mut self, sent: &Sent, choice: Choice<'_>) -> End {
+        if sent.what == What::Pong {
+            // Pings from outside are answered by the appliance, so nobody inside has
+            // anything to answer.
+            return End::of("drop.icmp_no_session");
+        }
         let hairpin = self.setup.owns(*sent.dst.ip());
         match self.session_from_inside(sent, &mut *choice) {
             Some(known) => self.send_out(sent, known, false),

@@ -104,6 +104,7 @@ fn what() -> impl Strategy<Value = What> {
     prop_oneof![
         6 => Just(What::Udp),
         3 => Just(What::Ping),
+        1 => Just(What::Pong),
         5 => Just(What::Syn),
         1 => Just(What::SynAck),
         2 => Just(What::Data),
