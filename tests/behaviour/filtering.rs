@@ -209,3 +209,28 @@ fn what_is_filtered_is_not_answered() {
         .dropped(Counter::DropFiltered);
     assert!(nat.wait(10.0).is_empty());
 }
+
+/// RFC 4787 REQ-8: whoever the inside still writes to is admitted, no matter who began,
+/// with both ways of restarting UDP timers.
+#[test]
+fn a_visitor_that_was_answered_is_one_the_inside_has_written_to() {
+    for refresh in ["false", "true"] {
+        let config = config("endpoint-independent", "address-dependent")
+            .nat(&format!("udp_inbound_refresh: {refresh}"))
+            .timeout("udp", "120s");
+        let mut nat = Pipe::new(&config);
+        let first = udp("10.64.0.7:5000 > 192.0.2.1:7000");
+        let out = nat.inside(first).forwarded();
+        let visit = nat.outside(out.reply().from("192.0.2.1:7001")).forwarded();
+        let answer = nat.later(100.0).inside(visit.reply()).forwarded();
+        // By now nothing is left of the flow that let the visitor in.
+        nat.later(50.0)
+            .outside(out.reply().from("192.0.2.1:7002"))
+            .forwarded();
+        nat.outside(out.reply().from("192.0.2.9:7000"))
+            .dropped(Counter::DropFiltered);
+        // Nor does the answered one admit anybody once it has ended.
+        nat.wait(400.0);
+        crate::lost(&nat.outside(answer.reply()));
+    }
+}

@@ -29,6 +29,15 @@ fn two_hosts_with_one_identifier_get_different_ones() {
     assert!(nat.outside(of_a.reply()).forwarded().dst == "10.64.0.7:4660");
 }
 
+/// RFC 4787 REQ-6a is about UDP: answers that nobody asks for any more keep no query.
+#[test]
+fn answers_do_not_prolong_a_query_where_they_prolong_udp() {
+    let mut nat = Pipe::new(&Config::new().nat("udp_inbound_refresh: true"));
+    let out = nat.inside(echo("10.64.0.7:1 > 192.0.2.1")).forwarded();
+    nat.later(40.0).outside(out.reply()).forwarded();
+    crate::lost(&nat.later(20.0 + crate::GRAIN).outside(out.reply()));
+}
+
 /// RFC 5508 REQ-2.
 #[test]
 fn a_query_waits_a_minute_for_its_answer() {

@@ -163,6 +163,24 @@ fn an_excluded_address_is_never_used() {
     assert_eq!(seventh.verdict, "drop");
 }
 
+/// Contract 7.4, `pools`: its subscribers are counted, not their addresses.
+#[test]
+fn a_subscriber_of_several_addresses_is_one_subscriber() {
+    let config = Config::new()
+        .rule("paired", "false")
+        .pool("prefixes", "[203.0.113.0/30]")
+        .pool_without("blocks");
+    let mut nat = Pipe::new(&config);
+    for host in ["10.64.0.7", "10.64.0.8"] {
+        let used = open_udp(&mut nat, host, 5000, 40);
+        let addresses: BTreeSet<Ipv4Addr> = used.iter().map(|endpoint| endpoint.ip()).collect();
+        assert!(addresses.len() > 1, "{addresses:?}");
+    }
+    assert_eq!(nat.show("pools")[0]["subscribers"], 2);
+    nat.clear("translations");
+    assert_eq!(nat.show("pools")[0]["subscribers"], 0);
+}
+
 /// Contract 7.2: without `blocks`, subscribers share the range of an address.
 #[test]
 fn subscribers_share_a_pool_without_blocks() {

@@ -613,8 +613,11 @@ where
                 {
                     // As `show` counts: the two halves of a twice translated flow are one.
                     let half = self.shard.is_outside_rule(view.rule);
+                    let before = self.shard.counters.value(Counter::NatSessionsEnded);
                     self.shard.end_session(view.id, now.ticks());
-                    *ended += u64::from(!half);
+                    // Visitors may end with the last of a mapping's own.
+                    let after = self.shard.counters.value(Counter::NatSessionsEnded);
+                    *ended += (after - before).saturating_sub(u64::from(half));
                 }
                 *next += 1;
             }

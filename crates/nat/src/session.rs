@@ -53,6 +53,10 @@ impl Flags {
     /// Opened by an inside host that kept its source: counts for that host.
     pub const PRESERVED: Self = Self(32);
 
+    /// Opened from outside and not answered yet, though it holds its mapping: its
+    /// remote is not one that the inside has written to.
+    pub const UNANSWERED: Self = Self(64);
+
     /// Any of `others` is set.
     #[must_use]
     #[inline]
@@ -436,7 +440,7 @@ impl SessionTable {
             true, true, true, true, true, true, false, false, true, true, true, false, true, false,
         ];
         let session = self.hot.get_mut(hit.id.0 as usize)?;
-        let special = Flags::WEAK.with(Flags::HAIRPIN);
+        let special = Flags::WEAK.with(Flags::HAIRPIN).with(Flags::UNANSWERED);
         (!session.flags.has(special) && *FAST.get(session.state as usize)?).then_some(session)
     }
 

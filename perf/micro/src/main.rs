@@ -5,12 +5,17 @@
 //! micro udp-out       {"scenario": "udp-out", "packets": 65536, "allocations": 0}
 //! ```
 //!
-//! `perf/micro/check` runs each under callgrind, which collects only in
+//! `micro exhaustion` is another program: ten million packets for a pool that is
+//! too small (`exhaustion.rs`).
+//!
+//! `perf/micro/check` runs each scenario under callgrind, which collects only in
 //! [`measured`], so the difference between two builds is that of the worker
 //! alone. Session, mapping and pool tables are those of a real rule:
 //! endpoint-independent mapping, blocks of 512 ports, filtering by address.
 
 mod allocator;
+mod appliance;
+mod exhaustion;
 mod frames;
 mod scenario;
 mod wire_side;
@@ -23,11 +28,15 @@ use scenario::{Appliance, ROUNDS, Scenario};
 
 fn main() -> ExitCode {
     let wanted = std::env::args().nth(1).unwrap_or_default();
+    if wanted == "exhaustion" {
+        return exhaustion::run();
+    }
     let Some(scenario) = Scenario::ALL.into_iter().find(|one| one.name() == wanted) else {
         eprintln!("usage: micro SCENARIO, one of:");
         for scenario in Scenario::ALL {
             eprintln!("  {}", scenario.name());
         }
+        eprintln!("  exhaustion");
         return ExitCode::from(2);
     };
     let mut appliance = Appliance::new();

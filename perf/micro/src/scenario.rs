@@ -1,22 +1,13 @@
-//! The appliance, and what is sent through it.
+//! What is sent through the appliance.
 
-use core::net::Ipv4Addr;
-use std::sync::Arc;
+use base::{Counter, Nanos};
+use nat::Sizes;
+use nat::settings::Division;
+use pktio::PacketBuf;
 
-use base::{Counter, Nanos, Prefix};
-use dataplane::{
-    Interface, Ports, Published, Route, SlowPath, SlowPorts, StaticNeighbor, Topology, Worker,
-};
-use nat::settings::{
-    Action, Allocation, Dependence, Division, Limits, Pairing, Pool, PoolList, Rule, Settings,
-    Timeouts, Translate,
-};
-use nat::{Layout, Shard, Sizes};
-use pktio::{PacketBuf, PortId};
-use wire::ethernet::{Mac, Tags};
-
-use crate::frames::{ACK, Endpoint, OURS, SYN, TCP, UDP, endpoints, frame};
-use crate::wire_side::{Frame, Nowhere, WireSide};
+use crate::appliance::{self, POOL, SlowSide, Work};
+use crate::frames::{ACK, Endpoint, SYN, TCP, UDP, endpoints, frame};
+use crate::wire_side::{Frame, Kept};
 
 /// Sessions that hits are spread over; with their index they stay in the L2 cache.
 const SESSIONS: u32 = 4096;
@@ -28,7 +19,6 @@ pub(crate) const ROUNDS: u32 = 8;
 const CAPACITY: u32 = 1 << 17;
 
 const REMOTE: Endpoint = (0xc633_6402, 4500);
-const POOL: u32 = 0xcb00_7100;
 const BLOCK: u16 = 512;
 
 /// What is measured.
@@ -99,48 +89,23 @@ impl Scenario {
 
 /// A worker with its tables.
 pub(crate) struct Appliance {
-    pub(crate) worker: Worker<WireSide, Nowhere, Nowhere>,
+    pub(crate) worker: Work<Kept>,
     pub(crate) now: Nanos,
     /// Outside endpoints of the sessions, once they exist.
     outside: Vec<Endpoint>,
     verdicts: u64,
     /// Keeps its ends of the rings.
-    _slow: SlowPath<Frame, Nowhere, Nowhere>,
+    _slow: SlowSide<Kept>,
 }
 
 impl Appliance {
     pub(crate) fn new() -> Self {
-        let (topology, settings) = (topology(), settings());
-        let Ok(layout) = Layout::new(&settings, 1) else {
-            unreachable!("64 addresses and one rule have numbers");
-        };
-        let published = Arc::new(Published::default());
         let sizes = Sizes {
             sessions: CAPACITY,
             mappings: CAPACITY,
             subscribers: 4096,
         };
-        let shard = Shard::new(Arc::new(layout), sizes, 0, 1, Nanos(0));
-        let (command_in, commands) = rtrb::RingBuffer::new(64);
-        let (events, event_out) = rtrb::RingBuffer::new(64);
-        let ends = Ports {
-            punt: Nowhere,
-            reply: Nowhere,
-            handoff_out: vec![None],
-            handoff_in: Vec::new(),
-            commands,
-            events,
-        };
-        let mut worker = Worker::new(WireSide::default(), &topology, shard, 0, ends, published);
-        let slow_ends = SlowPorts {
-            punt: Nowhere,
-            reply: Nowhere,
-            commands: command_in,
-            events: event_out,
-        };
-        let slow = SlowPath::new(&topology, vec![slow_ends], Box::new(|| None), Nanos(0));
-        // The neighbours reach the worker.
-        worker.turn(Nanos(0));
+        let (worker, slow) = appliance::build(&appliance::settings(64, blocks(4)), sizes);
         Self {
             worker,
             now: Nanos(0),
@@ -283,107 +248,11 @@ fn low16(word: u32) -> u16 {
     wire::low16(word as usize)
 }
 
-fn topology() -> Topology {
-    let interface = |number: u8| {
-        let mut mac = OURS;
-        mac[5] = number;
-        let own = Ipv4Addr::new(192, 0, 2, 1 + 4 * number);
-        Interface {
-            port: PortId(u16::from(number)),
-            tags: Tags::NONE,
-            realm: 0,
-            mac: Mac(mac),
-            any_mac: false,
-            mtu: 1500,
-            mss_clamp: None,
-            icmp_errors: true,
-            addresses: vec![(own, Prefix::new(own, 30))],
-        }
-    };
-    let next_hop = |number: u8| Ipv4Addr::new(192, 0, 2, 2 + 4 * number);
-    let route = |prefix, number: u8| Route {
-        prefix,
-        next_hop: next_hop(number),
-        interface: u16::from(number),
-        realm: 0,
-    };
-    let neighbor = |number: u8| StaticNeighbor {
-        interface: u16::from(number),
-        ip: next_hop(number),
-        mac: Mac([2, 0, 0, 0, 3, number]),
-    };
-    Topology {
-        interfaces: vec![interface(0), interface(1)],
-        routes: vec![
-            route(Prefix::new(Ipv4Addr::new(100, 64, 0, 0), 10), 0),
-            route(Prefix::new(Ipv4Addr::UNSPECIFIED, 0), 1),
-        ],
-        neighbors: vec![neighbor(0), neighbor(1)],
-        max_neighbors: 16,
-        max_fragments: 64,
-        fragment_timeout: Nanos::from_secs(5),
-        refusal_code: 13,
-        multicast: None,
-    }
-}
-
-fn settings() -> Settings {
-    let second = Nanos::from_secs;
-    Settings {
-        pools: vec![Pool {
-            name: "public".into(),
-            draining: Vec::new(),
-            allocation: Allocation::Random,
-            overloads: false,
-            watermarks: Some((90, 80)),
-            addresses: (0..64).map(|n| Ipv4Addr::from_bits(POOL + n)).collect(),
-            realm: 0,
-            first_port: 1024,
-            last_port: u16::MAX,
-            exclude_ports: Vec::new(),
-            division: Division::Blocks {
-                size: BLOCK,
-                max_per_subscriber: 4,
-                idle: second(120),
-                active: None,
-            },
-        }],
-        rules: vec![Rule {
-            name: "subscribers".into(),
-            all_protocols: false,
-            interfaces: Some(Box::new([true, false])),
-            realm: 0,
-            outside_realm: 0,
-            source: vec![Prefix::new(Ipv4Addr::new(100, 64, 0, 0), 10)],
-            destination: Vec::new(),
-            destination_ports: Vec::new(),
-            protocols: Vec::new(),
-            action: Action::Translate(Translate {
-                pools: PoolList::new([0]),
-                mapping: Dependence::Endpoint,
-                filtering: Dependence::Address,
-                pairing: Pairing::Strict,
-                parity: true,
-                preserve: false,
-                overload: false,
-                hairpin: true,
-                hairpin_preserve: false,
-                limits: Limits::NONE,
-            }),
-        }],
-        statics: Vec::new(),
-        timeouts: Timeouts {
-            udp: second(300),
-            udp_dns: second(10),
-            tcp_established: second(7440),
-            tcp_opening: second(240),
-            tcp_closing: second(240),
-            tcp_time_wait: second(120),
-            icmp: second(60),
-            esp: second(1800),
-        },
-        hold_down: second(120),
-        hold_down_percent: 50,
-        ..Settings::default()
+fn blocks(max_per_subscriber: u16) -> Division {
+    Division::Blocks {
+        size: BLOCK,
+        max_per_subscriber,
+        idle: Nanos::from_secs(120),
+        active: None,
     }
 }

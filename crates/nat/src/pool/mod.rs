@@ -382,13 +382,18 @@ impl Pools {
         }
     }
 
-    /// Counts a subscriber that has come to an address, or left it.
-    pub(crate) fn count_subscriber(&mut self, slot: u32, comes: bool) {
+    /// Counts a subscriber that has come to an address, or left it; `alone` if it
+    /// has no other address of the pool.
+    pub(crate) fn count_subscriber(&mut self, slot: u32, comes: bool, alone: bool) {
         let Some(number) = self.pool_of(slot) else {
             return;
         };
         if let Some(Some(pool)) = self.list.get_mut(number) {
-            let change = if comes { 1 } else { -1 };
+            let change = match (alone, comes) {
+                (false, _) => 0,
+                (true, true) => 1,
+                (true, false) => -1,
+            };
             pool.used.subscribers = pool.used.subscribers.saturating_add_signed(change);
             if pool.division == Division::Shared
                 && let Some(address) = self.address_mut(slot)

@@ -256,7 +256,8 @@ impl Shard {
 
     /// Enters what a session has spoken to, if its rule has come to ask for that.
     fn filter_again(&mut self, view: &SessionView) {
-        if view.flags.has(Flags::FILTER.with(Flags::WEAK)) {
+        let closed = Flags::WEAK.with(Flags::UNANSWERED);
+        if view.flags.has(Flags::FILTER.with(closed)) {
             return;
         }
         if let Some(id) = view.mapping

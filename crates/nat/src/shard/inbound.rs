@@ -1,7 +1,6 @@
 //! First packets from outside: mapping, filtering, session (RFC 4787 section 5).
 
 use base::{Counter, Direction, Ticks};
-use wire::ipv4::protocol;
 
 use super::{First, MAX_WEAK, NO_RULE, Opened, Refusal, Shard, first_state, opens, static_key};
 use crate::key::FlowKey;
@@ -27,10 +26,9 @@ impl Shard {
         let refresh = if pinned {
             Flags::INBOUND_REFRESH
         } else {
-            self.udp_refresh()
+            self.udp_refresh(key.protocol())
         };
-        let udp = key.protocol() == protocol::UDP;
-        let weak = !(pinned || udp && refresh == Flags::INBOUND_REFRESH);
+        let weak = refresh != Flags::INBOUND_REFRESH;
         if weak && mapping.weak >= MAX_WEAK {
             return Err(Counter::DropInboundLimit);
         }
@@ -54,6 +52,8 @@ impl Shard {
         }
         if weak {
             flags = flags.with(Flags::WEAK);
+        } else if self.filters_by_address(&mapping) {
+            flags = flags.with(Flags::UNANSWERED);
         }
         let inside = mapping.out_key;
         let inserted = self.insert_session(

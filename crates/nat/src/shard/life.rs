@@ -29,10 +29,11 @@ impl Shard {
             .get(hit.id)
             .map(Session::flags)
             .unwrap_or_default();
-        if flags.has(Flags::WEAK) {
+        if flags.has(Flags::WEAK.with(Flags::UNANSWERED)) {
             let reset = tcp.is_some_and(|segment| segment.event() == crate::TcpEvent::Rst);
             match hit.direction {
-                Direction::Outbound if !reset => self.strengthen(hit.id),
+                Direction::Outbound if !reset && flags.has(Flags::WEAK) => self.strengthen(hit.id),
+                Direction::Outbound if !reset => self.admit_remote(hit.id, Flags::UNANSWERED),
                 Direction::Outbound => {}
                 Direction::Inbound => {
                     let open = self
@@ -69,23 +70,30 @@ impl Shard {
         let Some(view) = self.sessions.view(id) else {
             return;
         };
-        let mut set = Flags::default();
         if let Some(mapping_id) = view.mapping {
             self.unchain_weak(mapping_id, id, self.sessions.next_weak(id));
-        }
-        if let Some(mapping_id) = view.mapping
-            && let Some(mapping) = self.mappings.get_mut(mapping_id)
-        {
-            mapping.strong += 1;
-            let mapping = *mapping;
-            if self.filters_by_address(&mapping)
-                && let Some(filter) = &mut self.filter
-                && filter.add(mapping_id, view.out_key.dst()).is_ok()
-            {
-                set = Flags::FILTER;
+            if let Some(mapping) = self.mappings.get_mut(mapping_id) {
+                mapping.strong += 1;
             }
         }
-        self.sessions.change_flags(id, Flags::WEAK, set);
+        self.admit_remote(id, Flags::WEAK);
+    }
+
+    /// The inside has answered: the remote is one that it has written to.
+    fn admit_remote(&mut self, id: SessionId, clear: Flags) {
+        let Some(view) = self.sessions.view(id) else {
+            return;
+        };
+        let mut set = Flags::default();
+        if let Some(mapping_id) = view.mapping
+            && let Some(mapping) = self.mappings.get(mapping_id).copied()
+            && self.filters_by_address(&mapping)
+            && let Some(filter) = &mut self.filter
+            && filter.add(mapping_id, view.out_key.dst()).is_ok()
+        {
+            set = Flags::FILTER;
+        }
+        self.sessions.change_flags(id, clear, set);
     }
 
     /// Ends a session and whatever nobody else needs; false if it was not there.

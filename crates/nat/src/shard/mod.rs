@@ -531,8 +531,8 @@ impl Shard {
         }
     }
 
-    fn udp_refresh(&self) -> Flags {
-        if self.layout.udp_inbound_refresh() {
+    fn udp_refresh(&self, transport: u8) -> Flags {
+        if transport == protocol::UDP && self.layout.udp_inbound_refresh() {
             Flags::INBOUND_REFRESH
         } else {
             Flags::default()

@@ -37,7 +37,7 @@ impl Shard {
         let mut flags = if mapping.kind == MappingKind::Static {
             Flags::INBOUND_REFRESH
         } else {
-            self.udp_refresh()
+            self.udp_refresh(key.protocol())
         };
         if first.hairpin {
             flags = flags.with(Flags::HAIRPIN);

@@ -367,7 +367,8 @@ impl Shard {
         if let Some(subscriber) = self.subscribers.get_mut(id)
             && subscriber.pair(slot, outside)
         {
-            self.pools.count_subscriber(slot, true);
+            let first = !self.is_paired_besides(id, slot);
+            self.pools.count_subscriber(slot, true, first);
         }
     }
 
@@ -375,8 +376,18 @@ impl Shard {
         if let Some(subscriber) = self.subscribers.get_mut(id)
             && subscriber.unpair(slot)
         {
-            self.pools.count_subscriber(slot, false);
+            let last = !self.is_paired_besides(id, slot);
+            self.pools.count_subscriber(slot, false, last);
         }
+    }
+
+    /// Whether a subscriber has another address of the same pool.
+    fn is_paired_besides(&self, id: SubscriberId, slot: u32) -> bool {
+        let pool = self.pools.pool_of(slot);
+        self.subscribers.get(id).is_some_and(|subscriber| {
+            let mut slots = subscriber.slots();
+            slots.any(|other| other != slot && self.pools.pool_of(other) == pool)
+        })
     }
 
     /// Counts a port of a block that nobody owns.
