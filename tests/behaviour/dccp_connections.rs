@@ -163,3 +163,24 @@ fn errors_about_a_connection_go_both_ways() {
     // An error ends nothing (RFC 5508 REQ-6).
     nat.inside(dccp(FLOW, Dccp::Ack)).forwarded();
 }
+
+/// What is said of TCP's options is not about DCCP: nothing of a Request but port and
+/// checksum is touched where an MSS would be clamped.
+#[test]
+fn a_request_is_not_taken_for_a_syn_with_options() {
+    let config =
+        config()
+            .interface("inside", "mss_clamp", "1200")
+            .interface("outside", "mss_clamp", "1200");
+    let mut nat = Pipe::new(&config);
+    // Read as TCP, it has a header of 24 bytes and an MSS option at its end.
+    let request = dccp(FLOW, Dccp::Request)
+        .seq(0x6000_0000)
+        .payload(&[2, 4, 0x05, 0xb4, 1, 1, 1, 1]);
+    let mut bytes = request.transport();
+    let out = nat.inside(request).forwarded();
+    bytes[..2].copy_from_slice(&out.src.port().to_be_bytes());
+    bytes[6..8].copy_from_slice(&out.transport[6..8]);
+    assert_eq!(out.transport, bytes);
+    assert_eq!(nat.counter(Counter::TcpMssClamped), 0);
+}
