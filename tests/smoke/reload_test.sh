@@ -35,6 +35,7 @@ $PUBLIC
 $MORE_POOLS
   rules:
 $MORE_RULES
+    - { name: busy, inside: inside, source: $FRESH, pool: public }
     - name: subscribers
       inside: inside
       source: 10.64.0.0/16
@@ -446,6 +447,8 @@ run_with() {
     check "nor of who opens new sockets all the time" untouched fresh at-outside 3
     check "nor of the port forward" untouched home at-inside-b 3
     if ((${#PTL_FAILED[@]})); then
+        jq -c 'map_values(map_values(del(.endpoints)))' "$PTL_WORK"/{at-outside,at-inside-b,steady,fresh,home}.json || true
+        portolan show counters | grep -v ' 0$' || true
         portolan show interfaces
         portolan show workers
         portolan show events | tail -n 100
