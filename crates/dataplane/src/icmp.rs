@@ -159,7 +159,7 @@ where
                 )
                 .unwrap_or_else(|| layout.inside_owner(packet.realm, quoted.dst()));
             if owner != self.number {
-                return self.steer(buf, packet, owner, false);
+                return self.steer(buf, packet, owner, None);
             }
         }
         if self.router.owner(packet.realm, packet.ip.dst).is_some() {
