@@ -4,7 +4,8 @@ not have them: TCP and UDP by the kernel, the others on raw sockets.
     _protocols.py serve
     _protocols.py ask PROTOCOL DESTINATION[,DESTINATION...] SOURCE...
 
-PROTOCOL: tcp, udp, gre, sctp, dccp, udplite. Asks from each source, the nth from port
+PROTOCOL: tcp, udp, gre, sctp, dccp, udplite, or closed, which is UDP to port 9001, where
+nobody listens, and the answer is that an ICMP error says so. Asks from each source, the nth from port
 20000 + n and, if there are several destinations, the nth destination; prints a line
 each, "SOURCE LOCAL PEER": where the server was reached, and whom it saw. Without an
 answer that came from whom was asked, with ports and checksum right, there is no line.
@@ -160,6 +161,19 @@ def ask_kernel(name, source, destination, port):
         return one.recv(2048)
 
 
+def ask_closed(source, destination, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.settimeout(2)
+        one.bind((source, port))
+        one.connect((destination, PORT + 1))
+        one.send(b"ask")
+        try:
+            one.recv(2048)
+        except ConnectionRefusedError:
+            return b"refused"
+    raise TimeoutError
+
+
 def ask_raw(name, source, destination, port):
     one = raw(name, source)
     keep = quiet(source, port) if name == "udplite" else None  # noqa: F841
@@ -185,8 +199,11 @@ def ask(name, destinations, *sources):
     def one(nth, source):
         with contextlib.suppress(OSError):
             where = destinations[nth % len(destinations)]
-            how = ask_raw if name in NUMBERS else ask_kernel
-            lines[nth] = f"{source} {how(name, source, where, 20000 + nth).decode()}"
+            if name == "closed":
+                answer = ask_closed(source, where, 20000 + nth)
+            else:
+                answer = (ask_raw if name in NUMBERS else ask_kernel)(name, source, where, 20000 + nth)
+            lines[nth] = f"{source} {answer.decode()}"
 
     threads = [threading.Thread(target=one, args=each) for each in enumerate(sources)]
     for thread in threads:

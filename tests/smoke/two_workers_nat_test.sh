@@ -5,11 +5,12 @@
 # shellcheck source=tests/smoke/_init.sh
 source "$(dirname "$0")/_init.sh"
 
-# Subscribers in VRF homes, some with whole addresses; hosts of VRF office with the
+# Subscribers in VRF homes, some with whole addresses, some behind the appliance's own; hosts of VRF office with the
 # same addresses as others have in homes; servers; remotes, some of which are known
 # inside by other addresses.
 readonly HOMES=(10.64.0.11 10.64.1.12 10.64.7.13 10.64.30.14 10.64.77.15 10.64.90.16 10.64.120.17 10.64.200.18)
 readonly WHOLE=(10.65.0.11 10.65.1.12 10.65.7.13 10.65.30.14 10.65.77.15 10.65.90.16 10.65.120.17 10.65.200.18)
+readonly OWN=(10.66.0.11 10.66.1.12 10.66.7.13 10.66.30.14 10.66.77.15 10.66.200.18)
 readonly OFFICE=(10.64.0.11 10.64.1.12 10.64.7.13 10.64.200.18)
 readonly SHARING=(10.64.40.31 10.64.50.32 10.64.60.33 10.64.70.34)
 readonly REMOTES=(192.0.2.101 192.0.2.102 192.0.2.103 192.0.2.104 192.0.2.105 192.0.2.106 192.0.2.107 192.0.2.108)
@@ -29,8 +30,8 @@ topology() {
     wire homes eth0 appliance ptl-in
     wire office eth0 appliance ptl-off
     wire outside eth0 appliance ptl-out
-    addresses homes 9 "${HOMES[@]}" "${WHOLE[@]}" "${SHARING[@]}"
-    addresses office 14 "${OFFICE[@]}"
+    addresses homes 14 "${HOMES[@]}" "${WHOLE[@]}" "${OWN[@]}" "${SHARING[@]}"
+    addresses office 16 "${OFFICE[@]}"
     ip -n "$(ns homes)" route add default via 10.64.0.1
     ip -n "$(ns office)" route add default via 10.64.0.1
     ip -n "$(ns outside)" address add 198.51.100.254/24 dev eth0
@@ -55,7 +56,7 @@ write_file() {
     cat >"$PTL_WORK/config/nat.yaml" <<END
 $head
 interfaces:
-  - { name: homes, device: "net_af_packet0,iface=ptl-in,qpairs=2", addresses: [10.64.0.1/15], vrf: homes }
+  - { name: homes, device: "net_af_packet0,iface=ptl-in,qpairs=2", addresses: [10.64.0.1/14], vrf: homes }
   - { name: office, device: "net_af_packet1,iface=ptl-off,qpairs=2", addresses: [10.64.0.1/16], vrf: office }
   - { name: outside, device: "net_af_packet2,iface=ptl-out,qpairs=2", addresses: [198.51.100.1/24] }
 routes:
@@ -64,11 +65,13 @@ nat:
   pools:
     - { name: public, prefixes: [203.0.113.0/29] }
     - { name: whole, prefixes: [198.18.0.0/27], one_to_one: true }
+    - { name: own, interface: outside }
     - { name: office, prefixes: [203.0.113.8/30] }
     - { name: remotes, prefixes: [10.99.0.0/26], one_to_one: true }
   rules:
     - { name: whole, inside: homes, source: 10.65.0.0/16, pool: whole, outside_vrf: default,
         protocols: [tcp, udp, icmp, gre, sctp, dccp, udplite] }
+    - { name: own, inside: homes, source: 10.66.0.0/16, pool: own, outside_vrf: default }
     - { name: homes, inside: homes, source: 10.64.0.0/16, pool: public, outside_vrf: default, paired: false,
         protocols: [tcp, udp, icmp, gre, sctp, dccp, udplite] }
     - { name: office, inside: office, source: 10.64.0.0/16, pool: office, outside_vrf: default, paired: false,
@@ -83,16 +86,16 @@ END
     adapt "$PTL_WORK/config/nat.yaml"
 }
 
-# A port of 203.0.113.14 for each host of homes, one of 203.0.113.15 for each of office.
+# Two ports of an address for each host of homes and of the office.
 forwards() {
     local nth protocol
     for protocol in tcp udp; do
         for nth in "${!HOMES[@]}"; do
-            printf '    - { protocol: %s, inside: "%s:9000", outside: "203.0.113.16%s:9000", vrf: homes }\n' \
+            printf '    - { protocol: %s, inside: "%s:9000-9001", outside: "203.0.113.16%s:9000-9001", vrf: homes }\n' \
                 "$protocol" "${HOMES[$nth]}" "$nth"
         done
         for nth in "${!OFFICE[@]}"; do
-            printf '    - { protocol: %s, inside: "%s:9000", outside: "203.0.113.17%s:9000", vrf: office }\n' \
+            printf '    - { protocol: %s, inside: "%s:9000-9001", outside: "203.0.113.17%s:9000-9001", vrf: office }\n' \
                 "$protocol" "${OFFICE[$nth]}" "$nth"
         done
     done
@@ -127,7 +130,7 @@ asks() {
     return "$well"
 }
 
-# same_source_and COUNT: the answers come from COUNT or more servers.
+# The servers that have answered.
 servers_in_answers() { awk '{ print $2 }' "$PTL_WORK/answers" | sort -u; }
 
 # worker_of HOST: who owns it, as far as is known.
@@ -177,13 +180,13 @@ for protocol in udp tcp gre sctp dccp udplite; do
         asks homes "$protocol" "$SERVER" "192\.0\.2\.10 198\.18\.0\.[0-9]+:$port" "${WHOLE[@]}"
 done
 check "both workers own some of those" both_own homes "${WHOLE[@]}"
-given=()
+addresses=()
 for host in "${WHOLE[@]}"; do
-    given+=("$(portolan show subscribers --json | jq -r --arg inside "$host" '.[] | select(.inside == $inside) | .outside')")
-    check "$host is pinged at ${given[-1]}" pings outside 1 "${given[-1]}"
+    addresses+=("$(portolan show subscribers --json | jq -r --arg inside "$host" '.[] | select(.inside == $inside) | .outside')")
+    check "$host is pinged at ${addresses[-1]}" pings outside 1 "${addresses[-1]}"
 done
-check "no two have the same" equal "$(printf '%s\n' "${given[@]}" | sort -u | wc -l)" "${#WHOLE[@]}"
-given=$(comma "${given[@]}")
+check "no two have the same" equal "$(printf '%s\n' "${addresses[@]}" | sort -u | wc -l)" "${#WHOLE[@]}"
+given=$(comma "${addresses[@]}")
 for protocol in tcp udp gre sctp dccp udplite; do
     check "$protocol from outside to them" asks outside "$protocol" "$given" "10\.65\.[0-9.]+ $ALL_REMOTES:[0-9]+" "${REMOTES[@]}"
     check "$protocol from the office to them" asks office "$protocol" "$given" "10\.65\.[0-9.]+ $OFFICES:[0-9]+" "${OFFICE[@]}"
@@ -226,6 +229,20 @@ for protocol in tcp udp; do
     check "$protocol from the office to homes" asks office "$protocol" "$homes" "10\.64\.[0-9.]+ $OFFICES:[0-9]+" "${OFFICE[@]}"
     check "$protocol from the office to the office" asks office "$protocol" "$office" "10\.64\.[0-9.]+ $OFFICES:[0-9]+" "${OFFICE[@]}"
 done
+for protocol in tcp udp; do
+    check "$protocol from behind the appliance's own address" \
+        asks homes "$protocol" "$SERVER" "192\.0\.2\.10 198\.51\.100\.1:[0-9]+" "${OWN[@]}"
+    check "$protocol from there to homes" asks homes "$protocol" "$homes" "10\.64\.[0-9.]+ 198\.51\.100\.1:[0-9]+" "${OWN[@]}"
+    check "$protocol from there to the office" asks homes "$protocol" "$office" "10\.64\.[0-9.]+ 198\.51\.100\.1:[0-9]+" "${OWN[@]}"
+done
+check "both workers own some of those" both_own homes "${OWN[@]}"
+
+# ICMP errors.
+check "a port that is shut is refused from homes to homes" asks homes closed "$homes" refused "${HOMES[@]}"
+check "from homes to the office" asks homes closed "$office" refused "${HOMES[@]}"
+check "from the office to homes" asks office closed "$homes" refused "${OFFICE[@]}"
+check "from outside" asks outside closed "$homes" refused "${REMOTES[@]}"
+check "from remotes known by other addresses" asks outside closed "$homes" refused "${FAR[@]}"
 
 check "packets were handed over" test "$(portolan show workers --json | jq 'map(.handoff_out) | add')" -gt 100
 check "none was lost there" equal "$(counter drop.handoff)" 0
