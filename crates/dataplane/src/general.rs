@@ -29,7 +29,7 @@ use crate::worker::Worker;
 pub(crate) struct Packet {
     /// Interface it came by.
     pub(crate) interface: u16,
-    /// Realm of that interface.
+    /// Realm of that interface; of a hairpin's second half the one between the two.
     pub(crate) realm: Realm,
     /// Where the IP header begins in the frame.
     pub(crate) l3: usize,
@@ -47,6 +47,17 @@ pub(crate) struct Packet {
     pub(crate) steered: bool,
     /// Now.
     pub(crate) now: Nanos,
+}
+
+/// Who brings a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// A port.
+    Wire,
+    /// Another worker, as it was received.
+    Worker,
+    /// Another worker that has translated it into this realm.
+    Hairpin(Realm),
 }
 
 /// What a rule, or its absence, says about a flow without session.
@@ -74,27 +85,25 @@ where
 {
     /// Takes a received packet to its end and counts it.
     pub(crate) fn general(&mut self, buf: I::Buf, now: Nanos) {
-        if let Some(reason) = self.frame(buf, None, now) {
+        if let Some(reason) = self.frame(buf, Origin::Wire, now) {
             self.counters.verdict(reason);
         }
     }
 
     /// The same for a packet from another worker.
     pub(crate) fn handed_off(&mut self, buf: I::Buf, now: Nanos) {
-        let mark = Mark::decode(buf.mark());
-        let hairpinned = matches!(
-            mark,
-            Some(Mark {
-                punt: Punt::Handoff { hairpinned: true },
-                ..
-            })
-        );
-        if let Some(reason) = self.frame(buf, Some(hairpinned), now) {
+        let from = match Mark::decode(buf.mark()).map(|mark| mark.punt) {
+            Some(Punt::Handoff {
+                hairpinned: Some(realm),
+            }) => Origin::Hairpin(realm),
+            _ => Origin::Worker,
+        };
+        if let Some(reason) = self.frame(buf, from, now) {
             self.counters.verdict(reason);
         }
     }
 
-    fn frame(&mut self, buf: I::Buf, steered: Option<bool>, now: Nanos) -> End {
+    fn frame(&mut self, buf: I::Buf, from: Origin, now: Nanos) -> End {
         let frame = buf.bytes();
         let header = match ethernet::parse(frame) {
             Ok(header) => header,
@@ -106,7 +115,11 @@ where
         let Some(interface) = self.router.interface(number) else {
             return Some(Counter::DropVlan);
         };
-        let (mac, realm) = (interface.mac, interface.realm);
+        let hairpinned = match from {
+            Origin::Hairpin(realm) => Some(realm),
+            Origin::Wire | Origin::Worker => None,
+        };
+        let (mac, realm) = (interface.mac, hairpinned.unwrap_or(interface.realm));
         if header.dst.is_unicast() && header.dst != mac && !interface.any_mac {
             return Some(Counter::DropNotForUs);
         }
@@ -128,8 +141,8 @@ where
             key: FlowKey::default(),
             segment: None,
             icmp: None,
-            hairpinned: steered == Some(true),
-            steered: steered.is_some(),
+            hairpinned: hairpinned.is_some(),
+            steered: from != Origin::Wire,
             now,
         };
         if ipv4::is_multicast(ip.dst)
@@ -137,7 +150,10 @@ where
         {
             return self.multicast(buf, packet, header.dst, role);
         }
-        if let Some(reason) = self.improper(payload, &ip, realm) {
+        // What another worker has looked at may by now come from an address of the appliance.
+        if hairpinned.is_none()
+            && let Some(reason) = self.improper(payload, &ip, realm)
+        {
             return Some(reason);
         }
         if !header.dst.is_unicast() {
@@ -219,7 +235,7 @@ where
         if !packet.steered {
             let owner = self.owner(packet, wanted);
             if owner != self.number {
-                return self.steer(buf, packet, owner, false);
+                return self.steer(buf, packet, owner, None);
             }
         }
         self.first(buf, packet, wanted)
@@ -314,7 +330,7 @@ where
         buf: I::Buf,
         packet: &Packet,
         owner: u32,
-        hairpinned: bool,
+        hairpinned: Option<Realm>,
     ) -> End {
         let mark = Mark::new(Punt::Handoff { hairpinned }, packet.interface);
         if self.hand_off(buf, owner, mark) {
@@ -443,7 +459,7 @@ where
         } else if remote {
             match self.entrance(&first) {
                 Some(owner) if owner == self.number => {}
-                Some(owner) => return self.steer(buf, packet, owner, false),
+                Some(owner) => return self.steer(buf, packet, owner, None),
                 // Nobody inside waits for it: not worth an address.
                 None => return Some(self.refused_inbound(buf, packet, Counter::DropNoMapping)),
             }
@@ -568,7 +584,7 @@ where
                 .outside_owner(key.realm(), key.dst(), key.protocol(), key.dst_port())
                 .unwrap_or(self.number);
             if owner != self.number {
-                return self.hairpin_elsewhere(buf, packet, hit, &rewrite, owner);
+                return self.hairpin_elsewhere(buf, packet, hit, &rewrite, (key.realm(), owner));
             }
             match self.second(packet, key) {
                 Ok(second) => plan.push(second),
@@ -616,7 +632,7 @@ where
         packet: &Packet,
         hit: Hit,
         rewrite: &Rewrite,
-        owner: u32,
+        (realm, owner): (Realm, u32),
     ) -> End {
         let len = u32::try_from(packet.ip.total_len).unwrap_or(0);
         let state = self
@@ -628,7 +644,7 @@ where
         if let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) {
             emit::rewrite(bytes, packet.ip.header_len, packet.ip.protocol, rewrite);
         }
-        self.steer(buf, packet, owner, true)
+        self.steer(buf, packet, owner, Some(realm))
     }
 }
 

@@ -64,6 +64,27 @@ where
             }
             rewrites.push(rewrite);
         }
+        let own = self
+            .shard
+            .own_outside(packet.realm, packet.ip.src, protocol::ICMP);
+        if outbound && plan.len() == 1 && !packet.hairpinned {
+            // Towards another inside host: the rest of the way is its worker's.
+            let owner = self.shard.layout().outside_owner(
+                realm,
+                packet.ip.dst,
+                quoted.protocol(),
+                quoted.src_port(),
+            );
+            if let Some(owner) = owner.filter(|owner| *owner != self.number) {
+                if let Some(bytes) = buf
+                    .bytes_mut()
+                    .get_mut(packet.l3..packet.l3 + packet.ip.total_len)
+                {
+                    rewrite_error(bytes, packet.ip.header_len, &rewrites, own);
+                }
+                return self.steer(buf, packet, owner, Some(realm));
+            }
+        }
         let Some(hop) = self.router.route(realm, destination) else {
             return Some(Counter::DropNoRoute);
         };
@@ -72,9 +93,6 @@ where
             self.counters.bump(Counter::IcmpSuppressed);
             return Some(reason);
         }
-        let own = self
-            .shard
-            .own_outside(packet.realm, packet.ip.src, protocol::ICMP);
         let outside = rewrites.first().map_or(0, |rewrite| rewrite.address);
         let id = (outbound && !packet.ip.is_atomic()).then(|| self.next_id(outside, packet.key));
         let Some(bytes) = buf
@@ -83,27 +101,14 @@ where
         else {
             return Some(Counter::DropIpTruncated);
         };
-        for rewrite in &rewrites {
-            match rewrite.direction {
-                // A sender with an outside address of its own uses that (RFC 5508 REQ-5).
-                Direction::Outbound => ipv4::set_src(bytes, own.unwrap_or(rewrite.address)),
-                Direction::Inbound => ipv4::set_dst(bytes, rewrite.address),
-            }
-            if let Some(message) = bytes.get_mut(packet.ip.header_len..) {
-                rewrite_quote(message, rewrite);
-            }
-        }
-        if let Some(message) = bytes.get_mut(packet.ip.header_len..) {
-            wire::put16(message, 2, 0);
-            let sum = Sum::default().bytes(message).checksum();
-            wire::put16(message, 2, sum);
-        }
+        rewrite_error(bytes, packet.ip.header_len, &rewrites, own);
         ipv4::decrement_ttl(bytes);
         if let Some(id) = id {
             ipv4::set_id(bytes, id);
         }
         self.counters.bump(Counter::IcmpTranslated);
         let reason = match (plan.len(), outbound) {
+            _ if packet.hairpinned => Counter::ForwardHairpin,
             (2, _) => Counter::ForwardHairpin,
             (_, true) => Counter::ForwardOutbound,
             (_, false) => Counter::ForwardInbound,
@@ -159,7 +164,7 @@ where
                 )
                 .unwrap_or_else(|| layout.inside_owner(packet.realm, quoted.dst()));
             if owner != self.number {
-                return self.steer(buf, packet, owner, false);
+                return self.steer(buf, packet, owner, None);
             }
         }
         if self.router.owner(packet.realm, packet.ip.dst).is_some() {
@@ -218,6 +223,25 @@ fn quoted_flow(message: &[u8], realm: Realm) -> Option<FlowKey> {
         ip.protocol,
         realm,
     ))
+}
+
+/// Rewrites an error and what it quotes. A sender with an outside address of its
+/// `own` uses that (RFC 5508 REQ-5).
+fn rewrite_error(bytes: &mut [u8], header_len: usize, rewrites: &[Rewrite], own: Option<u32>) {
+    for rewrite in rewrites {
+        match rewrite.direction {
+            Direction::Outbound => ipv4::set_src(bytes, own.unwrap_or(rewrite.address)),
+            Direction::Inbound => ipv4::set_dst(bytes, rewrite.address),
+        }
+        if let Some(message) = bytes.get_mut(header_len..) {
+            rewrite_quote(message, rewrite);
+        }
+    }
+    if let Some(message) = bytes.get_mut(header_len..) {
+        wire::put16(message, 2, 0);
+        let sum = Sum::default().bytes(message).checksum();
+        wire::put16(message, 2, sum);
+    }
 }
 
 /// Writes what the quoted packet's sender had sent: the other side of the packet

@@ -6,6 +6,8 @@
 //! |   kind   | interface|   code    |    value      |
 //! ```
 
+use nat::Realm;
+
 /// Why a worker gives a packet to the slow path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Punt {
@@ -25,8 +27,8 @@ pub(crate) enum Punt {
     SynExpired,
     /// From another worker: process as if received on the interface.
     Handoff {
-        /// Translated outbound already: only the way in is left.
-        hairpinned: bool,
+        /// Translated outbound already, into this realm: only the way in is left.
+        hairpinned: Option<Realm>,
     },
     /// To a worker: a frame ready to be sent on the interface.
     Send,
@@ -54,7 +56,10 @@ impl Mark {
             Punt::Error { kind, code, rest } => (4, kind, u32::from(code) << 16 | u32::from(rest)),
             Punt::Syn => (5, 0, 0),
             Punt::SynExpired => (6, 0, 0),
-            Punt::Handoff { hairpinned } => (7, u8::from(hairpinned), 0),
+            Punt::Handoff { hairpinned: None } => (7, 0, 0),
+            Punt::Handoff {
+                hairpinned: Some(realm),
+            } => (7, 1, u32::from(realm)),
             Punt::Send => (8, 0, 0),
             Punt::SynCheck => (9, 0, 0),
             Punt::Igmp => (10, 0, 0),
@@ -79,7 +84,7 @@ impl Mark {
             5 => Punt::Syn,
             6 => Punt::SynExpired,
             7 => Punt::Handoff {
-                hairpinned: code != 0,
+                hairpinned: (code != 0).then_some(v3),
             },
             8 => Punt::Send,
             9 => Punt::SynCheck,
@@ -111,7 +116,13 @@ mod tests {
             error,
             Punt::Syn,
             Punt::SynExpired,
-            Punt::Handoff { hairpinned: true },
+            Punt::Handoff { hairpinned: None },
+            Punt::Handoff {
+                hairpinned: Some(0),
+            },
+            Punt::Handoff {
+                hairpinned: Some(255),
+            },
             Punt::Send,
             Punt::SynCheck,
             Punt::Igmp,

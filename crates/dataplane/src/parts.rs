@@ -20,7 +20,7 @@ where
         if !packet.steered {
             let owner = self.fragment_owner(&packet);
             if owner != self.number {
-                return self.steer(buf, &packet, owner, false);
+                return self.steer(buf, &packet, owner, None);
             }
         }
         let mut given_up = 0;
