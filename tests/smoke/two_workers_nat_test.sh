@@ -71,7 +71,8 @@ nat:
   rules:
     - { name: whole, inside: homes, source: 10.65.0.0/16, pool: whole, outside_vrf: default,
         protocols: [tcp, udp, icmp, gre, sctp, dccp, udplite] }
-    - { name: own, inside: homes, source: 10.66.0.0/16, pool: own, outside_vrf: default }
+    - { name: own, inside: homes, source: 10.66.0.0/16, pool: own, outside_vrf: default,
+        protocols: [tcp, udp, icmp, gre, sctp] }
     - { name: homes, inside: homes, source: 10.64.0.0/16, pool: public, outside_vrf: default, paired: false,
         protocols: [tcp, udp, icmp, gre, sctp, dccp, udplite] }
     - { name: office, inside: office, source: 10.64.0.0/16, pool: office, outside_vrf: default, paired: false,
@@ -236,6 +237,8 @@ for protocol in tcp udp; do
     check "$protocol from there to the office" asks homes "$protocol" "$office" "10\.64\.[0-9.]+ 198\.51\.100\.1:[0-9]+" "${OWN[@]}"
 done
 check "both workers own some of those" both_own homes "${OWN[@]}"
+check "gre by the pair of that address and another" asks homes gre "$remotes" "$ALL_REMOTES 198\.51\.100\.1:0" "${OWN[@]}"
+check "sctp the same, its port kept" asks homes sctp "$remotes" "$ALL_REMOTES 198\.51\.100\.1:2000[0-7]" "${OWN[@]}"
 
 # ICMP errors.
 check "a port that is shut is refused from homes to homes" asks homes closed "$homes" refused "${HOMES[@]}"

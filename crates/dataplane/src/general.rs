@@ -294,7 +294,10 @@ where
     /// The worker whose packet this is.
     fn owner(&self, packet: &Packet, wanted: Wanted) -> u32 {
         let (key, layout) = (packet.key, self.shard.layout());
-        let sender = || layout.inside_owner(key.realm(), key.src());
+        let sender = || match wanted {
+            Wanted::Translate(_, translate) => self.sender_owner(key, Some(&translate)),
+            _ => self.sender_owner(key, None),
+        };
         let receiver =
             |realm| layout.outside_owner(realm, key.dst(), key.protocol(), key.dst_port());
         match wanted {
@@ -313,16 +316,39 @@ where
         }
     }
 
-    /// The same for a part of a datagram, which need not have ports. (Addresses
+    /// The worker of a flow that an inside host opens by a rule, or without one.
+    fn sender_owner(&self, key: FlowKey, translate: Option<&Translate>) -> u32 {
+        let layout = self.shard.layout();
+        translate
+            .and_then(|translate| layout.pairs_owner(key.protocol(), translate))
+            .filter(|_| self.shard.static_outside(key).is_none())
+            .unwrap_or_else(|| layout.inside_owner(key.realm(), key.src()))
+    }
+
+    /// That of a flow which another worker may have opened.
+    pub(crate) fn known_sender_owner(&self, packet: &Packet, key: FlowKey) -> u32 {
+        match self.shard.match_rule(usize::from(packet.interface), key) {
+            Match::Rule(_, Action::Translate(translate)) => self.sender_owner(key, Some(translate)),
+            _ => self.sender_owner(key, None),
+        }
+    }
+
+    /// That of a part of a datagram, which need not have ports. (Addresses
     /// divided among workers by port keep their fragments with the owner of the
     /// lowest ports, which passes the first on.)
     pub(crate) fn fragment_owner(&self, packet: &Packet) -> u32 {
-        let inside = self.shard.is_inside(usize::from(packet.interface));
-        let layout = self.shard.layout();
-        layout
-            .outside_owner(packet.realm, packet.ip.dst, packet.ip.protocol, 0)
-            .filter(|_| !inside)
-            .unwrap_or_else(|| layout.inside_owner(packet.realm, packet.ip.src))
+        let ip = &packet.ip;
+        if !self.shard.is_inside(usize::from(packet.interface)) {
+            let owner = self
+                .shard
+                .layout()
+                .outside_owner(packet.realm, ip.dst, ip.protocol, 0);
+            if let Some(owner) = owner {
+                return owner;
+            }
+        }
+        let key = FlowKey::new(ip.src, ip.dst, 0, 0, ip.protocol, packet.realm);
+        self.known_sender_owner(packet, key)
     }
 
     pub(crate) fn steer(

@@ -162,7 +162,9 @@ where
                     quoted.protocol(),
                     quoted.src_port(),
                 )
-                .unwrap_or_else(|| layout.inside_owner(packet.realm, quoted.dst()));
+                .unwrap_or_else(|| {
+                    self.known_sender_owner(packet, quoted.reversed().in_realm(packet.realm))
+                });
             if owner != self.number {
                 return self.steer(buf, packet, owner, None);
             }

@@ -3,14 +3,14 @@
 //!
 //! A subscriber belongs to the shard its inside address hashes to. An outside
 //! address belongs whole to one shard; where a pool began with fewer addresses
-//! than there are shards, its blocks are dealt out instead. What is bound to an
-//! inside host (static, deterministic) follows that host. All threads compute the
-//! same.
+//! than there are shards, its blocks are dealt out instead, and what has no ports
+//! to tell them by belongs to the first shard. What is bound to an inside host
+//! (static, deterministic) follows that host. All threads compute the same.
 
 use super::Layout;
 use crate::key::{FlowKey, Realm};
 use crate::pool::{block_id, low16, nth_of, slot_of};
-use crate::settings::Division;
+use crate::settings::{Division, PortProtocol, Translate};
 
 impl Layout {
     /// The shard of an inside address.
@@ -26,6 +26,14 @@ impl Layout {
             *self.gathered.get(&(realm, address)).unwrap_or(&address)
         };
         scale(FlowKey::new(address, 0, 0, 0, 0, 0).hash(0), self.shards)
+    }
+
+    /// The shard of all that hosts send in a protocol without ports by a rule, if it
+    /// is one for all of them.
+    #[must_use]
+    pub fn pairs_owner(&self, protocol: u8, translate: &Translate) -> Option<u32> {
+        let divided = |pool| self.geometry(pool).divided;
+        (PortProtocol::of(protocol).is_none() && translate.pools.iter().any(divided)).then_some(0)
     }
 
     /// The shard of an outside endpoint; `None` if the address is not translated.
@@ -73,7 +81,8 @@ impl Layout {
                 .map_or(0, |(host, _)| host);
             return Some(self.inside_owner(realm, first.to_bits().wrapping_add(host)));
         }
-        Some(self.owner_of_block(slot, geometry.block_at(port).unwrap_or(0)))
+        let block = PortProtocol::of(protocol).and_then(|_| geometry.block_at(port));
+        Some(self.owner_of_block(slot, block.unwrap_or(0)))
     }
 
     /// The shard of a block of an address.
