@@ -161,6 +161,7 @@ where
             segment: None,
             icmp: None,
             hairpinned: false,
+            admitted: false,
             steered: true,
             now,
         };

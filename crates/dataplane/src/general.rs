@@ -21,7 +21,7 @@ use wire::ipv4::{self, protocol};
 use wire::{dccp, ethernet, icmp, sctp, tcp, udp};
 
 use crate::emit;
-use crate::mark::{Mark, Punt};
+use crate::mark::{Mark, Punt, Stage};
 use crate::worker::Worker;
 
 /// A packet whose headers have been read.
@@ -43,21 +43,12 @@ pub(crate) struct Packet {
     pub(crate) icmp: Option<icmp::Kind>,
     /// Translated once by another worker: only its destination is left to do.
     pub(crate) hairpinned: bool,
+    /// Another worker, which has the destination, lets any remote host in.
+    pub(crate) admitted: bool,
     /// Brought here by the worker that received it.
     pub(crate) steered: bool,
     /// Now.
     pub(crate) now: Nanos,
-}
-
-/// Who brings a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    /// A port.
-    Wire,
-    /// Another worker, as it was received.
-    Worker,
-    /// Another worker that has translated it into this realm.
-    Hairpin(Realm),
 }
 
 /// What a rule, or its absence, says about a flow without session.
@@ -85,25 +76,23 @@ where
 {
     /// Takes a received packet to its end and counts it.
     pub(crate) fn general(&mut self, buf: I::Buf, now: Nanos) {
-        if let Some(reason) = self.frame(buf, Origin::Wire, now) {
+        if let Some(reason) = self.frame(buf, None, now) {
             self.counters.verdict(reason);
         }
     }
 
     /// The same for a packet from another worker.
     pub(crate) fn handed_off(&mut self, buf: I::Buf, now: Nanos) {
-        let from = match Mark::decode(buf.mark()).map(|mark| mark.punt) {
-            Some(Punt::Handoff {
-                hairpinned: Some(realm),
-            }) => Origin::Hairpin(realm),
-            _ => Origin::Worker,
+        let stage = match Mark::decode(buf.mark()).map(|mark| mark.punt) {
+            Some(Punt::Handoff(stage)) => stage,
+            _ => Stage::Received,
         };
-        if let Some(reason) = self.frame(buf, from, now) {
+        if let Some(reason) = self.frame(buf, Some(stage), now) {
             self.counters.verdict(reason);
         }
     }
 
-    fn frame(&mut self, buf: I::Buf, from: Origin, now: Nanos) -> End {
+    fn frame(&mut self, buf: I::Buf, steered: Option<Stage>, now: Nanos) -> End {
         let frame = buf.bytes();
         let header = match ethernet::parse(frame) {
             Ok(header) => header,
@@ -115,9 +104,9 @@ where
         let Some(interface) = self.router.interface(number) else {
             return Some(Counter::DropVlan);
         };
-        let hairpinned = match from {
-            Origin::Hairpin(realm) => Some(realm),
-            Origin::Wire | Origin::Worker => None,
+        let hairpinned = match steered {
+            Some(Stage::Hairpinned(realm)) => Some(realm),
+            _ => None,
         };
         let (mac, realm) = (interface.mac, hairpinned.unwrap_or(interface.realm));
         if header.dst.is_unicast() && header.dst != mac && !interface.any_mac {
@@ -142,7 +131,8 @@ where
             segment: None,
             icmp: None,
             hairpinned: hairpinned.is_some(),
-            steered: from != Origin::Wire,
+            admitted: steered == Some(Stage::Admitted),
+            steered: steered.is_some(),
             now,
         };
         if ipv4::is_multicast(ip.dst)
@@ -235,7 +225,7 @@ where
         if !packet.steered {
             let owner = self.owner(packet, wanted);
             if owner != self.number {
-                return self.steer(buf, packet, owner, None);
+                return self.steer(buf, packet, owner, Stage::Received);
             }
         }
         self.first(buf, packet, wanted)
@@ -309,7 +299,7 @@ where
                     .and_then(receiver)
                     .unwrap_or_else(sender)
             }
-            Wanted::Translate(..) | Wanted::Static(_) => sender(),
+            Wanted::Translate(..) | Wanted::Static(_) | Wanted::Remote(_) => sender(),
             // so are its answers, whatever rules say of other packets to that inside.
             Wanted::Pass | Wanted::Drop(_) if self.shard.static_outside(key).is_some() => sender(),
             _ => receiver(packet.realm).unwrap_or(self.number),
@@ -351,14 +341,8 @@ where
         self.known_sender_owner(packet, key)
     }
 
-    pub(crate) fn steer(
-        &mut self,
-        buf: I::Buf,
-        packet: &Packet,
-        owner: u32,
-        hairpinned: Option<Realm>,
-    ) -> End {
-        let mark = Mark::new(Punt::Handoff { hairpinned }, packet.interface);
+    pub(crate) fn steer(&mut self, buf: I::Buf, packet: &Packet, owner: u32, stage: Stage) -> End {
+        let mark = Mark::new(Punt::Handoff(stage), packet.interface);
         if self.hand_off(buf, owner, mark) {
             None
         } else {
@@ -482,10 +466,10 @@ where
             if rule.is_some_and(|number| self.stays_inside(packet, number)) {
                 return Some(self.pass(buf, packet));
             }
-        } else if remote {
+        } else if remote && !packet.admitted && !self.shard.knows_remote(packet.key) {
             match self.entrance(&first) {
-                Some(owner) if owner == self.number => {}
-                Some(owner) => return self.steer(buf, packet, owner, None),
+                Some((owner, _)) if owner == self.number => {}
+                Some((owner, stage)) => return self.steer(buf, packet, owner, stage),
                 // Nobody inside waits for it: not worth an address.
                 None => return Some(self.refused_inbound(buf, packet, Counter::DropNoMapping)),
             }
@@ -505,27 +489,26 @@ where
         }
     }
 
-    /// The worker that opens a session for a remote host with, or worth, an address
-    /// towards the inside; `None` if nobody inside would let it in. The worker that
-    /// has the destination decides, and passes the packet to the one that has the
-    /// remote host, which finds it decided.
-    fn entrance(&self, first: &First) -> Option<u32> {
+    /// Where a remote host without an address towards the inside gets on: the
+    /// worker that has its destination decides whether it is let in, then the one
+    /// that has the remote host gives it an address and opens the session.
+    fn entrance(&self, first: &First) -> Option<(u32, Stage)> {
         let (key, layout) = (first.key, self.shard.layout());
-        let asked = layout.outside_owner(
-            first.outside_realm,
-            key.dst(),
-            key.protocol(),
-            key.dst_port(),
-        );
+        let asked = layout
+            .outside_owner(
+                first.outside_realm,
+                key.dst(),
+                key.protocol(),
+                key.dst_port(),
+            )
+            .unwrap_or(self.number);
+        if asked != self.number {
+            return Some((asked, Stage::Received));
+        }
         let owner = layout.inside_owner(key.realm(), key.src());
-        let enters = if asked != Some(self.number) {
-            true
-        } else if owner == self.number {
-            self.shard.knows_remote(key) || self.shard.lets_strangers_in(first)
-        } else {
-            self.shard.is_open(first)
-        };
-        enters.then_some(owner)
+        self.shard
+            .lets_strangers_in(first)
+            .then_some((owner, Stage::Admitted))
     }
 
     /// Says why to a sender inside, where that helps it.
@@ -670,7 +653,7 @@ where
         if let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) {
             emit::rewrite(bytes, packet.ip.header_len, packet.ip.protocol, rewrite);
         }
-        self.steer(buf, packet, owner, Some(realm))
+        self.steer(buf, packet, owner, Stage::Hairpinned(realm))
     }
 }
 

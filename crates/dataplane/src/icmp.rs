@@ -21,6 +21,7 @@ use wire::ipv4::{self, protocol};
 
 use crate::emit;
 use crate::general::{End, Packet};
+use crate::mark::Stage;
 use crate::worker::Worker;
 
 impl<I, S, R> Worker<I, S, R>
@@ -82,7 +83,7 @@ where
                 {
                     rewrite_error(bytes, packet.ip.header_len, &rewrites, own);
                 }
-                return self.steer(buf, packet, owner, Some(realm));
+                return self.steer(buf, packet, owner, Stage::Hairpinned(realm));
             }
         }
         let Some(hop) = self.router.route(realm, destination) else {
@@ -166,7 +167,7 @@ where
                     self.known_sender_owner(packet, quoted.reversed().in_realm(packet.realm))
                 });
             if owner != self.number {
-                return self.steer(buf, packet, owner, None);
+                return self.steer(buf, packet, owner, Stage::Received);
             }
         }
         if self.router.owner(packet.realm, packet.ip.dst).is_some() {

@@ -25,15 +25,23 @@ pub(crate) enum Punt {
     Syn,
     /// A held SYN nobody took up.
     SynExpired,
-    /// From another worker: process as if received on the interface.
-    Handoff {
-        /// Translated outbound already, into this realm: only the way in is left.
-        hairpinned: Option<Realm>,
-    },
+    /// From another worker: process as if received on the interface, from this stage on.
+    Handoff(Stage),
     /// To a worker: a frame ready to be sent on the interface.
     Send,
     /// To a worker: a held SYN whose time is over.
     SynCheck,
+}
+
+/// What other workers have done for a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nothing: it is as it was received.
+    Received,
+    /// The one that has its destination lets any remote host in.
+    Admitted,
+    /// The one that has its sender has translated it into this realm: only the way in is left.
+    Hairpinned(Realm),
 }
 
 /// A reason and the interface it is about.
@@ -56,10 +64,9 @@ impl Mark {
             Punt::Error { kind, code, rest } => (4, kind, u32::from(code) << 16 | u32::from(rest)),
             Punt::Syn => (5, 0, 0),
             Punt::SynExpired => (6, 0, 0),
-            Punt::Handoff { hairpinned: None } => (7, 0, 0),
-            Punt::Handoff {
-                hairpinned: Some(realm),
-            } => (7, 1, u32::from(realm)),
+            Punt::Handoff(Stage::Received) => (7, 0, 0),
+            Punt::Handoff(Stage::Admitted) => (7, 1, 0),
+            Punt::Handoff(Stage::Hairpinned(realm)) => (7, 2, u32::from(realm)),
             Punt::Send => (8, 0, 0),
             Punt::SynCheck => (9, 0, 0),
             Punt::Igmp => (10, 0, 0),
@@ -83,9 +90,11 @@ impl Mark {
             },
             5 => Punt::Syn,
             6 => Punt::SynExpired,
-            7 => Punt::Handoff {
-                hairpinned: (code != 0).then_some(v3),
-            },
+            7 => Punt::Handoff(match code {
+                0 => Stage::Received,
+                1 => Stage::Admitted,
+                _ => Stage::Hairpinned(v3),
+            }),
             8 => Punt::Send,
             9 => Punt::SynCheck,
             10 => Punt::Igmp,
@@ -116,13 +125,10 @@ mod tests {
             error,
             Punt::Syn,
             Punt::SynExpired,
-            Punt::Handoff { hairpinned: None },
-            Punt::Handoff {
-                hairpinned: Some(0),
-            },
-            Punt::Handoff {
-                hairpinned: Some(255),
-            },
+            Punt::Handoff(Stage::Received),
+            Punt::Handoff(Stage::Admitted),
+            Punt::Handoff(Stage::Hairpinned(0)),
+            Punt::Handoff(Stage::Hairpinned(255)),
             Punt::Send,
             Punt::SynCheck,
             Punt::Igmp,

@@ -7,6 +7,7 @@ use wire::{ethernet, ipv4};
 use crate::emit;
 use crate::fragment::{Answer, Fate, datagram_key};
 use crate::general::{End, Packet};
+use crate::mark::Stage;
 use crate::worker::Worker;
 
 impl<I, S, R> Worker<I, S, R>
@@ -20,7 +21,7 @@ where
         if !packet.steered {
             let owner = self.fragment_owner(&packet);
             if owner != self.number {
-                return self.steer(buf, &packet, owner, None);
+                return self.steer(buf, &packet, owner, Stage::Received);
             }
         }
         let mut given_up = 0;

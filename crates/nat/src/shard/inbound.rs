@@ -119,14 +119,6 @@ impl Shard {
             .is_ok_and(|(_, mapping)| self.filtering(&mapping) == Dependence::Endpoint)
     }
 
-    /// Whether anybody inside holds the destination of this packet, whoever may come in.
-    #[must_use]
-    pub fn is_open(&self, first: &First) -> bool {
-        self.mapping_to(first.key, first.outside_realm)
-            .and_then(|id| self.mappings.get(id))
-            .is_some_and(Mapping::is_open)
-    }
-
     fn admitted(&self, first: &First) -> Result<(MappingId, Mapping), Refusal> {
         let key = first.key;
         let id = self
