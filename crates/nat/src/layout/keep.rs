@@ -14,6 +14,11 @@ impl Layout {
         let Some(mapping) = mapping else {
             return false;
         };
+        // A host that comes to share load, or ceases to, may go to another shard.
+        let owner = |layout: &Self| layout.inside_owner(key.realm(), key.src());
+        if owner(before) != owner(self) {
+            return false;
+        }
         if mapping.kind == MappingKind::Static {
             return self.static_at(mapping.rule).is_some();
         }
