@@ -14,7 +14,7 @@
 
 use arrayvec::ArrayVec;
 use base::{Counter, Direction, Nanos};
-use nat::settings::{Action, Translate};
+use nat::settings::{Action, Rule};
 use nat::{First, Flags, FlowKey, Hit, Match, Realm, Rewrite, Segment};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::ipv4::{self, protocol};
@@ -22,6 +22,7 @@ use wire::{dccp, ethernet, icmp, sctp, tcp, udp};
 
 use crate::emit;
 use crate::mark::{Mark, Punt, Stage};
+use crate::router::Hop;
 use crate::worker::Worker;
 
 /// A packet whose headers have been read.
@@ -51,11 +52,20 @@ pub(crate) struct Packet {
     pub(crate) now: Nanos,
 }
 
+/// What a rule does with packets to outside addresses.
+#[derive(Clone, Copy, Debug)]
+enum Hairpins {
+    Refused,
+    Translated,
+    /// Their source stays as it is.
+    Preserving,
+}
+
 /// What a rule, or its absence, says about a flow without session.
 #[derive(Clone, Copy, Debug)]
 enum Wanted {
     /// From inside, by a rule.
-    Translate(usize, Translate),
+    Translate(usize, Hairpins),
     /// From inside, by a static mapping to this realm alone.
     Static(Realm),
     /// From a remote host that gets an address towards the inside (twice NAT).
@@ -222,7 +232,7 @@ where
         } else {
             self.wanted(packet)
         };
-        if !packet.steered {
+        if !packet.steered && self.shard.layout().shards() > 1 {
             let owner = self.owner(packet, wanted);
             if owner != self.number {
                 return self.steer(buf, packet, owner, Stage::Received);
@@ -238,7 +248,12 @@ where
             Match::Rule(_, Action::Drop) => return Wanted::Drop(Counter::DropRule),
             Match::Rule(_, Action::Pass) => return Wanted::Pass,
             Match::Rule(number, Action::Translate(translate)) => {
-                return Wanted::Translate(number, *translate);
+                let hairpins = match (translate.hairpin, translate.hairpin_preserve) {
+                    (false, _) => Hairpins::Refused,
+                    (true, false) => Hairpins::Translated,
+                    (true, true) => Hairpins::Preserving,
+                };
+                return Wanted::Translate(number, hairpins);
             }
             Match::Protocol | Match::None => {}
         }
@@ -275,26 +290,25 @@ where
     /// Whether a packet is for an address by which the inside knows a remote host
     /// (twice NAT): what is said of hairpins is not about that.
     fn is_for_remote(&self, packet: &Packet, wanted: Wanted) -> bool {
-        self.outside_of(packet, wanted).is_some_and(|realm| {
-            let layout = self.shard.layout();
-            layout.is_for_remotes(realm, packet.key.dst())
-        })
+        let layout = self.shard.layout();
+        layout.has_outside_rules()
+            && self
+                .outside_of(packet, wanted)
+                .is_some_and(|realm| layout.is_for_remotes(realm, packet.key.dst()))
     }
 
     /// The worker whose packet this is.
     fn owner(&self, packet: &Packet, wanted: Wanted) -> u32 {
         let (key, layout) = (packet.key, self.shard.layout());
         let sender = || match wanted {
-            Wanted::Translate(_, translate) => self.sender_owner(key, Some(&translate)),
+            Wanted::Translate(number, _) => self.sender_owner(key, Some(number)),
             _ => self.sender_owner(key, None),
         };
         let receiver =
             |realm| layout.outside_owner(realm, key.dst(), key.protocol(), key.dst_port());
         match wanted {
             // A hairpin that keeps its source is a session of the host it reaches;
-            Wanted::Translate(_, translate)
-                if translate.hairpin_preserve && !self.is_for_remote(packet, wanted) =>
-            {
+            Wanted::Translate(_, Hairpins::Preserving) if !self.is_for_remote(packet, wanted) => {
                 self.outside_of(packet, wanted)
                     .and_then(receiver)
                     .unwrap_or_else(sender)
@@ -307,10 +321,9 @@ where
     }
 
     /// The worker of a flow that an inside host opens by a rule, or without one.
-    fn sender_owner(&self, key: FlowKey, translate: Option<&Translate>) -> u32 {
+    fn sender_owner(&self, key: FlowKey, rule: Option<usize>) -> u32 {
         let layout = self.shard.layout();
-        translate
-            .and_then(|translate| layout.pairs_owner(key.protocol(), translate))
+        rule.and_then(|number| layout.pairs_owner(key.protocol(), number))
             .filter(|_| self.shard.static_outside(key).is_none())
             .unwrap_or_else(|| layout.inside_owner(key.realm(), key.src()))
     }
@@ -318,7 +331,7 @@ where
     /// That of a flow which another worker may have opened.
     pub(crate) fn known_sender_owner(&self, packet: &Packet, key: FlowKey) -> u32 {
         match self.shard.match_rule(usize::from(packet.interface), key) {
-            Match::Rule(_, Action::Translate(translate)) => self.sender_owner(key, Some(translate)),
+            Match::Rule(number, Action::Translate(_)) => self.sender_owner(key, Some(number)),
             _ => self.sender_owner(key, None),
         }
     }
@@ -389,12 +402,10 @@ where
             (Wanted::Foreign | Wanted::Remote(_), _) if remote && !packet.hairpinned => {
                 Some(Counter::DropNotInside)
             }
-            (Wanted::Translate(_, translate), Some(_)) if !translate.hairpin && !remote => {
+            (Wanted::Translate(_, Hairpins::Refused), Some(_)) if !remote => {
                 Some(Counter::DropHairpin)
             }
-            (Wanted::Translate(number, translate), Some(realm))
-                if translate.hairpin_preserve && !remote =>
-            {
+            (Wanted::Translate(number, Hairpins::Preserving), Some(realm)) if !remote => {
                 self.inbound(buf, packet, realm, Some(number))
             }
             (Wanted::Translate(number, _) | Wanted::Remote(number), _) => {
@@ -425,8 +436,7 @@ where
             return false;
         };
         let hop = self.router.route(rule.outside_realm, packet.key.dst());
-        hop.zip(rule.interfaces.as_ref())
-            .is_some_and(|(hop, inside)| inside.get(usize::from(hop.interface)) == Some(&true))
+        hop.is_some_and(|hop| is_inside(rule, hop))
     }
 
     /// Opens a session for the sender; `hairpin` is the realm in which the
@@ -459,11 +469,11 @@ where
                     .static_outside(packet.key)
                     .unwrap_or(packet.realm),
             };
-            if self.router.route(realm, packet.key.dst()).is_none() {
+            let Some(hop) = self.router.route(realm, packet.key.dst()) else {
                 return Some(self.unreachable(buf, packet, Counter::DropNoRoute, 0));
-            }
+            };
             // Between inside interfaces there is nothing to translate.
-            if rule.is_some_and(|number| self.stays_inside(packet, number)) {
+            if of_rule.is_some_and(|rule| is_inside(rule, hop)) {
                 return Some(self.pass(buf, packet));
             }
         } else if remote && !packet.admitted && !self.shard.knows_remote(packet.key) {
@@ -655,6 +665,12 @@ where
         }
         self.steer(buf, packet, owner, Stage::Hairpinned(realm))
     }
+}
+
+/// Whether a hop is by one of the interfaces that are inside for a rule.
+fn is_inside(rule: &Rule, hop: Hop) -> bool {
+    let inside = rule.interfaces.as_ref();
+    inside.is_some_and(|inside| inside.get(usize::from(hop.interface)) == Some(&true))
 }
 
 /// Reads the transport header of a packet or first fragment.

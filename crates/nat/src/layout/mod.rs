@@ -436,13 +436,16 @@ impl Layout {
             .map(|(_, to)| *to)
     }
 
+    /// Whether any remote hosts get addresses towards the inside (twice NAT).
+    #[must_use]
+    pub fn has_outside_rules(&self) -> bool {
+        !self.outside_order.is_empty()
+    }
+
     /// Whether an address is one of those by which inside hosts know remote ones
     /// (twice NAT).
     #[must_use]
     pub fn is_for_remotes(&self, realm: Realm, address: u32) -> bool {
-        if self.outside_order.is_empty() {
-            return false;
-        }
         self.outside_address(realm, address).is_some_and(|known| {
             known.slots().any(|slot| {
                 let pool = self.address(slot).map(|found| usize::from(found.pool));

@@ -10,7 +10,7 @@
 use super::Layout;
 use crate::key::{FlowKey, Realm};
 use crate::pool::{block_id, low16, nth_of, slot_of};
-use crate::settings::{Division, PortProtocol, Translate};
+use crate::settings::{Action, Division, PortProtocol};
 
 impl Layout {
     /// The shard of an inside address.
@@ -31,9 +31,15 @@ impl Layout {
     /// The shard of all that hosts send in a protocol without ports by a rule, if it
     /// is one for all of them.
     #[must_use]
-    pub fn pairs_owner(&self, protocol: u8, translate: &Translate) -> Option<u32> {
-        let divided = |pool| self.geometry(pool).divided;
-        (PortProtocol::of(protocol).is_none() && translate.pools.iter().any(divided)).then_some(0)
+    pub fn pairs_owner(&self, protocol: u8, rule: usize) -> Option<u32> {
+        if PortProtocol::of(protocol).is_some() {
+            return None;
+        }
+        let Action::Translate(translate) = &self.rule(rule)?.action else {
+            return None;
+        };
+        let mut pools = translate.pools.iter();
+        pools.any(|pool| self.geometry(pool).divided).then_some(0)
     }
 
     /// The shard of an outside endpoint; `None` if the address is not translated.
