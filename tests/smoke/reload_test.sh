@@ -8,6 +8,7 @@ source "$(dirname "$0")/_init.sh"
 
 readonly STEADY=(10.64.0.11 10.64.7.12 10.64.77.13 10.64.200.14) FRESH=10.64.0.14
 readonly GUESTS=(10.64.0.17 10.64.0.18) EXTRA=10.64.0.24 WHOLE=10.64.0.30
+readonly CROWD=(10.64.1.25 10.64.30.26 10.64.90.27 10.64.120.28)
 readonly HOME_SERVER=203.0.113.13 BEHIND=10.64.0.20
 readonly STREAM=$PTL_ROOT/tests/smoke/_stream.py
 
@@ -142,6 +143,12 @@ nothing_but() {
 
 draining() { portolan show pools --json | jq --arg name "$1" 'map(select(.name == $name) | .draining) | first'; }
 
+# differs_from HOST OTHER...: the first of the others that belongs to another worker, if one does.
+differs_from() {
+    portolan show subscribers --json | jq -r '(map({ (.inside): .worker }) | add) as $of
+        | first($ARGS.positional[] | select($of[.] != $of[$ARGS.positional[0]])) // empty' --args "$@"
+}
+
 # nobody_in POOL: no block of it is lent.
 nobody_in() {
     equal "$(portolan show pools --json |
@@ -191,7 +198,7 @@ serve_streams() {
     spawn "$PTL_WORK/stream-$1.log" ip netns exec "$(ns "$1")" \
         /usr/bin/python3 "$STREAM" serve "$2" "$PTL_WORK/at-$1.json"
     declare -g "$name=$SPAWNED"
-    wait_until 10 listening "$1" udp "$2:9000" || die "the server on $1 did not start"
+    wait_until 10 listening "$1" udp "$2:9000" || die "the server on $1 did not start: $(<"$PTL_WORK/stream-$1.log")"
 }
 
 # answered ROLE SOURCE SERVER PORT: a datagram is answered within a second.
@@ -296,7 +303,7 @@ prepare() {
 }
 
 run_with() {
-    local workers=$1 what="with $1 worker(s)" spared guest in_use i
+    local workers=$1 what="with $1 worker(s)" spared guest host in_use moved i
     say "$what"
     prepare "$workers"
     check "$what: everybody's traffic flows" flowing steady
@@ -399,6 +406,21 @@ run_with() {
     write_file
     check "the whole address goes by SIGHUP" reload_by_signal
     check "nobody is there any more" not_pinged
+
+    # Hosts that share load belong to one worker: who is not the first of the list may have to move.
+    for host in "${CROWD[@]}"; do
+        check "$host is served" answered inside-a "$host" "$SERVER" 9000
+    done
+    moved=$(differs_from "${GUESTS[0]}" "${CROWD[@]}")
+    MORE_STATICS="
+    - { protocol: tcp, inside: [\"${GUESTS[0]}:8\", \"${moved:-${CROWD[0]}}:8\"], outside: \"203.0.113.14:8\" }"
+    write_file
+    check "sharing load touches who has to move, ${moved:-nobody}" touches "$((workers - 1))"
+    check "he is served" answered inside-a "${moved:-${CROWD[0]}}" "$SERVER" 9000
+    MORE_STATICS=''
+    write_file
+    check "and so does its end" touches "$((workers - 1))"
+    check "he is served then" answered inside-a "${moved:-${CROWD[0]}}" "$SERVER" 9000
 
     # Filtering, limits, timeouts.
     check "anybody may write to an open mapping" stranger_gets_in 6000
@@ -529,7 +551,7 @@ black_hole() {
 }
 
 smoke_topology
-for host in "${STEADY[@]}" "$FRESH" "${GUESTS[@]}" "$EXTRA" "$WHOLE"; do
+for host in "${STEADY[@]}" "$FRESH" "${GUESTS[@]}" "$EXTRA" "$WHOLE" "${CROWD[@]}"; do
     ip -n "$(ns inside-a)" address add "$host/16" dev eth0
 done
 ip -n "$(ns outside)" route add default via 198.51.100.1
