@@ -308,15 +308,16 @@ fn pool(number: u8) -> impl Strategy<Value = Pool> {
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
-    let seldom = |most: std::ops::RangeInclusive<usize>| prop::option::weighted(0.15, most);
+    // Each so often, and so narrow, that a run of the usual length meets it many times.
+    let some = |most: std::ops::RangeInclusive<usize>| prop::option::weighted(0.25, most);
     (
-        seldom(3..=12),
+        prop::option::weighted(0.15, 2..=6_usize),
         prop::option::weighted(0.15, 1_u64..=4),
-        seldom(2..=8),
-        seldom(1..=4),
-        seldom(10..=30),
-        seldom(10..=20),
-        seldom(2..=4),
+        some(1..=4),
+        prop::option::weighted(0.6, 1..=2_usize),
+        prop::option::weighted(0.15, 3..=12_usize),
+        some(6..=14),
+        prop::option::weighted(0.15, 2..=4_usize),
     )
         .prop_map(
             |(sessions, rate, ports, inbound, rule, mapping_table, subscriber_table)| Limits {

@@ -198,7 +198,7 @@ serve_streams() {
     spawn "$PTL_WORK/stream-$1.log" ip netns exec "$(ns "$1")" \
         /usr/bin/python3 "$STREAM" serve "$2" "$PTL_WORK/at-$1.json"
     declare -g "$name=$SPAWNED"
-    wait_until 10 listening "$1" udp "$2:9000" || die "the server on $1 did not start: $(<"$PTL_WORK/stream-$1.log")"
+    wait_until 60 listening "$1" udp "$2:9000" || die "the server on $1 did not start: $(<"$PTL_WORK/stream-$1.log")"
 }
 
 # answered ROLE SOURCE SERVER PORT: a datagram is answered within a second.

@@ -104,7 +104,7 @@ forwards() {
 
 serve() {
     spawn "$PTL_WORK/protocols-$1.log" ip netns exec "$(ns "$1")" /usr/bin/python3 "$PROTOCOLS" serve
-    wait_until 10 listening "$1" tcp 0.0.0.0:9000 || die "the server on $1 did not start"
+    wait_until 60 listening "$1" tcp 0.0.0.0:9000 || die "the server on $1 did not start: $(<"$PTL_WORK/protocols-$1.log")"
 }
 
 # ask ROLE PROTOCOL DESTINATIONS SOURCE...: the answers in $PTL_WORK/answers.
