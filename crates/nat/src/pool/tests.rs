@@ -1,3 +1,5 @@
+//! Ports and blocks are lent once, come back, and rest.
+
 use std::collections::HashSet;
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use config::Config;
-use config::model::VrfId;
+use config::model::{Deterministic, VrfId};
 use serde::Serialize;
 
 use super::Endpoint;
@@ -56,6 +56,29 @@ pub(super) enum Kind {
 }
 
 impl Answer {
+    /// One about a deterministic range, for the endpoints and the host to be put in.
+    pub(super) fn of_range(
+        range: &Deterministic,
+        left: &Protocols,
+        findings: &Findings<'_>,
+    ) -> Self {
+        Self {
+            outside: String::new(),
+            inside: None,
+            vrf: findings.vrf(range.vrf),
+            outside_vrf: findings.vrf(range.outside_vrf),
+            protocol: left.words(),
+            kind: Kind::Deterministic,
+            form: None,
+            name: Some(range.name.clone()),
+            rules: Vec::new(),
+            ports: Vec::new(),
+            ports_left_out: 0,
+            log_needed: false,
+            note: None,
+        }
+    }
+
     /// Says something more.
     pub(super) fn add_note(&mut self, note: &str) {
         match &mut self.note {

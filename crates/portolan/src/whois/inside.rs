@@ -8,7 +8,7 @@ use config::Config;
 use config::model::{Action, Deterministic, PoolId, Rule, Static, VrfId};
 
 use super::Question;
-use super::answer::{Answer, Findings, Kind, Protocols};
+use super::answer::{Answer, Findings, Protocols};
 use super::outside::{dynamic, is_meant, mapped, number_in, overflow_of, set_ports};
 use super::ranges::{address_words, runs, without};
 
@@ -159,21 +159,9 @@ fn computed(
     for (number, (place, ports)) in ports.into_iter().take(MOST_ADDRESSES).enumerate() {
         let outside = usize::try_from(place).ok();
         let outside = outside.and_then(|place| range.addresses.get(place));
-        let mut answer = Answer {
-            outside: outside.map(Ipv4Addr::to_string).unwrap_or_default(),
-            inside: Some(question.address.to_string()),
-            vrf: findings.vrf(range.vrf),
-            outside_vrf: findings.vrf(range.outside_vrf),
-            protocol: left.words(),
-            kind: Kind::Deterministic,
-            form: None,
-            name: Some(range.name.clone()),
-            rules: Vec::new(),
-            ports: Vec::new(),
-            ports_left_out: 0,
-            log_needed: false,
-            note: None,
-        };
+        let mut answer = Answer::of_range(range, left, findings);
+        answer.outside = outside.map(Ipv4Addr::to_string).unwrap_or_default();
+        answer.inside = Some(question.address.to_string());
         set_ports(&mut answer, runs(ports));
         if question.port.is_some() {
             answer.add_note("which of its ports an inside port has is chosen by chance");

@@ -142,21 +142,8 @@ fn computed(
     let Some(place) = place.and_then(|place| u32::try_from(place).ok()) else {
         return;
     };
-    let mut answer = Answer {
-        outside: with_ports(question.address, question.port.map(|port| (port, port))),
-        inside: None,
-        vrf: findings.vrf(range.vrf),
-        outside_vrf: findings.vrf(range.outside_vrf),
-        protocol: left.words(),
-        kind: Kind::Deterministic,
-        form: None,
-        name: Some(range.name.clone()),
-        rules: Vec::new(),
-        ports: Vec::new(),
-        ports_left_out: 0,
-        log_needed: false,
-        note: None,
-    };
+    let mut answer = Answer::of_range(range, left, findings);
+    answer.outside = with_ports(question.address, question.port.map(|port| (port, port)));
     if !left.have_ports() {
         answer.kind = Kind::Dynamic;
         answer.log_needed = true;
