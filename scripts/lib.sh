@@ -486,6 +486,7 @@ build() {
     fi
     need_packages "${PTL_BUILD_PACKAGES[@]}"
     need_rust
+    grep -qw avx2 /proc/cpuinfo || die "this processor has no AVX2, which .cargo/config.toml builds for"
     say "building portolan (cargo build --release)"
     as_builder cargo build --release --locked -p portolan || die "the build failed"
     export PORTOLAN=$PTL_ROOT/target/release/portolan
