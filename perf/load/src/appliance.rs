@@ -46,6 +46,7 @@ pub(crate) struct Run {
     pub(crate) packets: u64,
     pub(crate) forwarded: u64,
     pub(crate) dropped: u64,
+    /// Seconds on a core, so that rates do not depend on who else had it.
     pub(crate) seconds: f64,
     /// Share of the core.
     pub(crate) share: f64,

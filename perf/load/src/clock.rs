@@ -66,11 +66,12 @@ impl Watch {
         }
     }
 
-    /// Seconds since then, and the share.
+    /// Seconds on a core since then, and their share of all seconds.
     pub(crate) fn read(&self) -> (f64, f64) {
-        let seconds = self.start.elapsed().as_secs_f64();
-        let share = Duration::from_nanos(on_core().saturating_sub(self.on_core)).as_secs_f64();
-        (seconds, (share / seconds.max(1e-9)).min(1.0))
+        let all = self.start.elapsed().as_secs_f64();
+        let had = Duration::from_nanos(on_core().saturating_sub(self.on_core)).as_secs_f64();
+        let had = had.clamp(1e-9, all.max(1e-9));
+        (had, had / all.max(1e-9))
     }
 }
 

@@ -35,13 +35,16 @@ pub(crate) struct Circumstances {
 }
 
 impl Machine {
-    /// Starts DPDK; the calling thread is pinned to `core`.
+    /// Starts DPDK; the calling thread is pinned to `core`. Without huge pages the
+    /// source alone costs twice as much, so that has to be asked for.
     ///
     /// # Errors
     ///
-    /// What DPDK says.
-    pub(crate) fn start(core: usize) -> Result<Self, LoadError> {
-        let huge = free_huge_mib() >= MEMORY;
+    /// [`LoadError::HugePages`] if there are not enough of them, or what DPDK says.
+    pub(crate) fn start(core: usize, huge: bool) -> Result<Self, LoadError> {
+        if huge && free_huge_mib() < MEMORY {
+            return Err(LoadError::HugePages(MEMORY / 2));
+        }
         let mut args: Vec<String> = ["--no-pci", "--no-telemetry", "--log-level=4", "-l"]
             .map(String::from)
             .to_vec();
@@ -74,7 +77,10 @@ impl Machine {
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         Circumstances {
             cpu: cpu.to_owned(),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cores: info
+                .lines()
+                .filter(|line| line.starts_with("processor"))
+                .count(),
             dpdk: dpdk::version().to_owned(),
             kernel: kernel.trim().to_owned(),
             huge_pages: self.huge,

@@ -42,6 +42,9 @@ struct Cli {
     /// Core of the worker.
     #[arg(long, default_value_t = 1, global = true)]
     core: usize,
+    /// Do without huge pages: figures are then for nobody's machine.
+    #[arg(long, global = true)]
+    no_huge: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -64,6 +67,11 @@ pub(crate) enum LoadError {
     /// The configuration was refused.
     #[error("the configuration is bad:\n{0}")]
     File(String),
+    /// Packet buffers on small pages would be what is measured.
+    #[error(
+        "{0} free huge pages of 2 MiB are needed: `echo {0} > /proc/sys/vm/nr_hugepages`, or --no-huge"
+    )]
+    HugePages(u64),
     /// DPDK would not.
     #[error(transparent)]
     Dpdk(#[from] dpdk::DpdkError),
@@ -85,14 +93,12 @@ pub(crate) enum LoadError {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = Machine::start(cli.core)
-        .map_err(LoadError::from)
-        .and_then(|machine| match &cli.command {
-            Command::Ratio(options) => commands::ratio::run(&machine, options),
-            Command::Setup(options) => commands::setup::run(&machine, options),
-            Command::Tcp(options) => commands::tcp::run(&machine, options),
-            Command::Misses(options) => commands::misses::run(&machine, options),
-        });
+    let result = Machine::start(cli.core, !cli.no_huge).and_then(|machine| match &cli.command {
+        Command::Ratio(options) => commands::ratio::run(&machine, options),
+        Command::Setup(options) => commands::setup::run(&machine, options),
+        Command::Tcp(options) => commands::tcp::run(&machine, options),
+        Command::Misses(options) => commands::misses::run(&machine, options),
+    });
     match result {
         Ok(json) => {
             println!("{json}");
