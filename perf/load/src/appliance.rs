@@ -50,8 +50,28 @@ pub(crate) struct Run {
     pub(crate) seconds: f64,
     /// Share of the core.
     pub(crate) share: f64,
-    /// Longest time from one turn's beginning to the next's, where it was looked at.
-    pub(crate) gap: Duration,
+    /// Time from one turn's beginning to the next's, where it was looked at.
+    pub(crate) gaps: Gaps,
+}
+
+/// Times between turns.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Gaps {
+    pub(crate) turns: u64,
+    pub(crate) longest: Duration,
+    /// How many were longer than [`LONG`].
+    pub(crate) long: u64,
+}
+
+/// What the goals call a long time between two turns.
+pub(crate) const LONG: Duration = Duration::from_micros(20);
+
+impl Gaps {
+    fn add(&mut self, gap: Duration) {
+        self.turns += 1;
+        self.longest = self.longest.max(gap);
+        self.long += u64::from(gap > LONG);
+    }
 }
 
 impl Run {
@@ -193,20 +213,20 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
         self.measure(|one| while one.turn() > 0 {})
     }
 
-    /// Turns for so long or until `done`, noting the longest gap between two.
+    /// Turns for so long or until `done`, noting the time between two.
     pub(crate) fn watch(&mut self, time: Duration, done: impl Fn(&Self) -> bool) -> Run {
-        let mut gap = Duration::ZERO;
+        let mut gaps = Gaps::default();
         let mut run = self.measure(|one| {
             let end = Instant::now() + time;
             let mut last = Instant::now();
             while last < end && !done(one) {
                 one.turn();
                 let now = Instant::now();
-                gap = gap.max(now - last);
+                gaps.add(now - last);
                 last = now;
             }
         });
-        run.gap = gap;
+        run.gaps = gaps;
         run
     }
 
@@ -234,7 +254,7 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
             dropped,
             seconds,
             share,
-            gap: Duration::ZERO,
+            gaps: Gaps::default(),
         }
     }
 

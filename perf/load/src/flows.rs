@@ -44,6 +44,9 @@ pub(crate) struct Group {
     mappings: u32,
     remotes_log2: u32,
     ports_log2: u32,
+    /// Hosts and outside addresses where they do not follow each other.
+    hosts: &'static [u32],
+    addresses: &'static [u32],
 }
 
 impl Group {
@@ -62,7 +65,41 @@ impl Group {
             mappings,
             remotes_log2: remotes.trailing_zeros(),
             ports_log2: mappings.min(PORTS).trailing_zeros(),
+            hosts: &[],
+            addresses: &[],
         }
+    }
+
+    /// The part of a worker: as many sessions, of hosts that are its own, with
+    /// addresses that are its own; `None` if it does not have so many. A pool for
+    /// all of them is that of [`Group::times`].
+    pub(crate) fn owned(
+        mut self,
+        host: impl Fn(u32) -> bool,
+        address: impl Fn(u32) -> bool,
+        workers: u32,
+    ) -> Option<Self> {
+        let hosts: Vec<u32> = (self.first_inside()..)
+            .take(1 << 17)
+            .filter(|inside| host(*inside))
+            .take(self.hosts() as usize)
+            .collect();
+        let addresses: Vec<u32> = (self.first_outside()..)
+            .take((self.addresses() * workers) as usize)
+            .filter(|outside| address(*outside))
+            .take(self.addresses() as usize)
+            .collect();
+        let enough =
+            hosts.len() == self.hosts() as usize && addresses.len() == self.addresses() as usize;
+        self.hosts = hosts.leak();
+        self.addresses = addresses.leak();
+        enough.then_some(self)
+    }
+
+    /// A group with so many times the mappings, on so many times the addresses.
+    pub(crate) const fn times(mut self, workers: u32) -> Self {
+        self.mappings *= workers;
+        self
     }
 
     /// How many sessions there are.
@@ -119,9 +156,12 @@ impl Group {
     #[inline]
     pub(crate) fn outbound(&self, session: u32) -> (Endpoint, Endpoint) {
         let (mapping, remote) = self.split(session);
-        let first = INSIDE + (self.number << (32 - INSIDE_LENGTH)) + 256;
-        let inside = (first + mapping / BLOCK, 10_000 + low16(mapping % BLOCK));
-        (inside, remote)
+        let host = mapping / BLOCK;
+        let address = match self.hosts.get(host as usize) {
+            Some(address) => *address,
+            None => self.first_inside() + host,
+        };
+        ((address, 10_000 + low16(mapping % BLOCK)), remote)
     }
 
     /// Source and destination of the packets back: of an endpoint of the pool for
@@ -130,7 +170,11 @@ impl Group {
     pub(crate) fn inbound(&self, session: u32) -> (Endpoint, Endpoint) {
         let (endpoint, remote) = self.split(session);
         let port = endpoint & ((1 << self.ports_log2) - 1);
-        let address = self.first_outside() + (endpoint >> self.ports_log2);
+        let place = endpoint >> self.ports_log2;
+        let address = match self.addresses.get(place as usize) {
+            Some(address) => *address,
+            None => self.first_outside() + place,
+        };
         (remote, (address, FIRST_PORT + low16(port)))
     }
 
@@ -138,6 +182,10 @@ impl Group {
     fn split(&self, session: u32) -> (u32, Endpoint) {
         let remote = session & ((1 << self.remotes_log2) - 1);
         (session >> self.remotes_log2, (REMOTE.0 + remote, REMOTE.1))
+    }
+
+    const fn first_inside(&self) -> u32 {
+        INSIDE + (self.number << (32 - INSIDE_LENGTH)) + 256
     }
 
     const fn first_outside(&self) -> u32 {
@@ -172,6 +220,29 @@ mod tests {
                 (group.last_port() - FIRST_PORT + 1) as usize * group.addresses() as usize;
             assert_eq!(ports.len(), in_pool);
         }
+    }
+
+    #[test]
+    fn workers_have_sessions_of_their_own() {
+        let whole = Group::new(0, 1 << 16, 1);
+        let parts: Vec<Group> = (0..2)
+            .map(|worker| {
+                let own = move |address: u32| address % 2 == worker;
+                whole.owned(own, own, 2).unwrap()
+            })
+            .collect();
+        for (worker, part) in parts.iter().enumerate() {
+            for session in 0..part.sessions() {
+                let (inside, _) = part.outbound(session);
+                let (_, outside) = part.inbound(session);
+                assert_eq!(
+                    (inside.0 % 2, outside.0 % 2),
+                    (worker as u32, worker as u32)
+                );
+            }
+        }
+        assert_eq!(whole.times(2).addresses(), 2 * whole.addresses());
+        assert!(whole.owned(|_| false, |_| true, 2).is_none());
     }
 
     #[test]

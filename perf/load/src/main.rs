@@ -59,6 +59,12 @@ enum Command {
     Tcp(commands::tcp::Options),
     /// Packets from outside to ports nobody has, compared with known sessions (G18).
     Misses(commands::misses::Options),
+    /// Bytes of memory for each session, everything counted (G10).
+    Memory(commands::memory::Options),
+    /// All sessions but some expire at once while the others' packets come in (G13).
+    Expiry(commands::expiry::Options),
+    /// Two workers on two cores, compared with one (G15).
+    Workers(commands::workers::Options),
 }
 
 /// Why a measurement cannot be had.
@@ -86,6 +92,12 @@ pub(crate) enum LoadError {
         /// The worker's counters.
         counters: String,
     },
+    /// A worker does not own what it needs.
+    #[error("worker {0} does not own enough hosts or addresses")]
+    Share(u32),
+    /// A thread ended.
+    #[error("worker {0} is gone")]
+    Gone(usize),
     /// The result cannot be written.
     #[error("cannot write the result: {0}")]
     Output(#[from] serde_json::Error),
@@ -98,6 +110,9 @@ fn main() -> ExitCode {
         Command::Setup(options) => commands::setup::run(&machine, options),
         Command::Tcp(options) => commands::tcp::run(&machine, options),
         Command::Misses(options) => commands::misses::run(&machine, options),
+        Command::Memory(options) => commands::memory::run(&machine, options),
+        Command::Expiry(options) => commands::expiry::run(&machine, options),
+        Command::Workers(options) => commands::workers::run(&machine, options),
     });
     match result {
         Ok(json) => {

@@ -1,9 +1,12 @@
 //! The measurements, a file each, and what they share.
 
+pub(crate) mod expiry;
+pub(crate) mod memory;
 pub(crate) mod misses;
 pub(crate) mod ratio;
 pub(crate) mod setup;
 pub(crate) mod tcp;
+pub(crate) mod workers;
 
 use std::time::Duration;
 
