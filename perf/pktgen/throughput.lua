@@ -21,7 +21,7 @@ local profile = require("profile")
 local SECONDS = profile.number("PKTGEN_SECONDS", 60)
 local TRIALS = profile.number("PKTGEN_TRIALS", 10)
 local LOSS = profile.number("PKTGEN_LOSS", 0)
-local FIELDS = { "script", "size", "rate", "seconds", "sent", "received", "outbound", "inbound" }
+local FIELDS = { "script", "size", "rate", "seconds", "sent_out", "lost_out", "sent_in", "lost_in" }
 
 local function send(size)
     if size == "file" then
@@ -32,29 +32,44 @@ local function send(size)
     end
 end
 
--- One trial at `rate` percent; records it and answers whether it lost little enough.
+-- Packets of one direction between two looks at the ports: sent at one, lost on the way
+-- to the other.
+local function carried(before, after, from, to)
+    local sent = after[from].sent - before[from].sent
+    return sent, sent - (after[to].received - before[to].received)
+end
+
+local function look()
+    return { [0] = profile.counts(0), [1] = profile.counts(1) }
+end
+
+-- One trial at `rate` percent; records it and answers whether each direction lost little
+-- enough, and how many packets were sent.
 local function trial(size, rate)
     pktgen.set("all", "rate", rate)
-    local inside, outside = profile.counts(profile.inside), profile.counts(profile.outside)
+    local before = look()
     pktgen.start("all")
     pktgen.delay(SECONDS * 1000)
     pktgen.stop("all")
     pktgen.delay(profile.settle_ms)
-    local inside_now, outside_now = profile.counts(profile.inside), profile.counts(profile.outside)
-    local outbound = outside_now.received - outside.received
-    local inbound = inside_now.received - inside.received
-    local sent = inside_now.sent - inside.sent + outside_now.sent - outside.sent
+    local after = look()
+    local sent_out, lost_out = carried(before, after, profile.inside, profile.outside)
+    local sent_in, lost_in = carried(before, after, profile.outside, profile.inside)
     profile.record(FIELDS, {
         script = "trial",
         size = size,
         rate = rate,
         seconds = SECONDS,
-        sent = sent,
-        received = outbound + inbound,
-        outbound = outbound,
-        inbound = inbound,
+        sent_out = sent_out,
+        lost_out = lost_out,
+        sent_in = sent_in,
+        lost_in = lost_in,
     })
-    return sent > 0 and sent - outbound - inbound <= LOSS * sent, sent
+    -- More received than sent is no success either: somebody else is talking.
+    local fine = sent_out > 0 and sent_in > 0
+        and math.abs(lost_out) <= LOSS * sent_out
+        and math.abs(lost_in) <= LOSS * sent_in
+    return fine, sent_out + sent_in
 end
 
 local function search(size)
