@@ -139,13 +139,15 @@ function profile.wait_for_links(seconds)
     error("the links are not up")
 end
 
--- Sends one packet for each of pktgen's buffers, or `packets`, and waits until all are out.
-local function round(name, port, packets)
+-- Sends so many packets, and waits until they are out.
+function profile.round(port, packets)
+    local name = tostring(port)
     pktgen.set(name, "count", packets)
     pktgen.start(name)
     for _ = 1, 600 do
         pktgen.delay(100)
         if pktgen.isSending(name)[port] ~= "y" then
+            pktgen.set(name, "count", 0)
             return
         end
     end
@@ -161,9 +163,8 @@ function profile.open(addresses)
     profile.outbound(addresses, 64)
     pktgen.set(name, "rate", profile.number("PKTGEN_OPEN_RATE", 2))
     for _ = 1, -(-profile.sessions(addresses) // packets) do
-        round(name, profile.inside, packets)
+        profile.round(profile.inside, packets)
     end
-    pktgen.set(name, "count", 0)
     pktgen.delay(profile.settle_ms)
 end
 
@@ -180,6 +181,32 @@ function profile.record(names, fields)
     out = out or assert(io.open(os.getenv("PKTGEN_OUT") or "pktgen.jsonl", "a"))
     out:write("{", table.concat(parts, ", "), "}\n")
     out:flush()
+end
+
+-- The highest rate, in percent from PKTGEN_RATE down, that `trial` calls fine, by halving;
+-- 0 if there is none. `trial` answers that, and what the rate comes to in packets a second.
+function profile.search(name, size, trials, trial)
+    local low, high, best = 0, number("PKTGEN_RATE", 100), 0
+    local rate = high
+    for _ = 1, trials do
+        local fine, pps = trial(rate)
+        if fine then
+            low, best = rate, pps
+        else
+            high = rate
+        end
+        if low == high then
+            break
+        end
+        rate = (low + high) / 2
+    end
+    profile.record({ "script", "size", "rate", "pps", "sessions" }, {
+        script = name,
+        size = size,
+        rate = low,
+        pps = best,
+        sessions = profile.sessions(profile.addresses),
+    })
 end
 
 -- Runs `script`; whatever becomes of it, traffic stops and pktgen ends.

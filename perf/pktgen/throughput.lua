@@ -44,7 +44,7 @@ local function look()
 end
 
 -- One trial at `rate` percent; records it and answers whether each direction lost little
--- enough, and how many packets were sent.
+-- enough, and how many packets a second were sent.
 local function trial(size, rate)
     pktgen.set("all", "rate", rate)
     local before = look()
@@ -69,32 +69,7 @@ local function trial(size, rate)
     local fine = sent_out > 0 and sent_in > 0
         and math.abs(lost_out) <= LOSS * sent_out
         and math.abs(lost_in) <= LOSS * sent_in
-    return fine, sent_out + sent_in
-end
-
-local function search(size)
-    local low, high = 0, profile.number("PKTGEN_RATE", 100)
-    local rate, packets = high, 0
-    send(size)
-    for _ = 1, TRIALS do
-        local fine, sent = trial(size, rate)
-        if fine then
-            low, packets = rate, sent
-        else
-            high = rate
-        end
-        if low == high then
-            break
-        end
-        rate = (low + high) / 2
-    end
-    profile.record({ "script", "size", "rate", "pps", "sessions" }, {
-        script = "throughput",
-        size = size,
-        rate = low,
-        pps = packets // SECONDS,
-        sessions = profile.sessions(profile.addresses),
-    })
+    return fine, (sent_out + sent_in) // SECONDS
 end
 
 local function throughput()
@@ -102,7 +77,10 @@ local function throughput()
     profile.open(profile.addresses)
     local sizes = os.getenv("PKTGEN_SIZES") or "64 128 256 512 1024 1280 1518"
     for size in string.gmatch(sizes, "%S+") do
-        search(size)
+        send(size)
+        profile.search("throughput", size, TRIALS, function(rate)
+            return trial(size, rate)
+        end)
     end
 end
 
