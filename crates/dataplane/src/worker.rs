@@ -26,8 +26,22 @@ use crate::published::Published;
 use crate::router::Router;
 use crate::topology::Topology;
 
-/// Sessions, ports and blocks whose end is looked at in one turn.
-const EXPIRY_BUDGET: u32 = 256;
+/// Sessions, ports and blocks whose end is looked at in a turn without packets: what takes
+/// some microseconds, so that packets that come meanwhile need not wait.
+const EXPIRY_IDLE: u32 = 16;
+
+/// Packets for each of them in a turn with packets: what ends all at once must not be felt.
+const PACKETS_PER_EXPIRY: usize = 64;
+
+/// How many of them for each session that begins, or finds no room: the tables never
+/// stay full of what has ended.
+const EXPIRY_PER_SESSION: u64 = 2;
+
+/// The same in virtual time, where turns cost nothing.
+const EXPIRY_VIRTUAL: u32 = 256;
+
+/// Slots looked at in a turn while sessions are cleared: some microseconds, if all of them end.
+const CLEAR_SLICE: u32 = 16;
 
 /// How often figures are published.
 const PUBLISH_EVERY: Nanos = Nanos(20_000_000);
@@ -153,13 +167,12 @@ where
 
     /// One turn of the loop; answers how many packets it moved.
     pub fn turn(&mut self, now: Nanos) -> usize {
+        let wanted = self.sessions_wanted();
         let mut moved = self.take_packets(now);
         moved += self.take_handoffs(now);
         moved += self.take_replies(now);
         self.take_commands(now);
-        self.shard.expire(now.ticks(), EXPIRY_BUDGET);
-        let given_up = self.fragments.expire(now, EXPIRY_BUDGET as usize);
-        self.counters.add(Counter::HoldFragmentDropped, given_up);
+        self.expire(moved, self.sessions_wanted() - wanted, now);
         self.inspect(now);
         self.flush();
         self.publish(moved, now);
@@ -168,8 +181,36 @@ where
 
     /// Ends everything that is due, in as many turns as that takes; for virtual time.
     pub fn catch_up(&mut self, now: Nanos) {
-        while self.shard.expire(now.ticks(), EXPIRY_BUDGET) == 0 {}
+        while self.shard.expire(now.ticks(), EXPIRY_VIRTUAL) == 0 {}
         let given_up = self.fragments.expire(now, usize::MAX);
+        self.counters.add(Counter::HoldFragmentDropped, given_up);
+    }
+
+    /// Sessions that began so far, or would have with room in the tables.
+    fn sessions_wanted(&self) -> u64 {
+        let of = |counter| self.shard.counters.value(counter);
+        let refused = [
+            Counter::DropSessionTable,
+            Counter::DropMappingTable,
+            Counter::DropNoPort,
+        ];
+        of(Counter::NatSessionsCreated)
+            + refused
+                .into_iter()
+                .map(|reason| self.counters.value(reason))
+                .sum::<u64>()
+    }
+
+    /// One slice of what ends, by how many packets moved and sessions were wanted.
+    fn expire(&mut self, moved: usize, wanted: u64, now: Nanos) {
+        let slice = if moved == 0 {
+            EXPIRY_IDLE
+        } else {
+            let slice = (moved / PACKETS_PER_EXPIRY) as u64 + 1 + wanted * EXPIRY_PER_SESSION;
+            u32::try_from(slice).unwrap_or(u32::MAX)
+        };
+        self.shard.expire(now.ticks(), slice);
+        let given_up = self.fragments.expire(now, slice as usize);
         self.counters.add(Counter::HoldFragmentDropped, given_up);
     }
 
@@ -428,7 +469,7 @@ where
             self.ended = Some(0);
         }
         if let Some((filter, next, ended)) = &mut self.clear {
-            let last = self.shard.session_slots().min(*next + 256);
+            let last = self.shard.session_slots().min(*next + CLEAR_SLICE);
             while *next < last {
                 if let Some(view) = self.shard.session_at(*next)
                     && filter.matches(&view)
