@@ -65,6 +65,11 @@ struct rte_mbuf *ptl_alloc(struct rte_mempool *pool) {
 	return packet;
 }
 
+/* `count` empty packets, or none; whether there were enough. */
+bool ptl_alloc_bulk(struct rte_mempool *pool, struct rte_mbuf **packets, uint16_t count) {
+	return rte_pktmbuf_alloc_bulk(pool, packets, count) == 0;
+}
+
 void ptl_free(struct rte_mbuf *packet) { rte_pktmbuf_free(packet); }
 
 uint16_t ptl_ring_push(struct rte_ring *ring, struct rte_mbuf *const *packets, uint16_t count) {

@@ -12,7 +12,7 @@ use control::rows::{
 use dataplane::SessionFilter;
 use nat::{Layout, Mapping, MappingKind, SessionView, Subscriber};
 
-use crate::plan::Plan;
+use portolan::plan::Plan;
 
 /// Protocols with a name; others are shown by number.
 const PROTOCOLS: [(u8, &str); 9] = [

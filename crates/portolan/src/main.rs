@@ -15,7 +15,6 @@ mod book;
 mod client;
 mod console;
 mod events;
-mod plan;
 mod reload;
 mod run;
 mod sim;

@@ -17,17 +17,19 @@ use wire::igmp::Version;
 
 /// A configuration in the engine's terms.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// Layer 3; MAC addresses that the file leaves open are zero.
-    pub(crate) topology: Topology,
+    pub topology: Topology,
     /// Translation.
-    pub(crate) settings: Settings,
+    pub settings: Settings,
     /// Device strings; a port's number is its place.
-    pub(crate) devices: Vec<String>,
+    pub devices: Vec<String>,
 }
 
 impl Plan {
-    pub(crate) fn new(config: &Config) -> Self {
+    /// Puts it in the engine's terms.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
         let mut devices: Vec<String> = Vec::new();
         for interface in &config.interfaces {
             if !devices.contains(&interface.device) {
@@ -42,7 +44,8 @@ impl Plan {
     }
 
     /// Largest MTU of the interfaces on a port, with room for their tags.
-    pub(crate) fn mtu_of(&self, port: PortId) -> u16 {
+    #[must_use]
+    pub fn mtu_of(&self, port: PortId) -> u16 {
         self.topology
             .interfaces
             .iter()
@@ -53,7 +56,7 @@ impl Plan {
     }
 
     /// Gives interfaces without a MAC address of their own that of their port.
-    pub(crate) fn set_macs(&mut self, of_port: impl Fn(PortId) -> Mac) {
+    pub fn set_macs(&mut self, of_port: impl Fn(PortId) -> Mac) {
         for interface in &mut self.topology.interfaces {
             if interface.mac == Mac::default() {
                 interface.mac = of_port(interface.port);
@@ -63,7 +66,8 @@ impl Plan {
 }
 
 /// One worker's share of the tables.
-pub(crate) fn sizes(config: &Config, workers: u32) -> Sizes {
+#[must_use]
+pub fn sizes(config: &Config, workers: u32) -> Sizes {
     let share = |all: u32| all.div_ceil(workers);
     Sizes {
         sessions: share(config.limits.sessions),
@@ -87,7 +91,8 @@ fn pinned(config: &Config) -> u32 {
 }
 
 /// Bytes of a shard, said in words.
-pub(crate) fn describe_memory(shard: &Shard, sizes: Sizes) -> String {
+#[must_use]
+pub fn describe_memory(shard: &Shard, sizes: Sizes) -> String {
     let mib = |bytes: usize| bytes.div_ceil(1 << 20);
     format!(
         "{} sessions in {} MiB ({} bytes each with their index), all tables {} MiB",

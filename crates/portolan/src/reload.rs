@@ -18,7 +18,7 @@ use config::model::{Limits, Nat, Pool};
 use control::reloaded::Reloaded;
 use nat::Layout;
 
-use crate::plan::Plan;
+use portolan::plan::Plan;
 
 /// Entries of one list of differences.
 const MOST: usize = 200;

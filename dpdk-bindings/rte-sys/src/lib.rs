@@ -48,6 +48,13 @@ unsafe extern "C" {
     /// `pool` is a live pool of packets.
     pub fn ptl_alloc(pool: *mut rte_mempool) -> *mut rte_mbuf;
 
+    /// `count` empty packets, which the caller owns, or none; true if there were enough.
+    ///
+    /// # Safety
+    ///
+    /// `pool` is a live pool of packets; `packets` is writable for `count` pointers.
+    pub fn ptl_alloc_bulk(pool: *mut rte_mempool, packets: *mut *mut rte_mbuf, count: u16) -> bool;
+
     /// Frees a packet.
     ///
     /// # Safety

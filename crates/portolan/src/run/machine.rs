@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::RunError;
 use crate::book::PortFigures;
-use crate::plan::Plan;
+use portolan::plan::Plan;
 
 /// Descriptors of each queue.
 const DESCRIPTORS: u16 = 1024;

@@ -15,8 +15,8 @@ use super::machine::Machine;
 use super::{Asked, DpdkSlowPath, DpdkWorker, RunError, now};
 use crate::book::Book;
 use crate::console::Console;
-use crate::plan::{describe_memory, sizes};
 use crate::reload;
+use portolan::plan::{describe_memory, sizes};
 
 /// Packets in a ring between two threads.
 const RING: u32 = 2048;

@@ -16,8 +16,8 @@ use wire::ethernet::{Mac, Tags};
 
 use crate::book::{Book, PortFigures};
 use crate::console::{Console, Sink};
-use crate::plan::{Plan, sizes};
 use crate::reload;
+use portolan::plan::{Plan, sizes};
 
 /// Buffers in a ring between worker and slow path.
 const RING: usize = 4096;
