@@ -5,7 +5,7 @@ use nat::Rewrite;
 use pktio::{Io, PacketBuf, PortId, RingReceiver, RingSender};
 use wire::ethernet::{self, Mac, Tags};
 use wire::ipv4::{self, protocol};
-use wire::{ChecksumDelta, checksum, udp};
+use wire::{checksum, udp};
 
 use crate::mark::{Mark, Punt};
 use crate::router::Hop;
@@ -14,15 +14,26 @@ use crate::worker::Worker;
 
 /// Everything about leaving by an adjacency that does not depend on the packet.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub(crate) struct Egress {
     pub(crate) port: PortId,
     pub(crate) mtu: u16,
     /// Length of the Ethernet header with tags.
-    pub(crate) l2_len: usize,
+    pub(crate) l2_len: u8,
     header: [u8; ethernet::HEADER_LEN + 2 * ethernet::TAG_LEN],
 }
 
+const _: () = assert!(size_of::<Egress>() == 32);
+
 impl Egress {
+    /// Nothing leaves.
+    pub(crate) const CLOSED: Self = Self {
+        port: PortId(0),
+        mtu: 0,
+        l2_len: 0,
+        header: [0; ethernet::HEADER_LEN + 2 * ethernet::TAG_LEN],
+    };
+
     pub(crate) fn new(interface: &Interface, to: Mac) -> Self {
         let mut header = [0; ethernet::HEADER_LEN + 2 * ethernet::TAG_LEN];
         ethernet::write(
@@ -35,7 +46,7 @@ impl Egress {
         Self {
             port: interface.port,
             mtu: interface.mtu,
-            l2_len: ethernet::HEADER_LEN + interface.tags.len(),
+            l2_len: wire::low8(ethernet::HEADER_LEN + interface.tags.len()),
             header,
         }
     }
@@ -43,7 +54,7 @@ impl Egress {
     /// Writes the header at the front of a frame that has room for it.
     #[inline]
     pub(crate) fn write(&self, frame: &mut [u8]) {
-        if self.l2_len == ethernet::HEADER_LEN {
+        if usize::from(self.l2_len) == ethernet::HEADER_LEN {
             // The usual length is a constant, so that the copy is two moves.
             if let (Some(front), Some(header)) = (
                 frame.first_chunk_mut::<{ ethernet::HEADER_LEN }>(),
@@ -59,9 +70,8 @@ impl Egress {
     #[cold]
     #[inline(never)]
     fn write_tagged(&self, frame: &mut [u8]) {
-        if let (Some(front), Some(header)) =
-            (frame.get_mut(..self.l2_len), self.header.get(..self.l2_len))
-        {
+        let len = usize::from(self.l2_len);
+        if let (Some(front), Some(header)) = (frame.get_mut(..len), self.header.get(..len)) {
             front.copy_from_slice(header);
         }
     }
@@ -114,43 +124,6 @@ pub(crate) fn rewrite_transport(
             udp::patch_checksum(segment, rewrite.transport_delta);
         }
         _ => {}
-    }
-}
-
-/// All that a plain packet needs, in one go: address, port, TTL, possibly a new
-/// identification, both checksums. The header has no options.
-#[inline]
-pub(crate) fn rewrite_plain(packet: &mut [u8], transport: u8, rewrite: &Rewrite, id: Option<u16>) {
-    let Some((ip, segment)) = packet.split_first_chunk_mut::<{ ipv4::HEADER_LEN }>() else {
-        return;
-    };
-    let mut delta = rewrite.ip_delta.and(ChecksumDelta::TTL_DECREMENT);
-    ip[8] = ip[8].wrapping_sub(1);
-    if let Some(id) = id {
-        delta = delta.replace(u16::from_be_bytes([ip[4], ip[5]]), id);
-        [ip[4], ip[5]] = id.to_be_bytes();
-    }
-    let [p0, p1] = rewrite.port.to_be_bytes();
-    let outbound = rewrite.direction == Direction::Outbound;
-    if outbound {
-        [ip[12], ip[13], ip[14], ip[15]] = rewrite.address.to_be_bytes();
-    } else {
-        [ip[16], ip[17], ip[18], ip[19]] = rewrite.address.to_be_bytes();
-    }
-    [ip[10], ip[11]] = delta
-        .apply(u16::from_be_bytes([ip[10], ip[11]]))
-        .to_be_bytes();
-    if let Some(ports) = segment.first_chunk_mut::<4>() {
-        if outbound {
-            [ports[0], ports[1]] = [p0, p1];
-        } else {
-            [ports[2], ports[3]] = [p0, p1];
-        }
-    }
-    if transport == protocol::TCP {
-        checksum::patch(segment, 16, rewrite.transport_delta);
-    } else {
-        udp::patch_checksum(segment, rewrite.transport_delta);
     }
 }
 

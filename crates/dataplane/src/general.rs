@@ -18,7 +18,7 @@ use nat::settings::{Action, Rule};
 use nat::{First, Flags, FlowKey, Hit, Match, Realm, Rewrite, Segment};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::ipv4::{self, protocol};
-use wire::{dccp, ethernet, icmp, sctp, tcp, udp};
+use wire::{WireError, dccp, ethernet, icmp, sctp, tcp, udp};
 
 use crate::emit;
 use crate::mark::{Mark, Punt, Stage};
@@ -683,16 +683,9 @@ pub(crate) fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter
     let (mut src_port, mut dst_port) = (0, 0);
     match ip.protocol {
         protocol::TCP => {
-            let header = tcp::Header::parse(payload)?;
-            let syn = header.flags & tcp::SYN != 0;
-            (src_port, dst_port) = (header.src_port, header.dst_port);
-            packet.segment = Some(Segment {
-                flags: header.flags,
-                seq: header.seq,
-                ack: header.ack,
-                window_scale: tcp::window_scale(payload, header.len).filter(|_| syn),
-                len: u32::try_from(payload.len() - header.len).unwrap_or(0),
-            });
+            let (ports, segment) = read_segment(payload)?;
+            (src_port, dst_port) = ports;
+            packet.segment = Some(segment);
         }
         protocol::UDP => {
             (src_port, dst_port) = udp::ports(payload, payload.len(), ip.is_fragment())?;
@@ -726,6 +719,22 @@ pub(crate) fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter
         packet.realm,
     );
     Ok(())
+}
+
+/// Reads a TCP segment: its ports, and what tracking needs.
+pub(crate) fn read_segment(payload: &[u8]) -> Result<((u16, u16), Segment), WireError> {
+    let header = tcp::Header::parse(payload)?;
+    let syn = header.flags & tcp::SYN != 0;
+    let segment = Segment {
+        flags: header.flags,
+        seq: header.seq,
+        ack: header.ack,
+        window_scale: syn
+            .then(|| tcp::window_scale(payload, header.len))
+            .flatten(),
+        len: u32::try_from(payload.len() - header.len).unwrap_or(0),
+    };
+    Ok(((header.src_port, header.dst_port), segment))
 }
 
 /// The key after an outbound rewrite.

@@ -33,7 +33,7 @@ pub enum Row {
 }
 
 /// Table slots looked at per turn.
-const SLICE: u32 = 256;
+const SLICE: u32 = 64;
 
 /// Where a walk over a table has got to.
 #[derive(Clone, Copy, Debug)]

@@ -31,7 +31,6 @@ pub(crate) struct Hop {
 pub(crate) struct Adjacency {
     pub(crate) hop: Hop,
     pub(crate) mac: Mac,
-    pub(crate) egress: Egress,
     /// Long not heard of: the slow path wants to know when it is used.
     pub(crate) stale: bool,
 }
@@ -46,6 +45,8 @@ pub struct Router {
     routes: Vec<(Realm, Prefix, u16, Option<Ipv4Addr>)>,
     own: HashMap<(Realm, u32), u16>,
     adjacencies: Vec<Option<Adjacency>>,
+    /// The way out of each, as long as there is nothing special about it.
+    egresses: Vec<Egress>,
     by_hop: HashMap<(u16, u32), u16>,
     /// Where what is sent to groups leaves.
     groups: Option<(Realm, u16)>,
@@ -94,6 +95,7 @@ impl Router {
             routes,
             own,
             adjacencies: vec![None; neighbors],
+            egresses: vec![Egress::CLOSED; neighbors],
             by_hop: HashMap::with_capacity(neighbors),
             groups,
             epoch: 1,
@@ -179,9 +181,29 @@ impl Router {
         self.by_hop.get(&(hop.interface, hop.ip)).copied()
     }
 
-    #[inline]
     pub(crate) fn adjacency(&self, number: u16) -> Option<&Adjacency> {
         self.adjacencies.get(usize::from(number))?.as_ref()
+    }
+
+    /// Whether a packet of this length, behind an Ethernet header of that, can leave by
+    /// an adjacency as it is, and nobody has to hear of it.
+    #[inline]
+    pub(crate) fn lets(&self, number: u16, l2_len: u8, len: u16) -> bool {
+        self.egress(number)
+            .is_some_and(|egress| len <= egress.mtu && egress.l2_len == l2_len)
+    }
+
+    /// The way out of an adjacency; closed if there is something special about it.
+    #[inline]
+    pub(crate) fn egress(&self, number: u16) -> Option<&Egress> {
+        self.egresses.get(usize::from(number))
+    }
+
+    /// Some interface lowers the MSS of connections through it.
+    pub(crate) fn clamps(&self) -> bool {
+        self.interfaces
+            .iter()
+            .any(|interface| interface.mss_clamp.is_some())
     }
 
     /// Moves when numbers of adjacencies may have changed their meaning.
@@ -192,20 +214,14 @@ impl Router {
 
     /// Notes the MAC address behind a hop.
     pub(crate) fn set_adjacency(&mut self, number: u16, hop: Hop, mac: Mac) {
-        let Some(egress) = self
-            .interface(hop.interface)
-            .map(|interface| Egress::new(interface, mac))
-        else {
-            return;
-        };
         if let Some(place) = self.adjacencies.get_mut(usize::from(number)) {
             *place = Some(Adjacency {
                 hop,
                 mac,
-                egress,
                 stale: false,
             });
             self.by_hop.insert((hop.interface, hop.ip), number);
+            self.set_egress(number);
         }
     }
 
@@ -213,6 +229,17 @@ impl Router {
     pub(crate) fn set_stale(&mut self, number: u16, stale: bool) {
         if let Some(Some(adjacency)) = self.adjacencies.get_mut(usize::from(number)) {
             adjacency.stale = stale;
+        }
+        self.set_egress(number);
+    }
+
+    fn set_egress(&mut self, number: u16) {
+        let adjacency = self.adjacency(number).filter(|adjacency| !adjacency.stale);
+        let egress = adjacency
+            .and_then(|to| Some(Egress::new(self.interface(to.hop.interface)?, to.mac)))
+            .unwrap_or(Egress::CLOSED);
+        if let Some(place) = self.egresses.get_mut(usize::from(number)) {
+            *place = egress;
         }
     }
 
@@ -222,6 +249,7 @@ impl Router {
             && let Some(gone) = place.take()
         {
             self.by_hop.remove(&(gone.hop.interface, gone.hop.ip));
+            self.set_egress(number);
             self.epoch = self.epoch.wrapping_add(1).max(1);
         }
     }

@@ -1,47 +1,50 @@
 //! The worker: one core's packets from receive to send.
 //!
 //! ```text
-//!  turn:  receive <= 64 ─> classify ─> look up ─> translate ─> send     plain packets
-//!                             └──────────┴───────────┴─> general lane   all others, in order
+//!  turn:  a wave of bursts ─> plain lane ─────> send      packets of known sessions
+//!                                 └─> general lane        all others, in order
 //!         hand-offs, replies of the slow path, commands, bounded expiry
 //! ```
-//!
-//! Plain is a packet whose fate needs nothing but its session: unicast to us,
-//! IPv4, whole, TTL left, TCP without SYN, FIN and RST, or UDP. Whatever is not,
-//! or whose session is not known, is looked at again from its first byte in the
-//! general lane (`general.rs`), so there is one place that decides why a packet
-//! is dropped.
 //!
 //! Owns a [`Shard`] and everything else it touches; talks through rings only.
 
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
-use base::{Counter, Counters, Direction, Nanos, TICK_SHIFT};
-use nat::{Flags, FlowKey, Guess, Layout, Shard};
-use pktio::{BURST, Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
-use wire::ethernet::Tags;
-use wire::ipv4::{self, protocol};
-use wire::{ethernet, tcp, udp};
+use base::{Counter, Counters, Nanos, TICK_SHIFT};
+use nat::{FlowKey, Layout, Shard};
+use pktio::{Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
 
 use crate::command::{Command, Event, SessionFilter};
-use crate::emit;
 use crate::fragment::{Fate, Fragments};
+use crate::ids::Ids;
 use crate::inspect::{Cursor, Row};
 use crate::mark::{Mark, Punt};
 use crate::multicast::Groups;
+use crate::plain::Wave;
 use crate::published::Published;
 use crate::router::Router;
-use crate::topology::{Interface, Topology};
+use crate::topology::Topology;
 
-/// Sessions, ports and blocks whose end is looked at in one turn.
-const EXPIRY_BUDGET: u32 = 256;
+/// Sessions, ports and blocks whose end is looked at in a turn without packets: what takes
+/// some microseconds, so that packets that come meanwhile need not wait.
+const EXPIRY_IDLE: u32 = 16;
+
+/// Packets for each of them in a turn with packets: what ends all at once must not be felt.
+const PACKETS_PER_EXPIRY: usize = 64;
+
+/// How many of them for each session that begins, or finds no room: the tables never
+/// stay full of what has ended.
+const EXPIRY_PER_SESSION: u64 = 2;
+
+/// The same in virtual time, where turns cost nothing.
+const EXPIRY_VIRTUAL: u32 = 256;
+
+/// Slots looked at in a turn while sessions are cleared: some microseconds, if all of them end.
+const CLEAR_SLICE: u32 = 16;
 
 /// How often figures are published.
 const PUBLISH_EVERY: Nanos = Nanos(20_000_000);
-
-/// Identification counters (RFC 6864), by hash of outside address, destination and protocol.
-const IDS: usize = 1024;
 
 /// A worker's ends of the rings.
 #[derive(Debug)]
@@ -58,31 +61,6 @@ pub struct Ports<S, R> {
     pub commands: rtrb::Consumer<Command>,
     /// Messages to the slow path.
     pub events: rtrb::Producer<Event>,
-}
-
-/// A plain packet on its way through a burst.
-#[derive(Clone, Copy, Debug)]
-struct Plain {
-    key: FlowKey,
-    hash: u64,
-    guess: Option<Guess>,
-    /// Of the IP packet; zero for a packet that is not plain.
-    len: u32,
-    ack: u32,
-    l3: u16,
-    atomic: bool,
-}
-
-impl Plain {
-    const NOT: Self = Self {
-        key: FlowKey::new(0, 0, 0, 0, 0, 0),
-        hash: 0,
-        guess: None,
-        len: 0,
-        ack: 0,
-        l3: 0,
-        atomic: false,
-    };
 }
 
 /// Share of the time in which there were packets to work on, over about a second.
@@ -128,7 +106,8 @@ pub struct Worker<I: Io, S, R> {
     ports: Ports<S, R>,
     punts: Burst<I::Buf>,
     handoffs: Vec<Burst<I::Buf>>,
-    ids: [u16; IDS],
+    pub(crate) ids: Ids,
+    pub(crate) wave: Wave<I::Buf>,
     cursor: Option<Cursor>,
     clear: Option<(SessionFilter, u32, u64)>,
     ended: Option<u64>,
@@ -173,7 +152,8 @@ where
             ports,
             punts: Burst::new(),
             handoffs,
-            ids: [0; IDS],
+            ids: Ids::default(),
+            wave: Wave::new(),
             cursor: None,
             clear: None,
             ended: None,
@@ -187,21 +167,12 @@ where
 
     /// One turn of the loop; answers how many packets it moved.
     pub fn turn(&mut self, now: Nanos) -> usize {
-        let mut moved = 0;
-        for port in 0..self.io.ports() {
-            let mut burst = Burst::new();
-            self.io.receive(PortId(port), &mut burst);
-            moved += burst.len();
-            if !burst.is_empty() {
-                self.received(&mut burst, now);
-            }
-        }
+        let wanted = self.sessions_wanted();
+        let mut moved = self.take_packets(now);
         moved += self.take_handoffs(now);
         moved += self.take_replies(now);
         self.take_commands(now);
-        self.shard.expire(now.ticks(), EXPIRY_BUDGET);
-        let given_up = self.fragments.expire(now, EXPIRY_BUDGET as usize);
-        self.counters.add(Counter::HoldFragmentDropped, given_up);
+        self.expire(moved, self.sessions_wanted() - wanted, now);
         self.inspect(now);
         self.flush();
         self.publish(moved, now);
@@ -210,8 +181,36 @@ where
 
     /// Ends everything that is due, in as many turns as that takes; for virtual time.
     pub fn catch_up(&mut self, now: Nanos) {
-        while self.shard.expire(now.ticks(), EXPIRY_BUDGET) == 0 {}
+        while self.shard.expire(now.ticks(), EXPIRY_VIRTUAL) == 0 {}
         let given_up = self.fragments.expire(now, usize::MAX);
+        self.counters.add(Counter::HoldFragmentDropped, given_up);
+    }
+
+    /// Sessions that began so far, or would have with room in the tables.
+    fn sessions_wanted(&self) -> u64 {
+        let of = |counter| self.shard.counters.value(counter);
+        let refused = [
+            Counter::DropSessionTable,
+            Counter::DropMappingTable,
+            Counter::DropNoPort,
+        ];
+        of(Counter::NatSessionsCreated)
+            + refused
+                .into_iter()
+                .map(|reason| self.counters.value(reason))
+                .sum::<u64>()
+    }
+
+    /// One slice of what ends, by how many packets moved and sessions were wanted.
+    fn expire(&mut self, moved: usize, wanted: u64, now: Nanos) {
+        let slice = if moved == 0 {
+            EXPIRY_IDLE
+        } else {
+            let slice = (moved / PACKETS_PER_EXPIRY) as u64 + 1 + wanted * EXPIRY_PER_SESSION;
+            u32::try_from(slice).unwrap_or(u32::MAX)
+        };
+        self.shard.expire(now.ticks(), slice);
+        let given_up = self.fragments.expire(now, slice as usize);
         self.counters.add(Counter::HoldFragmentDropped, given_up);
     }
 
@@ -263,154 +262,6 @@ where
         }
     }
 
-    // --- plain packets -----------------------------------------------------
-
-    fn received(&mut self, burst: &mut Burst<I::Buf>, now: Nanos) {
-        let mut plain: ArrayVec<Plain, BURST> = ArrayVec::new();
-        let mut bytes = 0;
-        let untagged = burst
-            .first()
-            .and_then(|buf| self.router.interface_of(buf.port(), Tags::NONE))
-            .and_then(|number| self.router.interface(number));
-        for buf in burst.iter() {
-            bytes += buf.bytes().len() as u64;
-            let found = self.classify(buf, untagged).unwrap_or(Plain::NOT);
-            // For a packet that is not plain, of some line or other.
-            self.shard.prefetch_index(found.hash);
-            plain.push(found);
-        }
-        self.counters.add(Counter::RxPackets, burst.len() as u64);
-        self.counters.add(Counter::RxBytes, bytes);
-        for found in &mut plain {
-            found.guess = self.shard.guess(found.hash);
-        }
-        let mut passed = [0; 3];
-        for (buf, plain) in burst.drain(..).zip(&plain) {
-            let left = if plain.len == 0 {
-                Some(buf)
-            } else {
-                self.translate_plain(buf, plain, now, &mut passed)
-            };
-            if let Some(buf) = left {
-                self.general(buf, now);
-            }
-        }
-        let [outbound, inbound, hairpin] = passed;
-        self.counters.add(Counter::ForwardOutbound, outbound);
-        self.counters.add(Counter::ForwardInbound, inbound);
-        self.counters.add(Counter::ForwardHairpin, hairpin);
-        self.counters
-            .add(Counter::VerdictForward, outbound + inbound + hairpin);
-    }
-
-    /// Whether a packet is plain; says nothing about why not.
-    #[inline]
-    fn classify(&self, buf: &I::Buf, untagged: Option<&Interface>) -> Option<Plain> {
-        let frame = buf.bytes();
-        let header = ethernet::parse(frame).ok()?;
-        let interface = if header.tags.is_empty() {
-            untagged?
-        } else {
-            let number = self.router.interface_of(buf.port(), header.tags)?;
-            self.router.interface(number)?
-        };
-        if header.ether_type != ethernet::IPV4 || header.dst != interface.mac && !interface.any_mac
-        {
-            return None;
-        }
-        let packet = frame.get(header.len..)?;
-        let ip = ipv4::Header::parse(packet, buf.ip_checksum_verified()).ok()?;
-        if ip.is_fragment() || ip.ttl <= 1 || ip.header_len != ipv4::HEADER_LEN {
-            return None;
-        }
-        let payload = packet.get(ipv4::HEADER_LEN..ip.total_len)?;
-        let (src_port, dst_port, ack) = match ip.protocol {
-            protocol::TCP => {
-                let segment = tcp::Header::parse(payload).ok()?;
-                if segment.flags & (tcp::SYN | tcp::FIN | tcp::RST | tcp::ACK) != tcp::ACK {
-                    return None;
-                }
-                (segment.src_port, segment.dst_port, segment.ack)
-            }
-            protocol::UDP => {
-                let (src, dst) = udp::ports(payload, payload.len(), false).ok()?;
-                (src, dst, 0)
-            }
-            _ => return None,
-        };
-        let key = FlowKey::new(
-            ip.src,
-            ip.dst,
-            src_port,
-            dst_port,
-            ip.protocol,
-            interface.realm,
-        );
-        Some(Plain {
-            key,
-            hash: self.shard.hash(key),
-            guess: None,
-            len: u32::try_from(ip.total_len).unwrap_or(0),
-            ack,
-            l3: wire::low16(header.len),
-            atomic: ip.is_atomic(),
-        })
-    }
-
-    /// Translates and sends a plain packet, or gives it back for the general lane.
-    #[inline]
-    fn translate_plain(
-        &mut self,
-        mut buf: I::Buf,
-        plain: &Plain,
-        now: Nanos,
-        passed: &mut [u64; 3],
-    ) -> Option<I::Buf> {
-        let confirmed = plain
-            .guess
-            .and_then(|guess| self.shard.confirm(plain.key, guess));
-        let Some(hit) = confirmed.or_else(|| self.shard.find(plain.key, plain.hash)) else {
-            return Some(buf);
-        };
-        let epoch = self.router.epoch();
-        // What cannot leave like this must not be counted as if it had.
-        let Some((session, adjacency)) = self.shard.plain(hit).and_then(|session| {
-            let adjacency = self
-                .router
-                .adjacency(session.egress(hit.direction, epoch)?)?;
-            Some((session, adjacency))
-        }) else {
-            return Some(buf);
-        };
-        let egress = &adjacency.egress;
-        if plain.len > u32::from(egress.mtu)
-            || adjacency.stale
-            || egress.l2_len != usize::from(plain.l3)
-        {
-            return Some(buf);
-        }
-        let hairpin = session.flags().has(Flags::PRESERVED);
-        let full = session.pass(hit.direction, plain.len, plain.ack, now.ticks());
-        let rewrite = session.rewrite(hit.direction);
-        let id = (!plain.atomic && hit.direction == Direction::Outbound)
-            .then(|| next_id(&mut self.ids, rewrite.address, plain.key));
-        let frame = buf.bytes_mut();
-        egress.write(frame);
-        if let Some(packet) = frame.get_mut(usize::from(plain.l3)..) {
-            emit::rewrite_plain(packet, plain.key.protocol(), &rewrite, id);
-        }
-        let port = egress.port;
-        if full {
-            self.shard.carry(hit.id);
-        }
-        let way = if hairpin { 2 } else { hit.direction as usize };
-        if let Some(passed) = passed.get_mut(way) {
-            *passed += 1;
-        }
-        self.transmit(port, buf);
-        None
-    }
-
     // --- sending -----------------------------------------------------------
 
     /// Queues a finished frame.
@@ -425,6 +276,21 @@ where
         }
     }
 
+    /// Sends frames of so many bytes together at once, after what is queued.
+    pub(crate) fn transmit_all(&mut self, port: PortId, bufs: &mut Burst<I::Buf>, bytes: u64) {
+        self.flush_port(port);
+        let frames = bufs.len();
+        let refused = self.io.send(port, bufs);
+        self.count_sent(frames, refused, bytes);
+    }
+
+    fn count_sent(&mut self, frames: usize, refused: usize, bytes: u64) {
+        self.counters
+            .add(Counter::TxPackets, (frames - refused) as u64);
+        self.counters.add(Counter::TxBytes, bytes);
+        self.counters.add(Counter::TxDropped, refused as u64);
+    }
+
     fn flush_port(&mut self, port: PortId) {
         let Some(burst) = self.tx.get_mut(usize::from(port.0)) else {
             return;
@@ -435,10 +301,7 @@ where
         let bytes = burst.iter().map(|buf| buf.bytes().len() as u64).sum();
         let frames = burst.len();
         let refused = self.io.send(port, burst);
-        self.counters
-            .add(Counter::TxPackets, (frames - refused) as u64);
-        self.counters.add(Counter::TxBytes, bytes);
-        self.counters.add(Counter::TxDropped, refused as u64);
+        self.count_sent(frames, refused, bytes);
     }
 
     /// Sends all that is queued.
@@ -505,7 +368,7 @@ where
     /// The next identification of a packet from `outside` to the destination of
     /// `key` (RFC 7857 section 10): unique among those of the same protocol.
     pub(crate) fn next_id(&mut self, outside: u32, key: FlowKey) -> u16 {
-        next_id(&mut self.ids, outside, key)
+        self.ids.next(outside, key)
     }
 
     // --- other inputs ------------------------------------------------------
@@ -606,7 +469,7 @@ where
             self.ended = Some(0);
         }
         if let Some((filter, next, ended)) = &mut self.clear {
-            let last = self.shard.session_slots().min(*next + 256);
+            let last = self.shard.session_slots().min(*next + CLEAR_SLICE);
             while *next < last {
                 if let Some(view) = self.shard.session_at(*next)
                     && filter.matches(&view)
@@ -658,21 +521,5 @@ where
             // There is room: nobody else fills this ring.
             let _ = events.push(Event::Notice(now, notice));
         }
-    }
-}
-
-#[inline]
-fn next_id(ids: &mut [u16; IDS], outside: u32, key: FlowKey) -> u16 {
-    let mixed = (u64::from(outside) << 32 | u64::from(key.dst())) ^ u64::from(key.protocol());
-    let place = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
-    match usize::try_from(place)
-        .ok()
-        .and_then(|place| ids.get_mut(place))
-    {
-        Some(id) => {
-            *id = id.wrapping_add(1);
-            *id
-        }
-        None => 0,
     }
 }

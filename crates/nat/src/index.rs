@@ -68,21 +68,12 @@ impl Index {
         self.buckets.len() * size_of::<Bucket>()
     }
 
-    /// Loads the line a lookup of `hash` begins with.
+    /// For the first steps of many lookups.
     #[inline]
-    pub(crate) fn prefetch(&self, hash: u64) {
-        if let Some(bucket) = self.buckets.get(self.home(hash)) {
-            base::prefetch(bucket);
+    pub(crate) fn glance(&self) -> Glance<'_> {
+        Glance {
+            buckets: &self.buckets,
         }
-    }
-
-    /// The first entry whose tag fits in the home bucket: right in nineteen of
-    /// twenty hits.
-    #[inline]
-    pub(crate) fn guess(&self, hash: u64) -> Option<u32> {
-        let bucket = self.buckets.get(self.home(hash))?;
-        let lane = Lanes::of(&bucket.tags, tag(hash)).next()?;
-        bucket.entries.get(lane).copied()
     }
 
     /// The entry under `hash` that `is_it` accepts.
@@ -168,9 +159,8 @@ impl Index {
     }
 
     #[inline]
-    #[allow(clippy::cast_possible_truncation)]
     fn home(&self, hash: u64) -> usize {
-        (((hash >> 32) * self.buckets.len() as u64) >> 32) as usize
+        home(&self.buckets, hash)
     }
 
     #[inline]
@@ -183,11 +173,42 @@ impl Index {
     }
 }
 
+/// The index, to begin lookups: what loops over bursts keep at hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Glance<'a> {
+    buckets: &'a [Bucket],
+}
+
+impl Glance<'_> {
+    /// Loads the line a lookup of `hash` begins with.
+    #[inline]
+    pub(crate) fn prefetch(self, hash: u64) {
+        if let Some(bucket) = self.buckets.get(home(self.buckets, hash)) {
+            base::prefetch(bucket);
+        }
+    }
+
+    /// The first entry whose tag fits in the home bucket: right in nineteen of
+    /// twenty hits.
+    #[inline]
+    pub(crate) fn guess(self, hash: u64) -> Option<u32> {
+        let bucket = self.buckets.get(home(self.buckets, hash))?;
+        let lane = Lanes::of(&bucket.tags, tag(hash)).next()?;
+        bucket.entries.get(lane).copied()
+    }
+}
+
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+fn home(buckets: &[Bucket], hash: u64) -> usize {
+    (((hash >> 32) * buckets.len() as u64) >> 32) as usize
+}
+
 /// Never zero.
 #[inline]
 #[allow(clippy::cast_possible_truncation)]
 fn tag(hash: u64) -> u8 {
-    (hash as u8) | 1 << ((hash >> 8) & 7)
+    (hash as u8).max(1)
 }
 
 /// The lanes of a bucket whose tag fits, as bits in the tops of twelve bytes.

@@ -42,6 +42,17 @@ impl FlowKey {
         }
     }
 
+    /// The same from addresses and ports as they lie in a packet, the source in the
+    /// high halves.
+    #[must_use]
+    #[inline]
+    pub const fn of_words(addresses: u64, ports: u32, protocol: u8, realm: Realm) -> Self {
+        Self {
+            addresses,
+            rest: (ports as u64) << 32 | (realm as u64) << 8 | protocol as u64,
+        }
+    }
+
     /// The same key in another scope.
     #[must_use]
     #[inline]

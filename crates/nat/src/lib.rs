@@ -43,7 +43,9 @@ pub use mapping::{Mapping, MappingId, MappingKind};
 pub use notice::{BlockNotice, Notice};
 pub use pool::PoolUse;
 pub use region::Region;
-pub use session::{Flags, Guess, Hit, NO_ADJACENCY, Rewrite, Session, SessionId, SessionView};
+pub use session::{
+    Flags, Glance, Guess, Hit, NO_ADJACENCY, Rewrite, Session, SessionId, SessionView,
+};
 pub use settings::Settings;
 pub use shard::{ANY_PROTOCOL, Changed, First, Match, Opened, Refusal, Shard, Sizes, Touched};
 pub use subscriber::{Subscriber, SubscriberId};

@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 use base::{Direction, Ticks};
 use wire::ChecksumDelta;
 
-use crate::index::Index;
+use crate::index::{self, Index};
 use crate::key::{FlowKey, Realm};
 use crate::mapping::MappingId;
 use crate::region::Region;
@@ -57,6 +57,12 @@ impl Flags {
     /// remote is not one that the inside has written to.
     pub const UNANSWERED: Self = Self(64);
 
+    /// In a TCP state that any segment may change.
+    pub const RESTLESS: Self = Self(128);
+
+    /// Packets must do more to it than pass, and not only to its state.
+    pub const SPECIAL: Self = Self::WEAK.with(Self::HAIRPIN).with(Self::UNANSWERED);
+
     /// Any of `others` is set.
     #[must_use]
     #[inline]
@@ -68,6 +74,16 @@ impl Flags {
     #[must_use]
     pub const fn with(self, others: Self) -> Self {
         Self(self.0 | others.0)
+    }
+
+    /// Restless or not, as the state is.
+    const fn in_state(self, state: State) -> Self {
+        match state {
+            State::OutboundSyn | State::InboundSyn | State::BothFin | State::Reset => {
+                self.with(Self::RESTLESS)
+            }
+            _ => self.without(Self::RESTLESS),
+        }
     }
 
     /// Without `others`.
@@ -84,8 +100,8 @@ pub struct Session {
     out_key: FlowKey,
     outside: u32,
     last_seen: Ticks,
-    packets: [u32; 2],
-    bytes: [u32; 2],
+    /// Packets in the high half, bytes in the low, by direction.
+    traffic: [u64; 2],
     acks: [u32; 2],
     outside_port: u16,
     ip_delta: ChecksumDelta,
@@ -100,6 +116,12 @@ pub struct Session {
 }
 
 const _: () = assert!(size_of::<Session>() == 64);
+
+/// One packet in a count of traffic.
+const ONE_PACKET: u64 = 1 << 32;
+
+/// The top bits of both halves of it.
+const FULL: u64 = 1 << 63 | 1 << 31;
 
 /// Neither side has offered to scale its window.
 const NO_SCALES: u8 = 0xff;
@@ -153,9 +175,47 @@ pub struct Hit {
     pub direction: Direction,
 }
 
-/// An index entry not compared yet.
+/// An index entry not compared yet, or none.
 #[derive(Clone, Copy, Debug)]
 pub struct Guess(u32);
+
+impl Guess {
+    /// No entry.
+    pub const NONE: Self = Self(u32::MAX);
+}
+
+/// The table, to begin lookups: what loops over bursts keep at hand.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance<'a> {
+    index: index::Glance<'a>,
+    hot: &'a [Session],
+    seed: u64,
+}
+
+impl Glance<'_> {
+    /// Hash of a key; its line of the index is on the way.
+    #[must_use]
+    #[inline]
+    pub fn begin(self, key: FlowKey) -> u64 {
+        let hash = key.hash(self.seed);
+        self.index.prefetch(hash);
+        hash
+    }
+
+    /// The session a hash probably means; its line is on the way. Needs the line of
+    /// the index.
+    #[must_use]
+    #[inline]
+    pub fn guess(self, hash: u64) -> Guess {
+        let Some(entry) = self.index.guess(hash) else {
+            return Guess::NONE;
+        };
+        if let Some(session) = self.hot.get((entry >> 1) as usize) {
+            base::prefetch(session);
+        }
+        Guess(entry)
+    }
+}
 
 #[inline]
 const fn hit(entry: u32) -> Hit {
@@ -250,14 +310,22 @@ impl Session {
     /// Counts a packet; true if a counter must be carried to the cold half.
     #[inline]
     fn count(&mut self, direction: Direction, len: u32) -> bool {
-        let side = direction as usize;
-        let (Some(packets), Some(bytes)) = (self.packets.get_mut(side), self.bytes.get_mut(side))
-        else {
+        let Some(traffic) = self.traffic.get_mut(direction as usize) else {
             return false;
         };
-        *packets += 1;
-        *bytes += len;
-        (*packets | *bytes) >> 31 != 0
+        *traffic += ONE_PACKET + u64::from(len);
+        *traffic & FULL != 0
+    }
+
+    /// Where a calm packet of this direction leaves, if it need only pass.
+    #[must_use]
+    #[inline]
+    pub fn way(&self, direction: Direction, epoch: u16) -> Option<u16> {
+        let gate = Flags::SPECIAL.with(Flags::RESTLESS).with(Flags::PRESERVED);
+        if self.flags.has(gate) {
+            return None;
+        }
+        self.egress(direction, epoch)
     }
 
     /// Lets a plain packet pass: counts it, notes what it acknowledges, restarts
@@ -291,6 +359,15 @@ impl Session {
                     && (self.flags.has(Flags::INBOUND_REFRESH)
                         || self.state as u8 >= State::OutboundSyn as u8)
             }
+        }
+    }
+
+    /// Where packets of `direction` go to.
+    #[must_use]
+    pub const fn destination(&self, direction: Direction) -> u32 {
+        match direction {
+            Direction::Outbound => self.out_key.dst(),
+            Direction::Inbound => self.out_key.src(),
         }
     }
 
@@ -388,19 +465,14 @@ impl SessionTable {
         key.hash(self.seed)
     }
 
+    /// For the first steps of many lookups.
     #[inline]
-    pub(crate) fn prefetch_index(&self, hash: u64) {
-        self.index.prefetch(hash);
-    }
-
-    /// The session a hash probably means, its line on the way.
-    #[inline]
-    pub(crate) fn guess(&self, hash: u64) -> Option<Guess> {
-        let entry = self.index.guess(hash)?;
-        if let Some(session) = self.hot.get((entry >> 1) as usize) {
-            base::prefetch(session);
+    pub(crate) fn glance(&self) -> Glance<'_> {
+        Glance {
+            index: self.index.glance(),
+            hot: &self.hot,
+            seed: self.seed,
         }
-        Some(Guess(entry))
     }
 
     /// Whether the guess was right.
@@ -432,16 +504,9 @@ impl SessionTable {
         self.hot.get(id.0 as usize)
     }
 
-    /// The session of a plain packet, if any packet may pass it like that: not a
-    /// special session, nor in a TCP state that any segment could change.
     #[inline]
-    pub(crate) fn plain(&mut self, hit: Hit) -> Option<&mut Session> {
-        const FAST: [bool; State::COUNT] = [
-            true, true, true, true, true, true, false, false, true, true, true, false, true, false,
-        ];
-        let session = self.hot.get_mut(hit.id.0 as usize)?;
-        let special = Flags::WEAK.with(Flags::HAIRPIN).with(Flags::UNANSWERED);
-        (!session.flags.has(special) && *FAST.get(session.state as usize)?).then_some(session)
+    pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.hot.get_mut(id.0 as usize)
     }
 
     /// Counts a packet.
@@ -460,13 +525,11 @@ impl SessionTable {
             self.hot.get_mut(id.0 as usize),
             self.cold.get_mut(id.0 as usize),
         ) {
-            for (low, carry) in session.packets.iter_mut().zip(&mut cold.packet_carries) {
-                *carry = carry.wrapping_add(u8::from(*low >> 31 != 0));
-                *low &= !(1 << 31);
-            }
-            for (low, carry) in session.bytes.iter_mut().zip(&mut cold.byte_carries) {
-                *carry = carry.wrapping_add(u16::from(*low >> 31 != 0));
-                *low &= !(1 << 31);
+            let carries = cold.packet_carries.iter_mut().zip(&mut cold.byte_carries);
+            for (traffic, (packets, bytes)) in session.traffic.iter_mut().zip(carries) {
+                *packets = packets.wrapping_add(u8::from(*traffic >> 63 != 0));
+                *bytes = bytes.wrapping_add(u16::from(*traffic >> 31 & 1 != 0));
+                *traffic &= !FULL;
             }
         }
     }
@@ -525,6 +588,7 @@ impl SessionTable {
         }
         session.state = before.after(direction, event);
         if session.state != before {
+            session.flags = session.flags.in_state(session.state);
             session.last_seen = now;
             let shorter =
                 self.timeout(id) < self.timeouts.get(before as usize).copied().unwrap_or(0);
@@ -613,8 +677,7 @@ impl SessionTable {
             out_key: key,
             outside: new.outside,
             last_seen: now,
-            packets: [0; 2],
-            bytes: [0; 2],
+            traffic: [0; 2],
             acks: [0; 2],
             outside_port: new.outside_port,
             ip_delta,
@@ -623,7 +686,7 @@ impl SessionTable {
             epoch: 0,
             outside_realm: new.outside_realm,
             state: new.state,
-            flags: new.flags,
+            flags: new.flags.in_state(new.state),
             scales: NO_SCALES,
         };
         let cold = Cold {
@@ -672,6 +735,10 @@ impl SessionTable {
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<SessionView> {
         let view = self.view(id)?;
         let session = *self.hot.get(id.0 as usize)?;
+        if let Some(hot) = self.hot.get_mut(id.0 as usize) {
+            // Guesses that are under way must not find it.
+            hot.out_key = FlowKey::default();
+        }
         self.index.remove(self.hash(session.out_key), id.0 << 1);
         self.index
             .remove(self.hash(session.in_key()), id.0 << 1 | 1);
@@ -711,9 +778,11 @@ impl SessionTable {
         if cold.rule == DEAD {
             return None;
         }
-        let total = |low: u32, carry: u16| u64::from(low) + (u64::from(carry) << 31);
+        let total = |low: u64, carry: u16| low + (u64::from(carry) << 31);
+        let [outbound, inbound] = session.traffic;
         let [out_packets, in_packets] = cold.packet_carries.map(u16::from);
         let [out_bytes, in_bytes] = cold.byte_carries;
+        let low = u64::from(u32::MAX);
         Some(SessionView {
             id,
             out_key: session.out_key,
@@ -727,12 +796,12 @@ impl SessionTable {
             rule: cold.rule,
             mapping: self.mapping(id),
             packets: [
-                total(session.packets[0], out_packets),
-                total(session.packets[1], in_packets),
+                total(outbound >> 32, out_packets),
+                total(inbound >> 32, in_packets),
             ],
             bytes: [
-                total(session.bytes[0], out_bytes),
-                total(session.bytes[1], in_bytes),
+                total(outbound & low, out_bytes),
+                total(inbound & low, in_bytes),
             ],
         })
     }

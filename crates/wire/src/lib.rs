@@ -72,3 +72,11 @@ pub fn put32(bytes: &mut [u8], at: usize, value: u32) -> bool {
 pub const fn low16(value: usize) -> u16 {
     value as u16
 }
+
+/// The low eight bits; for lengths that are known to fit.
+#[must_use]
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+pub const fn low8(value: usize) -> u8 {
+    value as u8
+}

@@ -1,6 +1,6 @@
 //! UDP (RFC 768): source port, destination port, length, checksum.
 
-use crate::{ChecksumDelta, Layer, WireError, be16, put16};
+use crate::{ChecksumDelta, Layer, WireError};
 
 /// Length of the header, in bytes.
 pub const HEADER_LEN: usize = 8;
@@ -44,14 +44,15 @@ pub fn lite_ports(bytes: &[u8], fragmented: bool) -> Result<(u16, u16), WireErro
 /// that comes out as zero is sent as all ones.
 #[inline]
 pub fn patch_checksum(datagram: &mut [u8], delta: ChecksumDelta) {
-    if let Some(old) = be16(datagram, 6)
-        && old != 0
-    {
-        let new = match delta.apply(old) {
-            0 => u16::MAX,
-            sum => sum,
-        };
-        put16(datagram, 6, new);
+    if let Some([.., c0, c1]) = datagram.first_chunk_mut::<HEADER_LEN>() {
+        let old = u16::from_ne_bytes([*c0, *c1]);
+        if old != 0 {
+            let new = match delta.apply_raw(old) {
+                0 => u16::MAX,
+                sum => sum,
+            };
+            [*c0, *c1] = new.to_ne_bytes();
+        }
     }
 }
 

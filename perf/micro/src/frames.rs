@@ -10,6 +10,7 @@ const THEIRS: [u8; 6] = [2, 0, 0, 0, 2, 0];
 
 pub(crate) const UDP: u8 = 17;
 pub(crate) const TCP: u8 = 6;
+pub(crate) const FIN: u8 = 1;
 pub(crate) const SYN: u8 = 2;
 pub(crate) const ACK: u8 = 16;
 

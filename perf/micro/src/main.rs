@@ -23,7 +23,6 @@ mod wire_side;
 use std::process::ExitCode;
 
 use base::Nanos;
-use pktio::BURST;
 use scenario::{Appliance, ROUNDS, Scenario};
 
 fn main() -> ExitCode {
@@ -44,7 +43,7 @@ fn main() -> ExitCode {
     for round in 0..ROUNDS {
         let count = appliance.prepare(scenario, round);
         let before = allocator::allocations();
-        measured(&mut appliance, count.div_ceil(BURST));
+        measured(&mut appliance, count.div_ceil(scenario.in_a_turn()));
         allocations += allocator::allocations() - before;
         packets += count;
         if let Err(wrong) = appliance.verify(scenario, count) {

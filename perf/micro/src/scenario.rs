@@ -3,10 +3,10 @@
 use base::{Counter, Nanos};
 use nat::Sizes;
 use nat::settings::Division;
-use pktio::PacketBuf;
+use pktio::{BURST, PacketBuf};
 
 use crate::appliance::{self, POOL, SlowSide, Work};
-use crate::frames::{ACK, Endpoint, SYN, TCP, UDP, endpoints, frame};
+use crate::frames::{ACK, Endpoint, FIN, SYN, TCP, UDP, endpoints, frame};
 use crate::wire_side::{Frame, Kept};
 
 /// Sessions that hits are spread over; with their index they stay in the L2 cache.
@@ -32,6 +32,8 @@ pub(crate) enum Scenario {
     TcpOut,
     /// The same from outside.
     TcpIn,
+    /// FINs of TCP connections: segments that are tracked.
+    TcpFin,
     /// First packets, each of another inside endpoint: mapping, port, session.
     NewSession,
     /// First packets of sessions under mappings that exist.
@@ -40,18 +42,22 @@ pub(crate) enum Scenario {
     Miss,
     /// Packets from outside that the filter refuses.
     Filtered,
+    /// Ends of sessions whose time is up, with their mappings and ports; no packets.
+    Expiry,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::UdpOut,
         Self::UdpIn,
         Self::TcpOut,
         Self::TcpIn,
+        Self::TcpFin,
         Self::NewSession,
         Self::NewRemote,
         Self::Miss,
         Self::Filtered,
+        Self::Expiry,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -60,19 +66,30 @@ impl Scenario {
             Self::UdpIn => "udp-in",
             Self::TcpOut => "tcp-out",
             Self::TcpIn => "tcp-in",
+            Self::TcpFin => "tcp-fin",
             Self::NewSession => "new-session",
             Self::NewRemote => "new-remote",
             Self::Miss => "miss",
             Self::Filtered => "filtered",
+            Self::Expiry => "expiry",
+        }
+    }
+
+    /// How many packets are worked on in a turn, or sessions ended.
+    pub(crate) const fn in_a_turn(self) -> usize {
+        match self {
+            Self::Expiry => 16,
+            _ => BURST,
         }
     }
 
     /// The counter that every packet ends in.
     const fn verdict(self) -> Counter {
         match self {
-            Self::UdpOut | Self::TcpOut | Self::NewSession | Self::NewRemote => {
+            Self::UdpOut | Self::TcpOut | Self::TcpFin | Self::NewSession | Self::NewRemote => {
                 Counter::ForwardOutbound
             }
+            Self::Expiry => Counter::NatSessionsEnded,
             Self::UdpIn | Self::TcpIn => Counter::ForwardInbound,
             Self::Miss => Counter::DropNoMapping,
             Self::Filtered => Counter::DropFiltered,
@@ -81,7 +98,7 @@ impl Scenario {
 
     const fn protocol(self) -> u8 {
         match self {
-            Self::TcpOut | Self::TcpIn => TCP,
+            Self::TcpOut | Self::TcpIn | Self::TcpFin => TCP,
             _ => UDP,
         }
     }
@@ -124,6 +141,8 @@ impl Appliance {
         let (port, frames): (u16, Vec<Vec<u8>>) = match scenario {
             Scenario::UdpOut => (0, outbound(0, UDP, ACK, REMOTE)),
             Scenario::TcpOut => (0, outbound(0, TCP, ACK, REMOTE)),
+            Scenario::TcpFin => (0, outbound(0, TCP, FIN | ACK, REMOTE)),
+            Scenario::Expiry => return self.let_expire(first),
             Scenario::NewSession => (0, outbound(first, UDP, ACK, REMOTE)),
             Scenario::NewRemote => (0, outbound(0, UDP, ACK, (REMOTE.0 + first, REMOTE.1))),
             Scenario::UdpIn => (1, self.inbound(UDP, REMOTE)),
@@ -139,6 +158,23 @@ impl Appliance {
         self.lay_out(port, &shuffled(frames));
         self.verdicts = self.worker.counters().value(scenario.verdict());
         SESSIONS as usize
+    }
+
+    /// Opens sessions and lets time pass until all there are may end.
+    fn let_expire(&mut self, first: u32) -> usize {
+        self.lay_out(0, &shuffled(outbound(first, UDP, ACK, REMOTE)));
+        self.drain();
+        let timeout = Nanos::from_secs(300);
+        // Until the last second nothing ends but what an earlier round has left at rest.
+        self.now = self.now.plus(Nanos(timeout.0 - 1_000_000_000));
+        self.drain();
+        let count = self.worker.shard().session_count() as usize;
+        self.now = self.now.plus(Nanos::from_secs(2));
+        self.verdicts = self
+            .worker
+            .counters()
+            .value(Scenario::Expiry.verdict());
+        count
     }
 
     /// Whether all packets became what they should.

@@ -28,7 +28,7 @@ use crate::settings::{Action, Dependence, Division, PortProtocol, Rule, Static};
 use crate::subscriber::SubscriberId;
 
 /// Sessions looked at in a turn.
-const SESSIONS: u32 = 256;
+const SESSIONS: u32 = 32;
 
 /// Addresses, and static mappings of single ports, in a turn.
 const PIECES: u32 = 8;

@@ -37,7 +37,7 @@ use crate::pool::{PoolUse, Pools, count, low16};
 use crate::region::Region;
 use crate::rng::Rng;
 use crate::session::{
-    Flags, Guess, Hit, NewSession, Rewrite, Session, SessionId, SessionTable, SessionView,
+    Flags, Glance, Guess, Hit, NewSession, Rewrite, Session, SessionId, SessionTable, SessionView,
 };
 use crate::settings::{Action, Dependence, Division, PortProtocol, Rule, Translate};
 use crate::subscriber::{Subscriber, SubscriberId, SubscriberTable};
@@ -232,17 +232,11 @@ impl Shard {
         self.sessions.hash(key)
     }
 
-    /// Loads the index line of a hash.
-    #[inline]
-    pub fn prefetch_index(&self, hash: u64) {
-        self.sessions.prefetch_index(hash);
-    }
-
-    /// The session a hash probably means; loads its line, and needs the index line.
+    /// For the first steps of many lookups.
     #[must_use]
     #[inline]
-    pub fn guess(&self, hash: u64) -> Option<Guess> {
-        self.sessions.guess(hash)
+    pub fn glance(&self) -> Glance<'_> {
+        self.sessions.glance()
     }
 
     /// Whether a guess was right; if not, [`Shard::find`] knows.
@@ -259,10 +253,10 @@ impl Shard {
         self.sessions.find(key, hash)
     }
 
-    /// The session of a plain packet; `None`: it must take the general path.
+    /// A session for a packet to pass.
     #[inline]
-    pub fn plain(&mut self, hit: Hit) -> Option<&mut Session> {
-        self.sessions.plain(hit)
+    pub fn session_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.sessions.get_mut(id)
     }
 
     /// Makes room in a session's counters, after [`Session::pass`] said so.

@@ -1,0 +1,494 @@
+//! The plain lane: packets of known sessions, a wave of bursts at a time.
+//!
+//! ```text
+//!  receive ─> classify ─> index line on its way │ one burst of each port,
+//!             guess ────> session line on its way │ 128 packets and more at once
+//!             decide ───> what to write           │
+//!             take_steps ─> send                  │ whatever is left: general lane
+//! ```
+//!
+//! Each step goes over the whole wave before the next begins, so that the memory
+//! one packet waits for is loaded while others are worked on. A wave is what is
+//! there: nobody waits for more packets.
+//!
+//! Plain is a packet whose fate needs nothing but its session: unicast to us, IPv4
+//! without options, whole, TTL left, UDP or TCP. Whatever is not, or whose session
+//! is not known, is looked at again from its first byte in the general lane
+//! (`general.rs`), so there is one place that decides why a packet is dropped.
+
+use arrayvec::ArrayVec;
+use base::{Counter, Direction, Nanos};
+use nat::{Flags, FlowKey, Guess, Hit, NO_ADJACENCY, Session};
+use pktio::{BURST, Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
+use wire::ethernet::Tags;
+use wire::ipv4::{self, protocol};
+use wire::{ChecksumDelta, checksum, ethernet, tcp, udp};
+
+use crate::emit::Egress;
+use crate::general::read_segment;
+use crate::ids::Ids;
+use crate::topology::Interface;
+use crate::worker::Worker;
+
+/// Bursts looked up together, at least where so much is waiting.
+const WAVE: usize = 2;
+
+/// What classification found out about a packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain {
+    pub(crate) key: FlowKey,
+    pub(crate) hash: u64,
+    guess: Guess,
+    ack: u32,
+    /// Of the IP packet; zero for a packet that is not plain.
+    len: u16,
+    l3: u8,
+    /// Neither a fragment nor ever to become one.
+    atomic: bool,
+    /// A segment with SYN, FIN or RST, or without ACK.
+    control: bool,
+}
+
+impl Plain {
+    const NOT: Self = Self {
+        key: FlowKey::new(0, 0, 0, 0, 0, 0),
+        hash: 0,
+        guess: Guess::NONE,
+        ack: 0,
+        len: 0,
+        l3: 0,
+        atomic: false,
+        control: false,
+    };
+}
+
+/// What is to be written into a packet, which has no options.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// Fields as they lie in a packet.
+    address: u32,
+    port: u16,
+    id: u16,
+    ip_delta: ChecksumDelta,
+    transport_delta: ChecksumDelta,
+    adjacency: u16,
+    l3: u8,
+    marks: u8,
+}
+
+const _: () = assert!(size_of::<Step>() == 16);
+
+impl Step {
+    /// None: to be looked at in the general lane.
+    const GENERAL: Self = Self {
+        address: 0,
+        port: 0,
+        id: 0,
+        ip_delta: ChecksumDelta::NONE,
+        transport_delta: ChecksumDelta::NONE,
+        adjacency: NO_ADJACENCY,
+        l3: 0,
+        marks: 0,
+    };
+    const INBOUND: u8 = 1;
+    const TCP: u8 = 2;
+    const NEW_ID: u8 = 4;
+
+    /// Field by field: a whole one copied from the stack would wait for its parts.
+    #[inline]
+    fn fill(
+        &mut self,
+        session: &Session,
+        direction: Direction,
+        plain: &Plain,
+        adjacency: u16,
+        ids: &mut Ids,
+    ) {
+        let rewrite = session.rewrite(direction);
+        self.address = rewrite.address.to_be();
+        self.port = rewrite.port.to_be();
+        self.ip_delta = rewrite.ip_delta;
+        self.transport_delta = rewrite.transport_delta;
+        self.adjacency = adjacency;
+        self.l3 = plain.l3;
+        self.marks = direction as u8;
+        if plain.key.protocol() == protocol::TCP {
+            self.marks |= Self::TCP;
+        }
+        if !plain.atomic && direction == Direction::Outbound {
+            self.marks |= Self::NEW_ID;
+            self.id = ids.next(rewrite.address, plain.key).to_be();
+        }
+    }
+
+    /// Writes the Ethernet header, address, port, TTL, possibly a new identification, and
+    /// both checksums.
+    #[inline]
+    fn write(&self, frame: &mut [u8], egress: &Egress) {
+        egress.write(frame);
+        let Some((ip, segment)) = frame
+            .get_mut(usize::from(self.l3)..)
+            .and_then(<[u8]>::split_first_chunk_mut::<{ ipv4::HEADER_LEN }>)
+        else {
+            return;
+        };
+        let mut delta = self.ip_delta.wide().and(ChecksumDelta::TTL_DECREMENT);
+        ip[8] = ip[8].wrapping_sub(1);
+        if self.marks & Self::NEW_ID != 0 {
+            delta = delta.replace_raw(u16::from_ne_bytes([ip[4], ip[5]]), self.id);
+            [ip[4], ip[5]] = self.id.to_ne_bytes();
+        }
+        [ip[10], ip[11]] = delta
+            .apply_raw(u16::from_ne_bytes([ip[10], ip[11]]))
+            .to_ne_bytes();
+        let Some(ports) = segment.first_chunk_mut::<4>() else {
+            return;
+        };
+        if self.marks & Self::INBOUND == 0 {
+            [ip[12], ip[13], ip[14], ip[15]] = self.address.to_ne_bytes();
+            [ports[0], ports[1]] = self.port.to_ne_bytes();
+        } else {
+            [ip[16], ip[17], ip[18], ip[19]] = self.address.to_ne_bytes();
+            [ports[2], ports[3]] = self.port.to_ne_bytes();
+        }
+        if self.marks & Self::TCP != 0 {
+            checksum::patch(segment, 16, self.transport_delta);
+        } else {
+            udp::patch_checksum(segment, self.transport_delta);
+        }
+    }
+}
+
+/// A burst and what was found out about it, packet by packet.
+#[derive(Debug)]
+struct Part<B> {
+    bufs: Burst<B>,
+    found: [Plain; BURST],
+    steps: [Step; BURST],
+    /// Of all frames together.
+    bytes: u64,
+}
+
+/// Bursts on their way, and where they are kept.
+#[derive(Debug)]
+pub(crate) struct Wave<B> {
+    parts: ArrayVec<Box<Part<B>>, WAVE>,
+}
+
+impl<B> Wave<B> {
+    pub(crate) fn new() -> Self {
+        let part = || {
+            Box::new(Part {
+                bufs: Burst::new(),
+                found: [Plain::NOT; BURST],
+                steps: [Step::GENERAL; BURST],
+                bytes: 0,
+            })
+        };
+        Self {
+            parts: (0..WAVE).map(|_| part()).collect(),
+        }
+    }
+
+    /// Nothing, while the wave is being worked on.
+    const fn away() -> Self {
+        Self {
+            parts: ArrayVec::new_const(),
+        }
+    }
+}
+
+/// What untagged frames of a port must be like.
+#[derive(Clone, Copy, Debug)]
+struct Entrance {
+    /// Destination address, in the order of the bytes, and what of it matters.
+    mac: u64,
+    mask: u64,
+    realm: nat::Realm,
+}
+
+impl Entrance {
+    fn new(interface: &Interface) -> Self {
+        let [a0, a1, a2, a3, a4, a5] = interface.mac.0;
+        Self {
+            mac: u64::from_le_bytes([a0, a1, a2, a3, a4, a5, 0, 0]),
+            mask: if interface.any_mac { 0 } else { u64::MAX >> 16 },
+            realm: interface.realm,
+        }
+    }
+}
+
+impl<I, S, R> Worker<I, S, R>
+where
+    I: Io,
+    S: RingSender<Buf = I::Buf>,
+    R: RingReceiver<Buf = I::Buf>,
+{
+    /// Takes what is waiting at the ports; answers how many packets that were.
+    pub(crate) fn take_packets(&mut self, now: Nanos) -> usize {
+        let mut wave = core::mem::replace(&mut self.wave, Wave::away());
+        let (mut moved, mut filled) = (0, 0);
+        // A port that fills a burst while the wave has room is asked once more.
+        for round in 0..WAVE {
+            let mut more = false;
+            for port in 0..self.io.ports() {
+                if let Some(part) = wave.parts.get_mut(filled) {
+                    self.io.receive(PortId(port), &mut part.bufs);
+                    if part.bufs.is_empty() {
+                        continue;
+                    }
+                    moved += part.bufs.len();
+                    more |= part.bufs.is_full();
+                    self.received(PortId(port), part);
+                    filled += 1;
+                }
+                if filled == WAVE {
+                    self.finish(&mut wave, now);
+                    filled = 0;
+                    more = false;
+                }
+            }
+            if !more || round + 1 == WAVE {
+                break;
+            }
+        }
+        self.finish(&mut wave, now);
+        self.wave = wave;
+        moved
+    }
+
+    /// The first step, over one burst.
+    fn received(&mut self, port: PortId, part: &mut Part<I::Buf>) {
+        let entrance = self
+            .router
+            .interface_of(port, Tags::NONE)
+            .and_then(|number| self.router.interface(number))
+            .map(Entrance::new);
+        let glance = self.shard.glance();
+        part.bytes = 0;
+        for (buf, found) in part.bufs.iter().zip(&mut part.found) {
+            let frame = buf.bytes();
+            part.bytes += frame.len() as u64;
+            let verified = buf.ip_checksum_verified();
+            match self.classify(frame, port, entrance, verified, found) {
+                Some(()) => found.hash = glance.begin(found.key),
+                None => found.len = 0,
+            }
+        }
+        self.counters
+            .add(Counter::RxPackets, part.bufs.len() as u64);
+        self.counters.add(Counter::RxBytes, part.bytes);
+    }
+
+    /// The other steps, over the wave.
+    fn finish(&mut self, wave: &mut Wave<I::Buf>, now: Nanos) {
+        let glance = self.shard.glance();
+        for part in &mut wave.parts {
+            for plain in part.found.iter_mut().take(part.bufs.len()) {
+                plain.guess = glance.guess(plain.hash);
+            }
+        }
+        for part in &mut wave.parts {
+            let mut passed = [0; 3];
+            for ((buf, plain), step) in part.bufs.iter().zip(&part.found).zip(&mut part.steps) {
+                if self.decide(buf, plain, step, now, &mut passed).is_none() {
+                    step.adjacency = NO_ADJACENCY;
+                }
+            }
+            self.count_passed(passed);
+            self.take_steps(part, now);
+        }
+    }
+
+    fn count_passed(&mut self, [outbound, inbound, hairpin]: [u64; 3]) {
+        self.counters.add(Counter::ForwardOutbound, outbound);
+        self.counters.add(Counter::ForwardInbound, inbound);
+        self.counters.add(Counter::ForwardHairpin, hairpin);
+        self.counters
+            .add(Counter::VerdictForward, outbound + inbound + hairpin);
+    }
+
+    /// Finds out about a packet if it is plain; says nothing about why not.
+    #[inline]
+    fn classify(
+        &self,
+        frame: &[u8],
+        port: PortId,
+        entrance: Option<Entrance>,
+        checksum_verified: bool,
+        found: &mut Plain,
+    ) -> Option<()> {
+        let front = frame.first_chunk::<{ ethernet::HEADER_LEN }>()?;
+        let [d0, d1, d2, d3, d4, d5, s0, s1, .., t0, t1] = *front;
+        let (entrance, l3) = if u16::from_be_bytes([t0, t1]) == ethernet::IPV4 {
+            (entrance?, ethernet::HEADER_LEN)
+        } else {
+            self.tagged(frame, port)?
+        };
+        let to = u64::from_le_bytes([d0, d1, d2, d3, d4, d5, s0, s1]);
+        if (to ^ entrance.mac) & entrance.mask != 0 {
+            return None;
+        }
+        let packet = frame.get(l3..)?;
+        let ip = ipv4::Usual::parse(packet, checksum_verified)?;
+        let payload = packet.get(ipv4::HEADER_LEN..usize::from(ip.total_len))?;
+        let (control, ack) = match ip.protocol {
+            protocol::UDP => {
+                udp::ports(payload, payload.len(), false).ok()?;
+                (false, 0)
+            }
+            protocol::TCP => {
+                let header = tcp::Header::parse(payload).ok()?;
+                let flags = header.flags & (tcp::SYN | tcp::FIN | tcp::RST | tcp::ACK);
+                (flags != tcp::ACK, header.ack)
+            }
+            _ => return None,
+        };
+        found.key = FlowKey::of_words(ip.addresses, ip.ports, ip.protocol, entrance.realm);
+        found.ack = ack;
+        found.len = ip.total_len;
+        found.l3 = wire::low8(l3);
+        found.atomic = ip.is_atomic;
+        found.control = control;
+        Some(())
+    }
+
+    /// What a frame with tags must be like, and where its packet begins.
+    #[inline(never)]
+    fn tagged(&self, frame: &[u8], port: PortId) -> Option<(Entrance, usize)> {
+        let header = ethernet::parse(frame).ok()?;
+        if header.ether_type != ethernet::IPV4 {
+            return None;
+        }
+        let number = self.router.interface_of(port, header.tags)?;
+        let interface = self.router.interface(number)?;
+        Some((Entrance::new(interface), header.len))
+    }
+
+    /// Looks up what becomes of a plain packet, and lets its session know. `None`,
+    /// and nothing changed, if that is for the general lane.
+    #[inline]
+    fn decide(
+        &mut self,
+        buf: &I::Buf,
+        plain: &Plain,
+        step: &mut Step,
+        now: Nanos,
+        passed: &mut [u64; 3],
+    ) -> Option<()> {
+        if plain.len == 0 {
+            return None;
+        }
+        let hit = match self.shard.confirm(plain.key, plain.guess) {
+            Some(hit) => hit,
+            None => self.shard.find(plain.key, plain.hash)?,
+        };
+        let epoch = self.router.epoch();
+        let session = self.shard.session_mut(hit.id)?;
+        // What cannot leave like this must not be counted as if it had.
+        if let Some(number) = session.way(hit.direction, epoch)
+            && !plain.control
+            && self.router.lets(number, plain.l3, plain.len)
+        {
+            let len = u32::from(plain.len);
+            let full = session.pass(hit.direction, len, plain.ack, now.ticks());
+            step.fill(session, hit.direction, plain, number, &mut self.ids);
+            if full {
+                self.shard.carry(hit.id);
+            }
+            if let Some(passed) = passed.get_mut(hit.direction as usize) {
+                *passed += 1;
+            }
+            return Some(());
+        }
+        self.prepare(buf, hit, plain, step, now, passed)
+    }
+
+    /// The same for a packet that may not simply pass: it may change the state of a TCP
+    /// connection, is the first one in its direction, or a hairpin that keeps its source.
+    #[inline(never)]
+    fn prepare(
+        &mut self,
+        buf: &I::Buf,
+        hit: Hit,
+        plain: &Plain,
+        step: &mut Step,
+        now: Nanos,
+        passed: &mut [u64; 3],
+    ) -> Option<()> {
+        let epoch = self.router.epoch();
+        let session = self.shard.session(hit.id)?;
+        let flags = session.flags();
+        if flags.has(Flags::SPECIAL) {
+            return None;
+        }
+        let number = if let Some(number) = session.egress(hit.direction, epoch) {
+            number
+        } else {
+            let to = session.destination(hit.direction);
+            let hop = self.router.route(session.egress_realm(hit.direction), to)?;
+            self.router.adjacency_of(hop)?
+        };
+        if !self.router.lets(number, plain.l3, plain.len) {
+            return None;
+        }
+        let len = u32::from(plain.len);
+        if plain.control || flags.has(Flags::RESTLESS) {
+            let packet = buf.bytes().get(usize::from(plain.l3)..)?;
+            let segment = packet.get(ipv4::HEADER_LEN..usize::from(plain.len))?;
+            let (_, segment) = read_segment(segment).ok()?;
+            if segment.flags & tcp::SYN != 0 && self.router.clamps() {
+                return None;
+            }
+            let followed = self.shard.on_packet(hit, Some(&segment), len, now.ticks());
+            followed.ok()?;
+        } else if self
+            .shard
+            .session_mut(hit.id)?
+            .pass(hit.direction, len, plain.ack, now.ticks())
+        {
+            self.shard.carry(hit.id);
+        }
+        self.shard
+            .cache_egress(hit.id, hit.direction, number, epoch);
+        let way = if flags.has(Flags::PRESERVED) {
+            2
+        } else {
+            hit.direction as usize
+        };
+        if let Some(passed) = passed.get_mut(way) {
+            *passed += 1;
+        }
+        let session = self.shard.session(hit.id)?;
+        step.fill(session, hit.direction, plain, number, &mut self.ids);
+        Some(())
+    }
+
+    /// Writes and sends packets, or takes them to the general lane.
+    fn take_steps(&mut self, part: &mut Part<I::Buf>, now: Nanos) {
+        let steps = part.steps.get(..part.bufs.len()).unwrap_or_default();
+        let Some(first) = steps.first().map(|step| step.adjacency) else {
+            return;
+        };
+        if steps.iter().all(|step| step.adjacency == first)
+            && let Some(egress) = self.router.egress(first).copied()
+        {
+            // All leave together: as a rule they do.
+            for (buf, step) in part.bufs.iter_mut().zip(steps) {
+                step.write(buf.bytes_mut(), &egress);
+            }
+            self.transmit_all(egress.port, &mut part.bufs, part.bytes);
+            return;
+        }
+        for (mut buf, step) in part.bufs.drain(..).zip(steps) {
+            match self.router.egress(step.adjacency) {
+                Some(egress) => {
+                    step.write(buf.bytes_mut(), egress);
+                    let port = egress.port;
+                    self.transmit(port, buf);
+                }
+                None => self.general(buf, now),
+            }
+        }
+    }
+}
