@@ -31,7 +31,7 @@ use crate::topology::Interface;
 use crate::worker::Worker;
 
 /// Bursts looked up together, at least where so much is waiting.
-const WAVE: usize = 2;
+const WAVE: usize = 4;
 
 /// What classification found out about a packet.
 #[derive(Clone, Copy, Debug)]
@@ -286,6 +286,13 @@ where
         for part in &mut wave.parts {
             for plain in part.found.iter_mut().take(part.bufs.len()) {
                 plain.guess = glance.guess(plain.hash);
+            }
+        }
+        for part in &mut wave.parts {
+            for plain in part.found.iter_mut().take(part.bufs.len()) {
+                if plain.guess.is_further() {
+                    plain.guess = glance.guess_further(plain.hash);
+                }
             }
         }
         for part in &mut wave.parts {

@@ -165,11 +165,7 @@ impl Index {
 
     #[inline]
     fn after(&self, at: usize) -> usize {
-        if at + 1 == self.buckets.len() {
-            0
-        } else {
-            at + 1
-        }
+        after(&self.buckets, at)
     }
 }
 
@@ -188,14 +184,64 @@ impl Glance<'_> {
         }
     }
 
-    /// The first entry whose tag fits in the home bucket: right in nineteen of
-    /// twenty hits.
+    /// The first entry in the home bucket whose tag fits, which is right in nineteen of
+    /// twenty hits; others that fit go to `other`.
     #[inline]
-    pub(crate) fn guess(self, hash: u64) -> Option<u32> {
-        let bucket = self.buckets.get(home(self.buckets, hash))?;
-        let lane = Lanes::of(&bucket.tags, tag(hash)).next()?;
-        bucket.entries.get(lane).copied()
+    pub(crate) fn guess(self, hash: u64, other: impl FnMut(u32)) -> Candidate {
+        self.guess_at(home(self.buckets, hash), hash, other)
     }
+
+    /// The same where the home bucket has none but was passed: in the next ones.
+    pub(crate) fn guess_further(self, hash: u64) -> Candidate {
+        let mut at = home(self.buckets, hash);
+        for _ in 1..PROBES {
+            at = after(self.buckets, at);
+            match self.guess_at(at, hash, |_| {}) {
+                Candidate::Further => {}
+                found => return found,
+            }
+        }
+        Candidate::None
+    }
+
+    #[inline]
+    fn guess_at(self, at: usize, hash: u64, mut other: impl FnMut(u32)) -> Candidate {
+        let Some(bucket) = self.buckets.get(at) else {
+            return Candidate::None;
+        };
+        let mut lanes = Lanes::of(&bucket.tags, tag(hash));
+        if let Some(entry) = lanes.next().and_then(|lane| bucket.entries.get(lane)) {
+            lanes.for_each(|lane| {
+                if let Some(entry) = bucket.entries.get(lane) {
+                    other(*entry);
+                }
+            });
+            return Candidate::Entry(*entry);
+        }
+        if bucket.overflow == 0 {
+            return Candidate::None;
+        }
+        if let Some(next) = self.buckets.get(after(self.buckets, at)) {
+            base::prefetch(next);
+        }
+        Candidate::Further
+    }
+}
+
+/// What a first look says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Candidate {
+    /// This entry, probably.
+    Entry(u32),
+    /// None here; perhaps in the next bucket, whose line is on the way.
+    Further,
+    /// There is none.
+    None,
+}
+
+#[inline]
+fn after(buckets: &[Bucket], at: usize) -> usize {
+    if at + 1 == buckets.len() { 0 } else { at + 1 }
 }
 
 #[inline]

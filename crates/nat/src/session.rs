@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 use base::{Direction, Ticks};
 use wire::ChecksumDelta;
 
-use crate::index::{self, Index};
+use crate::index::{self, Candidate, Index};
 use crate::key::{FlowKey, Realm};
 use crate::mapping::MappingId;
 use crate::region::Region;
@@ -182,6 +182,16 @@ pub struct Guess(u32);
 impl Guess {
     /// No entry.
     pub const NONE: Self = Self(u32::MAX);
+
+    /// None at first sight.
+    const FURTHER: Self = Self(u32::MAX - 1);
+
+    /// To be asked for once more, when the next line of the index is there.
+    #[must_use]
+    #[inline]
+    pub const fn is_further(self) -> bool {
+        self.0 == Self::FURTHER.0
+    }
 }
 
 /// The table, to begin lookups: what loops over bursts keep at hand.
@@ -207,13 +217,33 @@ impl Glance<'_> {
     #[must_use]
     #[inline]
     pub fn guess(self, hash: u64) -> Guess {
-        let Some(entry) = self.index.guess(hash) else {
-            return Guess::NONE;
-        };
+        let found = self.index.guess(hash, |other| self.prefetch(other));
+        self.guessed(found)
+    }
+
+    /// The same for a guess that [is further](Guess::is_further).
+    #[must_use]
+    pub fn guess_further(self, hash: u64) -> Guess {
+        self.guessed(self.index.guess_further(hash))
+    }
+
+    #[inline]
+    fn guessed(self, found: Candidate) -> Guess {
+        match found {
+            Candidate::Entry(entry) => {
+                self.prefetch(entry);
+                Guess(entry)
+            }
+            Candidate::Further => Guess::FURTHER,
+            Candidate::None => Guess::NONE,
+        }
+    }
+
+    #[inline]
+    fn prefetch(self, entry: u32) {
         if let Some(session) = self.hot.get((entry >> 1) as usize) {
             base::prefetch(session);
         }
-        Guess(entry)
     }
 }
 
