@@ -18,11 +18,11 @@ use nat::settings::{Action, Rule};
 use nat::{First, Flags, FlowKey, Hit, Match, Realm, Rewrite, Segment};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::ipv4::{self, protocol};
-use wire::{dccp, ethernet, icmp, sctp, tcp, udp};
+use wire::{WireError, dccp, ethernet, icmp, sctp, tcp, udp};
 
 use crate::emit;
 use crate::mark::{Mark, Punt, Stage};
-use crate::router::Hop;
+use crate::router::{Hop, Standing};
 use crate::worker::Worker;
 
 /// A packet whose headers have been read.
@@ -172,12 +172,7 @@ where
         if self.improper_source(ip, realm) {
             return Some(Counter::DropIpSource);
         }
-        let destination = ip.destination();
-        if destination.octets()[0] == 0
-            || destination.is_loopback()
-            || destination.octets()[0] >= 224
-            || self.router.is_broadcast(realm, ip.dst)
-        {
+        if self.router.standing(realm, ip.dst) == Standing::Improper {
             return Some(Counter::DropIpDestination);
         }
         let options = payload
@@ -188,13 +183,7 @@ where
 
     /// A source address no host may have.
     pub(crate) fn improper_source(&self, ip: &ipv4::Header, realm: Realm) -> bool {
-        let source = ip.source();
-        source.is_unspecified()
-            || source.is_loopback()
-            || source.octets()[0] == 0
-            || source.octets()[0] >= 224
-            || self.router.owner(realm, ip.src).is_some()
-            || self.router.is_broadcast(realm, ip.src)
+        self.router.standing(realm, ip.src) != Standing::Ordinary
     }
 
     pub(crate) fn whole(&mut self, buf: I::Buf, mut packet: Packet) -> End {
@@ -321,7 +310,7 @@ where
     }
 
     /// The worker of a flow that an inside host opens by a rule, or without one.
-    fn sender_owner(&self, key: FlowKey, rule: Option<usize>) -> u32 {
+    pub(crate) fn sender_owner(&self, key: FlowKey, rule: Option<usize>) -> u32 {
         let layout = self.shard.layout();
         rule.and_then(|number| layout.pairs_owner(key.protocol(), number))
             .filter(|_| self.shard.static_outside(key).is_none())
@@ -522,7 +511,12 @@ where
     }
 
     /// Says why to a sender inside, where that helps it.
-    fn refused_outbound(&mut self, buf: I::Buf, packet: &Packet, reason: Counter) -> Counter {
+    pub(crate) fn refused_outbound(
+        &mut self,
+        buf: I::Buf,
+        packet: &Packet,
+        reason: Counter,
+    ) -> Counter {
         match reason {
             Counter::DropNoPort
             | Counter::DropBlockLimit
@@ -668,7 +662,7 @@ where
 }
 
 /// Whether a hop is by one of the interfaces that are inside for a rule.
-fn is_inside(rule: &Rule, hop: Hop) -> bool {
+pub(crate) fn is_inside(rule: &Rule, hop: Hop) -> bool {
     let inside = rule.interfaces.as_ref();
     inside.is_some_and(|inside| inside.get(usize::from(hop.interface)) == Some(&true))
 }
@@ -683,16 +677,9 @@ pub(crate) fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter
     let (mut src_port, mut dst_port) = (0, 0);
     match ip.protocol {
         protocol::TCP => {
-            let header = tcp::Header::parse(payload)?;
-            let syn = header.flags & tcp::SYN != 0;
-            (src_port, dst_port) = (header.src_port, header.dst_port);
-            packet.segment = Some(Segment {
-                flags: header.flags,
-                seq: header.seq,
-                ack: header.ack,
-                window_scale: tcp::window_scale(payload, header.len).filter(|_| syn),
-                len: u32::try_from(payload.len() - header.len).unwrap_or(0),
-            });
+            let (ports, segment) = read_segment(payload)?;
+            (src_port, dst_port) = ports;
+            packet.segment = Some(segment);
         }
         protocol::UDP => {
             (src_port, dst_port) = udp::ports(payload, payload.len(), ip.is_fragment())?;
@@ -726,6 +713,22 @@ pub(crate) fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter
         packet.realm,
     );
     Ok(())
+}
+
+/// Reads a TCP segment: its ports, and what tracking needs.
+pub(crate) fn read_segment(payload: &[u8]) -> Result<((u16, u16), Segment), WireError> {
+    let header = tcp::Header::parse(payload)?;
+    let syn = header.flags & tcp::SYN != 0;
+    let segment = Segment {
+        flags: header.flags,
+        seq: header.seq,
+        ack: header.ack,
+        window_scale: syn
+            .then(|| tcp::window_scale(payload, header.len))
+            .flatten(),
+        len: u32::try_from(payload.len() - header.len).unwrap_or(0),
+    };
+    Ok(((header.src_port, header.dst_port), segment))
 }
 
 /// The key after an outbound rewrite.

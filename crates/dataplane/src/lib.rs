@@ -21,6 +21,7 @@ mod icmp;
 mod inspect;
 mod mark;
 mod multicast;
+mod opening;
 mod parts;
 mod published;
 mod router;

@@ -7,10 +7,10 @@
 //! ```
 //!
 //! Plain is a packet whose fate needs nothing but its session: unicast to us,
-//! IPv4, whole, TTL left, TCP without SYN, FIN and RST, or UDP. Whatever is not,
-//! or whose session is not known, is looked at again from its first byte in the
-//! general lane (`general.rs`), so there is one place that decides why a packet
-//! is dropped.
+//! IPv4, whole, TTL left, TCP without SYN, FIN and RST, or UDP. If its session is
+//! not known, one is opened at once where nothing about that is unusual
+//! (`opening.rs`). Whatever else there is, is looked at again from its first byte in
+//! the general lane (`general.rs`), which decides why a packet is dropped.
 //!
 //! Owns a [`Shard`] and everything else it touches; talks through rings only.
 
@@ -27,9 +27,11 @@ use wire::{ethernet, tcp, udp};
 use crate::command::{Command, Event, SessionFilter};
 use crate::emit;
 use crate::fragment::{Fate, Fragments};
+use crate::general::read_segment;
 use crate::inspect::{Cursor, Row};
 use crate::mark::{Mark, Punt};
 use crate::multicast::Groups;
+use crate::opening::{Opening, Stranger};
 use crate::published::Published;
 use crate::router::Router;
 use crate::topology::{Interface, Topology};
@@ -83,6 +85,24 @@ impl Plain {
         l3: 0,
         atomic: false,
     };
+
+    /// As one without a session.
+    fn stranger(&self, buf: &impl PacketBuf) -> Option<Stranger> {
+        let l3 = usize::from(self.l3);
+        let segment = if self.key.protocol() == protocol::TCP {
+            let len = usize::try_from(self.len).ok()?;
+            let bytes = buf.bytes().get(l3 + ipv4::HEADER_LEN..l3 + len)?;
+            Some(read_segment(bytes).ok()?.1)
+        } else {
+            None
+        };
+        Some(Stranger {
+            key: self.key,
+            segment,
+            len: self.len,
+            l3,
+        })
+    }
 }
 
 /// Share of the time in which there were packets to work on, over about a second.
@@ -369,8 +389,25 @@ where
         let confirmed = plain
             .guess
             .and_then(|guess| self.shard.confirm(plain.key, guess));
-        let Some(hit) = confirmed.or_else(|| self.shard.find(plain.key, plain.hash)) else {
-            return Some(buf);
+        let known = confirmed.or_else(|| self.shard.find(plain.key, plain.hash));
+        let hit = if let Some(hit) = known {
+            hit
+        } else {
+            let Some(stranger) = plain.stranger(&buf) else {
+                return Some(buf);
+            };
+            match self.open_plain(&buf, &stranger, now) {
+                Opening::Opened(hit) => hit,
+                Opening::Dropped(reason) => {
+                    self.counters.verdict(reason);
+                    return None;
+                }
+                Opening::Refused(reason) => {
+                    self.refuse_plain(buf, &stranger, reason, now);
+                    return None;
+                }
+                Opening::Unusual => return Some(buf),
+            }
         };
         let epoch = self.router.epoch();
         // What cannot leave like this must not be counted as if it had.

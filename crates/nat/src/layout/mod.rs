@@ -18,6 +18,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use base::Nearby;
 use hashbrown::HashMap;
 use wire::ipv4::protocol;
 
@@ -84,6 +85,14 @@ impl OutsideAddress {
         self.slots.into_iter().take_while(|slot| *slot != NONE)
     }
 
+    /// The number of the pool address it is, if it is one only.
+    pub(crate) const fn only_slot(self) -> Option<u32> {
+        let [slot, NONE, ..] = self.slots else {
+            return None;
+        };
+        if slot == NONE { None } else { Some(slot) }
+    }
+
     fn add(&mut self, slot: u32) {
         if let Some(place) = self.slots.iter_mut().find(|slot| **slot == NONE) {
             *place = slot;
@@ -107,7 +116,14 @@ pub struct Layout {
     /// Numbers of the addresses of each pool.
     of_pool: Vec<Vec<u32>>,
     statics: Vec<Option<Static>>,
+    /// Numbers of `order`, by interface that the traffic comes from; in the end those
+    /// for all other interfaces.
+    by_interface: Vec<Vec<u16>>,
+    /// Interfaces that are inside for some rule.
+    inside: Vec<bool>,
     outside: HashMap<(Realm, u32), OutsideAddress>,
+    /// Of those.
+    nearby: Nearby,
     /// Inside host of each outside address that is mapped as a whole, by protocol.
     whole: HashMap<(Realm, u32, u8), (Realm, u32)>,
     /// Inside host of each static outside port.
@@ -141,7 +157,10 @@ impl Layout {
             addresses: Vec::new(),
             of_pool: Vec::new(),
             statics: Vec::new(),
+            by_interface: Vec::new(),
+            inside: Vec::new(),
             outside: HashMap::new(),
+            nearby: Nearby::NONE,
             whole: HashMap::new(),
             forwards: HashMap::new(),
             gathered: HashMap::new(),
@@ -196,7 +215,10 @@ impl Layout {
             of_pool,
             whole: HashMap::new(),
             statics,
+            by_interface: Vec::new(),
+            inside: Vec::new(),
             outside: HashMap::new(),
+            nearby: Nearby::NONE,
             forwards: HashMap::new(),
             gathered: HashMap::new(),
             leads_to: Vec::new(),
@@ -259,12 +281,39 @@ impl Layout {
                 self.gathered.insert((one.realm, other.to_bits()), inside);
             }
         }
+        for (realm, address) in self.outside.keys() {
+            self.nearby.add(*realm, *address);
+        }
+        self.sort_rules();
         for rule in self.rules.iter().flatten() {
             let way = (rule.realm, rule.outside_realm);
             if !self.leads_to.contains(&way) {
                 self.leads_to.push(way);
             }
         }
+    }
+
+    /// Sorts the rules for traffic from inside by interface.
+    fn sort_rules(&mut self) {
+        let named = |number: &u16| {
+            let rule = self.rules.get(usize::from(*number))?.as_ref()?;
+            rule.interfaces.as_deref()
+        };
+        let all = self.order.iter().filter_map(named);
+        let interfaces = all.clone().map(<[bool]>::len).max().unwrap_or(0);
+        let has = |named: &[bool], interface: usize| named.get(interface) == Some(&true);
+        let inside = (0..interfaces)
+            .map(|interface| all.clone().any(|named| has(named, interface)))
+            .collect();
+        let by_interface = (0..=interfaces)
+            .map(|interface| {
+                let order = self.order.iter().copied();
+                order
+                    .filter(|number| named(number).is_none_or(|named| has(named, interface)))
+                    .collect()
+            })
+            .collect();
+        (self.inside, self.by_interface) = (inside, by_interface);
     }
 
     // --- what is configured --------------------------------------------------
@@ -308,6 +357,21 @@ impl Layout {
     /// Rules for traffic from inside with their numbers, first match first.
     pub fn rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
         self.in_order(&self.order)
+    }
+
+    /// Those of them that are for traffic from an interface.
+    pub(crate) fn rules_from(&self, interface: usize) -> impl Iterator<Item = (usize, &Rule)> {
+        let numbers = self
+            .by_interface
+            .get(interface)
+            .or_else(|| self.by_interface.last());
+        self.in_order(numbers.map_or(&[], Vec::as_slice))
+    }
+
+    /// Whether packets from this interface are from inside for some rule.
+    #[must_use]
+    pub fn is_inside(&self, interface: usize) -> bool {
+        self.inside.get(interface) == Some(&true)
     }
 
     /// Rules for remote hosts, likewise.
@@ -419,7 +483,11 @@ impl Layout {
 
     /// What the translator has to do with an address of the outside, if anything.
     #[must_use]
+    #[inline]
     pub fn outside_address(&self, realm: Realm, address: u32) -> Option<OutsideAddress> {
+        if !self.nearby.may_have(realm, address) {
+            return None;
+        }
         self.outside.get(&(realm, address)).copied()
     }
 

@@ -11,7 +11,7 @@ use core::net::Ipv4Addr;
 
 use base::Ticks;
 
-use super::{NO_BLOCK, count, low16};
+use super::{Geometry, NO_BLOCK, count, low16};
 use crate::rng::Rng;
 use crate::settings::PortProtocol;
 
@@ -98,6 +98,9 @@ pub(crate) struct Address {
     /// What newcomers are spread by: blocks lent, or subscribers paired.
     pub(crate) load: u32,
     pub(crate) blocks: Box<[Block]>,
+    /// Where its ports are, if that is the same for all its blocks and they are all this
+    /// shard's.
+    pub(crate) geometry: Option<Geometry>,
     shared: Option<u16>,
     /// Blocks that can be lent in front, and where each block is in this list.
     order: Box<[u16]>,
@@ -137,6 +140,7 @@ impl Address {
             pool,
             draining: false,
             load: 0,
+            geometry: None,
             shared: blocks
                 .iter()
                 .position(|block| block.owner == Owner::Shared)
@@ -386,6 +390,14 @@ impl Address {
 
     fn share_place(&self, block: u16, side: PortProtocol, offset: u16) -> usize {
         (usize::from(block) * SIDES + side as usize) * self.words * 64 + usize::from(offset)
+    }
+
+    /// Whether a port is one that could be given out; `None` where one look cannot tell.
+    pub(crate) fn is_free(&self, port: u16, side: PortProtocol) -> Option<bool> {
+        let geometry = self.geometry.as_ref()?;
+        let block = geometry.block_at(port)?;
+        let offset = port.checked_sub(geometry.ports_of(block).0)?;
+        Some(!self.bit(low16(block), side, offset))
     }
 
     // --- bits ----------------------------------------------------------------

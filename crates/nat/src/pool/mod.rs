@@ -168,6 +168,11 @@ impl Pools {
         });
         let mut address = Address::new(known.address, known.pool, blocks);
         address.draining = known.draining;
+        let computed = matches!(
+            settings.division,
+            Division::Whole | Division::Deterministic { .. }
+        );
+        address.geometry = (!computed && !geometry.divided).then_some(geometry);
         if settings.overloads {
             address.allow_sharing();
         }
@@ -324,6 +329,11 @@ impl Pools {
         self.address_mut(slot_of(block))?
             .blocks
             .get_mut(usize::from(nth_of(block)))
+    }
+
+    /// Whether a port of an address could be given out; `None` where one look cannot tell.
+    pub(crate) fn is_free(&self, slot: u32, port: u16, side: PortProtocol) -> Option<bool> {
+        self.address(slot)?.is_free(port, side)
     }
 
     // --- addresses and blocks ------------------------------------------------

@@ -3,10 +3,11 @@
 use base::{Counter, Direction, Ticks};
 
 use super::{First, MAX_WEAK, NO_RULE, Opened, Refusal, Shard, first_state, opens, static_key};
-use crate::key::FlowKey;
+use crate::key::{FlowKey, Realm};
+use crate::layout::OutsideAddress;
 use crate::mapping::{Mapping, MappingId, MappingKind};
 use crate::session::{Flags, NewSession};
-use crate::settings::{Action, Dependence};
+use crate::settings::{Action, Dependence, PortProtocol};
 use crate::subscriber::SubscriberId;
 
 impl Shard {
@@ -109,6 +110,36 @@ impl Shard {
             self.refused(subscriber, first.now.ticks());
         }
         admitted.map(|()| subscriber)
+    }
+
+    /// Whether one look at a bit says that nobody has an outside endpoint. False where
+    /// somebody has it, and where that is not so simple.
+    #[must_use]
+    pub fn nobody_has(&self, realm: Realm, address: u32, protocol: u8, port: u16) -> bool {
+        let Some(side) = PortProtocol::of(protocol) else {
+            return false;
+        };
+        let slot = self
+            .layout
+            .outside_address(realm, address)
+            .and_then(OutsideAddress::only_slot);
+        self.mappings.special().whole == 0
+            && slot.is_some_and(|slot| self.pools.is_free(slot, port, side) == Some(true))
+    }
+
+    /// Why a packet from a remote host to an outside address opens nothing, if it does not.
+    #[must_use]
+    pub fn turned_away(&self, first: &First) -> Option<Refusal> {
+        let key = first.key;
+        if self.nobody_has(
+            first.outside_realm,
+            key.dst(),
+            key.protocol(),
+            key.dst_port(),
+        ) {
+            return Some(Counter::DropNoMapping);
+        }
+        self.admitted(first).err()
     }
 
     /// Whether anybody inside could be reached by this packet from a remote that

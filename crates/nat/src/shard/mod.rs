@@ -298,27 +298,20 @@ impl Shard {
     /// Whether packets from this interface are from inside for some rule.
     #[must_use]
     pub fn is_inside(&self, interface: usize) -> bool {
-        self.layout.rules().any(|(_, rule)| {
-            rule.interfaces
-                .as_ref()
-                .is_some_and(|inside| inside.get(interface) == Some(&true))
-        })
+        self.layout.is_inside(interface)
     }
 
     /// What the rules say about a packet from `interface`; the first match wins.
     #[must_use]
     pub fn match_rule(&self, interface: usize, key: FlowKey) -> Match<'_> {
-        first_match(self.layout.rules(), key, |rule| match &rule.interfaces {
-            Some(inside) => inside.get(interface) == Some(&true),
-            None => true,
-        })
+        first_match(self.layout.rules_from(interface), key)
     }
 
     /// The rule that gives the sender of a packet from outside an address
     /// towards the inside (twice NAT).
     #[must_use]
     pub fn match_outside_rule(&self, key: FlowKey) -> Option<(usize, Translate)> {
-        match first_match(self.layout.outside_rules(), key, |_| true) {
+        match first_match(self.layout.outside_rules(), key) {
             Match::Rule(number, Action::Translate(translate)) => Some((number, *translate)),
             _ => None,
         }
@@ -329,7 +322,7 @@ impl Shard {
     #[must_use]
     pub fn passes_back(&self, key: FlowKey) -> bool {
         matches!(
-            first_match(self.layout.rules(), key.reversed(), |_| true),
+            first_match(self.layout.rules(), key.reversed()),
             Match::Rule(_, Action::Pass)
         )
     }
@@ -560,27 +553,24 @@ fn timeouts(layout: &Layout) -> [u32; State::COUNT] {
     timeouts
 }
 
-fn first_match<'a>(
-    rules: impl Iterator<Item = (usize, &'a Rule)>,
-    key: FlowKey,
-    from: impl Fn(&Rule) -> bool,
-) -> Match<'a> {
+fn first_match<'a>(rules: impl Iterator<Item = (usize, &'a Rule)>, key: FlowKey) -> Match<'a> {
     let (src, dst) = (Ipv4Addr::from_bits(key.src()), key.destination());
     let protocol = key.protocol();
-    let has_ports = matches!(
-        protocol,
-        protocol::TCP | protocol::UDP | protocol::DCCP | protocol::SCTP | protocol::UDP_LITE
-    );
+    let has_ports = || {
+        matches!(
+            protocol,
+            protocol::TCP | protocol::UDP | protocol::DCCP | protocol::SCTP | protocol::UDP_LITE
+        )
+    };
     let mut but_for_protocol = false;
     for (number, rule) in rules {
         let matches = rule.realm == key.realm()
-            && from(rule)
             && rule.source.iter().any(|prefix| prefix.contains(src))
             && (rule.destination.is_empty()
                 || rule.destination.iter().any(|prefix| prefix.contains(dst)))
             && (rule.protocols.is_empty() || rule.protocols.contains(&protocol))
             && (rule.destination_ports.is_empty()
-                || has_ports
+                || has_ports()
                     && rule
                         .destination_ports
                         .iter()

@@ -1,0 +1,204 @@
+//! First packets, where nothing about them is unusual.
+//!
+//! ```text
+//!  plain, no session ─> addresses ordinary? ─> rule of the interface
+//!      from inside:  no hairpin, ours, a known next hop ─> opened | refused
+//!      from outside: no rule, ours ─> nobody has the port | may not come in ─> dropped
+//!      anything else ─> unusual: the general lane finds out
+//! ```
+//!
+//! What is decided here is decided as the general lane would, from what
+//! classification has read already. In doubt nothing is decided and nothing changed.
+
+use base::{Counter, Direction, Nanos};
+use nat::settings::Action;
+use nat::{First, FlowKey, Hit, Match, Segment};
+use pktio::{Io, PacketBuf, RingReceiver, RingSender};
+use wire::ethernet::{self, Tags};
+use wire::ipv4;
+
+use crate::general::{Packet, is_inside};
+use crate::router::{Hop, Standing};
+use crate::worker::Worker;
+
+/// What becomes of a plain packet without a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Opening {
+    /// It has one now, whose way is known.
+    Opened(Hit),
+    /// It is to be dropped.
+    Dropped(Counter),
+    /// So it is, but its sender may be told.
+    Refused(Counter),
+    /// To be looked at in the general lane.
+    Unusual,
+}
+
+/// A plain packet for which no session was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stranger {
+    pub(crate) key: FlowKey,
+    /// Its segment, if TCP.
+    pub(crate) segment: Option<Segment>,
+    /// Of the IP packet.
+    pub(crate) len: u32,
+    /// Where that begins in the frame.
+    pub(crate) l3: usize,
+}
+
+impl<I, S, R> Worker<I, S, R>
+where
+    I: Io,
+    S: RingSender<Buf = I::Buf>,
+    R: RingReceiver<Buf = I::Buf>,
+{
+    /// Opens a session for a plain packet that has none, or says why not.
+    #[inline(never)]
+    pub(crate) fn open_plain(&mut self, buf: &I::Buf, stranger: &Stranger, now: Nanos) -> Opening {
+        let found = self.came_by(buf, stranger.l3).and_then(|interface| {
+            let (key, realm) = (stranger.key, stranger.key.realm());
+            if self.router.standing(realm, key.src()) != Standing::Ordinary {
+                return None;
+            }
+            match self.shard.match_rule(usize::from(interface), key) {
+                Match::Rule(number, Action::Translate(_)) => {
+                    self.open_from_inside(stranger, number, now)
+                }
+                Match::None => {
+                    let reason = self.turned_away(interface, stranger, now)?;
+                    Some(Opening::Dropped(reason))
+                }
+                _ => None,
+            }
+        });
+        found.unwrap_or(Opening::Unusual)
+    }
+
+    /// The interface by which a unicast frame came.
+    fn came_by(&self, buf: &I::Buf, l3: usize) -> Option<u16> {
+        let frame = buf.bytes();
+        if frame.first()? & 1 != 0 {
+            return None;
+        }
+        let tags = if l3 == ethernet::HEADER_LEN {
+            Tags::NONE
+        } else {
+            ethernet::parse(frame).ok()?.tags
+        };
+        self.router.interface_of(buf.port(), tags)
+    }
+
+    fn open_from_inside(
+        &mut self,
+        stranger: &Stranger,
+        number: usize,
+        now: Nanos,
+    ) -> Option<Opening> {
+        let key = stranger.key;
+        let layout = self.shard.layout();
+        let rule = layout.rule(number)?;
+        let usual = self.router.standing(key.realm(), key.dst()) == Standing::Ordinary
+            && layout
+                .outside_address(rule.outside_realm, key.dst())
+                .is_none()
+            && (layout.shards() == 1 || self.sender_owner(key, Some(number)) == self.number)
+            && self.shard.static_outside(key).is_none();
+        if !usual {
+            return None;
+        }
+        let hop = self.router.route(rule.outside_realm, key.dst())?;
+        if is_inside(rule, hop) {
+            return None;
+        }
+        let adjacency = self.way_out(hop, stranger)?;
+        let first = First {
+            key,
+            tcp: stranger.segment,
+            hairpin: false,
+            outside_realm: key.realm(),
+            sender_rule: None,
+            now,
+        };
+        let id = match self.shard.open_outbound(&first, Some(number)) {
+            Ok(id) => id,
+            Err(reason) => return Some(Opening::Refused(reason)),
+        };
+        let direction = Direction::Outbound;
+        self.shard
+            .cache_egress(id, direction, adjacency, self.router.epoch());
+        Some(Opening::Opened(Hit { id, direction }))
+    }
+
+    /// The adjacency of a hop, if the packet can leave by it as it is.
+    fn way_out(&self, hop: Hop, stranger: &Stranger) -> Option<u16> {
+        let number = self.router.adjacency_of(hop)?;
+        let adjacency = self.router.adjacency(number)?;
+        let egress = &adjacency.egress;
+        (stranger.len <= u32::from(egress.mtu) && !adjacency.stale && egress.l2_len == stranger.l3)
+            .then_some(number)
+    }
+
+    /// Why a packet from outside opens nothing, if that is plain.
+    fn turned_away(&self, interface: u16, stranger: &Stranger, now: Nanos) -> Option<Counter> {
+        let (key, realm) = (stranger.key, stranger.key.realm());
+        let layout = self.shard.layout();
+        // Others wait for an answer (RFC 5382 REQ-4).
+        let opens = stranger.segment.is_some_and(|segment| segment.opens());
+        if opens
+            || layout.has_outside_rules()
+            || layout.is_inside(usize::from(interface))
+            || self.router.standing(realm, key.dst()) == Standing::Improper
+            || self.shard.static_outside(key).is_some()
+            || layout.shards() > 1 && self.receiver_owner(key) != Some(self.number)
+            || layout.outside_address(realm, key.dst()).is_none()
+        {
+            return None;
+        }
+        self.shard.turned_away(&First {
+            key,
+            tcp: stranger.segment,
+            hairpin: false,
+            outside_realm: realm,
+            sender_rule: None,
+            now,
+        })
+    }
+
+    fn receiver_owner(&self, key: FlowKey) -> Option<u32> {
+        let layout = self.shard.layout();
+        layout.outside_owner(key.realm(), key.dst(), key.protocol(), key.dst_port())
+    }
+
+    /// Tells the sender of a plain packet why it gets no session, where that helps it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refuse_plain(
+        &mut self,
+        buf: I::Buf,
+        stranger: &Stranger,
+        reason: Counter,
+        now: Nanos,
+    ) {
+        let packet = self.came_by(&buf, stranger.l3).and_then(|interface| {
+            let bytes = buf.bytes().get(stranger.l3..)?;
+            Some(Packet {
+                interface,
+                realm: stranger.key.realm(),
+                l3: stranger.l3,
+                ip: ipv4::Header::parse(bytes, true).ok()?,
+                key: stranger.key,
+                segment: stranger.segment,
+                icmp: None,
+                hairpinned: false,
+                admitted: false,
+                steered: false,
+                now,
+            })
+        });
+        let reason = match packet {
+            Some(packet) => self.refused_outbound(buf, &packet, reason),
+            None => reason,
+        };
+        self.counters.verdict(reason);
+    }
+}
