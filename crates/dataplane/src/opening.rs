@@ -53,23 +53,13 @@ where
     R: RingReceiver<Buf = I::Buf>,
 {
     /// Opens a session for a plain packet that has none, or says why not.
-    #[inline(never)]
     pub(crate) fn open_plain(&mut self, buf: &I::Buf, stranger: &Stranger, now: Nanos) -> Opening {
         let found = self.came_by(buf, stranger.l3).and_then(|interface| {
-            let (key, realm) = (stranger.key, stranger.key.realm());
-            if self.router.standing(realm, key.src()) != Standing::Ordinary {
-                return None;
+            let interface = usize::from(interface);
+            if self.shard.layout().is_only_outside(interface) {
+                return self.turned_away(stranger, now);
             }
-            match self.shard.match_rule(usize::from(interface), key) {
-                Match::Rule(number, Action::Translate(_)) => {
-                    self.open_from_inside(stranger, number, now)
-                }
-                Match::None => {
-                    let reason = self.turned_away(interface, stranger, now)?;
-                    Some(Opening::Dropped(reason))
-                }
-                _ => None,
-            }
+            self.open_from_inside(stranger, interface, now)
         });
         found.unwrap_or(Opening::Unusual)
     }
@@ -91,13 +81,18 @@ where
     fn open_from_inside(
         &mut self,
         stranger: &Stranger,
-        number: usize,
+        interface: usize,
         now: Nanos,
     ) -> Option<Opening> {
         let key = stranger.key;
+        let Match::Rule(number, Action::Translate(_)) = self.shard.match_rule(interface, key)
+        else {
+            return None;
+        };
         let layout = self.shard.layout();
         let rule = layout.rule(number)?;
-        let usual = self.router.standing(key.realm(), key.dst()) == Standing::Ordinary
+        let usual = self.router.standing(key.realm(), key.src()) == Standing::Ordinary
+            && self.router.standing(key.realm(), key.dst()) == Standing::Ordinary
             && layout
                 .outside_address(rule.outside_realm, key.dst())
                 .is_none()
@@ -138,30 +133,36 @@ where
             .then_some(number)
     }
 
-    /// Why a packet from outside opens nothing, if that is plain.
-    fn turned_away(&self, interface: u16, stranger: &Stranger, now: Nanos) -> Option<Counter> {
+    /// Drops a packet from outside that opens nothing.
+    fn turned_away(&self, stranger: &Stranger, now: Nanos) -> Option<Opening> {
         let (key, realm) = (stranger.key, stranger.key.realm());
-        let layout = self.shard.layout();
         // Others wait for an answer (RFC 5382 REQ-4).
         let opens = stranger.segment.is_some_and(|segment| segment.opens());
         if opens
-            || layout.has_outside_rules()
-            || layout.is_inside(usize::from(interface))
+            || self.router.standing(realm, key.src()) != Standing::Ordinary
             || self.router.standing(realm, key.dst()) == Standing::Improper
+            || self.shard.layout().shards() > 1 && self.receiver_owner(key) != Some(self.number)
             || self.shard.static_outside(key).is_some()
-            || layout.shards() > 1 && self.receiver_owner(key) != Some(self.number)
-            || layout.outside_address(realm, key.dst()).is_none()
         {
             return None;
         }
-        self.shard.turned_away(&First {
-            key,
-            tcp: stranger.segment,
-            hairpin: false,
-            outside_realm: realm,
-            sender_rule: None,
-            now,
-        })
+        let to = key.dst();
+        let reason = if self
+            .shard
+            .nobody_has(realm, to, key.protocol(), key.dst_port())
+        {
+            Counter::DropNoMapping
+        } else {
+            self.shard.turned_away(&First {
+                key,
+                tcp: stranger.segment,
+                hairpin: false,
+                outside_realm: realm,
+                sender_rule: None,
+                now,
+            })?
+        };
+        Some(Opening::Dropped(reason))
     }
 
     fn receiver_owner(&self, key: FlowKey) -> Option<u32> {

@@ -163,7 +163,7 @@ impl Router {
     #[inline]
     pub(crate) fn standing(&self, realm: Realm, address: u32) -> Standing {
         let first = address >> 24;
-        if first == 0 || first == 127 || first >= 224 {
+        if first.wrapping_sub(1) >= 223 || first == 127 {
             return Standing::Improper;
         }
         if !self.nearby.may_have(realm, address) {

@@ -12,20 +12,25 @@
 
 mod keep;
 mod number;
+mod outside;
 mod owner;
+mod ways;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use base::Nearby;
 use hashbrown::HashMap;
 use wire::ipv4::protocol;
 
-use crate::key::Realm;
+use crate::key::{FlowKey, Realm};
 use crate::pool::{Geometry, count};
 use crate::settings::{Pool, PortProtocol, Rule, Settings, Static, Timeouts};
 use crate::shard::ANY_PROTOCOL;
+use outside::OutsideTable;
+use ways::Ways;
+
+pub(crate) use ways::{Sure, is_usual};
 
 /// Most pools that can share an outside address.
 pub(crate) const MAX_SHARING: usize = 4;
@@ -116,14 +121,9 @@ pub struct Layout {
     /// Numbers of the addresses of each pool.
     of_pool: Vec<Vec<u32>>,
     statics: Vec<Option<Static>>,
-    /// Numbers of `order`, by interface that the traffic comes from; in the end those
-    /// for all other interfaces.
-    by_interface: Vec<Vec<u16>>,
-    /// Interfaces that are inside for some rule.
-    inside: Vec<bool>,
-    outside: HashMap<(Realm, u32), OutsideAddress>,
-    /// Of those.
-    nearby: Nearby,
+    /// The rules of `order` by interface.
+    ways: Ways,
+    outside: OutsideTable,
     /// Inside host of each outside address that is mapped as a whole, by protocol.
     whole: HashMap<(Realm, u32, u8), (Realm, u32)>,
     /// Inside host of each static outside port.
@@ -157,10 +157,8 @@ impl Layout {
             addresses: Vec::new(),
             of_pool: Vec::new(),
             statics: Vec::new(),
-            by_interface: Vec::new(),
-            inside: Vec::new(),
-            outside: HashMap::new(),
-            nearby: Nearby::NONE,
+            ways: Ways::default(),
+            outside: OutsideTable::new(&HashMap::new()),
             whole: HashMap::new(),
             forwards: HashMap::new(),
             gathered: HashMap::new(),
@@ -215,10 +213,8 @@ impl Layout {
             of_pool,
             whole: HashMap::new(),
             statics,
-            by_interface: Vec::new(),
-            inside: Vec::new(),
-            outside: HashMap::new(),
-            nearby: Nearby::NONE,
+            ways: Ways::default(),
+            outside: OutsideTable::new(&HashMap::new()),
             forwards: HashMap::new(),
             gathered: HashMap::new(),
             leads_to: Vec::new(),
@@ -239,6 +235,7 @@ impl Layout {
 
     /// Fills the tables that follow from the numbers.
     fn index(&mut self) {
+        let mut outside_addresses = HashMap::new();
         for (slot, address) in self.addresses.iter().enumerate() {
             let Some(address) = address else { continue };
             let realm = self
@@ -246,7 +243,7 @@ impl Layout {
                 .get(usize::from(address.pool))
                 .and_then(Option::as_ref)
                 .map_or(0, |pool| pool.realm);
-            self.outside
+            outside_addresses
                 .entry((realm, address.address.to_bits()))
                 .or_insert(OutsideAddress::NEW)
                 .add(count(slot));
@@ -255,8 +252,7 @@ impl Layout {
             let (inside, outside) = (one.inside.to_bits(), one.outside.to_bits());
             for nth in 0..one.count {
                 let address = outside.wrapping_add(nth);
-                let known = self
-                    .outside
+                let known = outside_addresses
                     .entry((one.outside_realm, address))
                     .or_insert(OutsideAddress::NEW);
                 known.whole |= one.ports.is_none() && one.protocol.is_none();
@@ -281,39 +277,18 @@ impl Layout {
                 self.gathered.insert((one.realm, other.to_bits()), inside);
             }
         }
-        for (realm, address) in self.outside.keys() {
-            self.nearby.add(*realm, *address);
-        }
-        self.sort_rules();
+        self.outside = OutsideTable::new(&outside_addresses);
+        let numbered = self.order.iter().filter_map(|number| {
+            let rule = self.rules.get(usize::from(*number))?;
+            Some((*number, rule.as_ref()?))
+        });
+        self.ways = Ways::new(&numbered.collect::<Vec<_>>());
         for rule in self.rules.iter().flatten() {
             let way = (rule.realm, rule.outside_realm);
             if !self.leads_to.contains(&way) {
                 self.leads_to.push(way);
             }
         }
-    }
-
-    /// Sorts the rules for traffic from inside by interface.
-    fn sort_rules(&mut self) {
-        let named = |number: &u16| {
-            let rule = self.rules.get(usize::from(*number))?.as_ref()?;
-            rule.interfaces.as_deref()
-        };
-        let all = self.order.iter().filter_map(named);
-        let interfaces = all.clone().map(<[bool]>::len).max().unwrap_or(0);
-        let has = |named: &[bool], interface: usize| named.get(interface) == Some(&true);
-        let inside = (0..interfaces)
-            .map(|interface| all.clone().any(|named| has(named, interface)))
-            .collect();
-        let by_interface = (0..=interfaces)
-            .map(|interface| {
-                let order = self.order.iter().copied();
-                order
-                    .filter(|number| named(number).is_none_or(|named| has(named, interface)))
-                    .collect()
-            })
-            .collect();
-        (self.inside, self.by_interface) = (inside, by_interface);
     }
 
     // --- what is configured --------------------------------------------------
@@ -356,32 +331,41 @@ impl Layout {
 
     /// Rules for traffic from inside with their numbers, first match first.
     pub fn rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
-        self.in_order(&self.order)
+        self.in_order(self.order.iter().copied())
     }
 
     /// Those of them that are for traffic from an interface.
     pub(crate) fn rules_from(&self, interface: usize) -> impl Iterator<Item = (usize, &Rule)> {
-        let numbers = self
-            .by_interface
-            .get(interface)
-            .or_else(|| self.by_interface.last());
-        self.in_order(numbers.map_or(&[], Vec::as_slice))
+        self.in_order(self.ways.numbers(interface))
+    }
+
+    /// What can be said of a packet from an interface without asking them.
+    #[inline]
+    pub(crate) fn sure_match(&self, interface: usize, key: FlowKey) -> Sure {
+        self.ways.sure(interface, key)
     }
 
     /// Whether packets from this interface are from inside for some rule.
     #[must_use]
     pub fn is_inside(&self, interface: usize) -> bool {
-        self.inside.get(interface) == Some(&true)
+        self.ways.is_inside(interface)
+    }
+
+    /// Whether whatever comes by this interface is from outside, with no rule to ask.
+    #[must_use]
+    #[inline]
+    pub fn is_only_outside(&self, interface: usize) -> bool {
+        self.outside_order.is_empty() && self.ways.is_outside(interface)
     }
 
     /// Rules for remote hosts, likewise.
     pub(crate) fn outside_rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
-        self.in_order(&self.outside_order)
+        self.in_order(self.outside_order.iter().copied())
     }
 
-    fn in_order<'a>(&'a self, order: &'a [u16]) -> impl Iterator<Item = (usize, &'a Rule)> {
-        order.iter().filter_map(|number| {
-            let number = usize::from(*number);
+    fn in_order(&self, order: impl Iterator<Item = u16>) -> impl Iterator<Item = (usize, &Rule)> {
+        order.filter_map(|number| {
+            let number = usize::from(number);
             Some((number, self.rule(number)?))
         })
     }
@@ -485,22 +469,19 @@ impl Layout {
     #[must_use]
     #[inline]
     pub fn outside_address(&self, realm: Realm, address: u32) -> Option<OutsideAddress> {
-        if !self.nearby.may_have(realm, address) {
-            return None;
-        }
-        self.outside.get(&(realm, address)).copied()
+        self.outside.get(realm, address).copied()
     }
 
     /// The realm in which `address` is translated, seen from a realm: itself, or
     /// one that its flows leave to.
     #[must_use]
     pub fn outside_seen_from(&self, realm: Realm, address: u32) -> Option<Realm> {
-        if self.outside.contains_key(&(realm, address)) {
+        if self.outside.get(realm, address).is_some() {
             return Some(realm);
         }
         self.leads_to
             .iter()
-            .find(|(from, to)| *from == realm && self.outside.contains_key(&(*to, address)))
+            .find(|(from, to)| *from == realm && self.outside.get(*to, address).is_some())
             .map(|(_, to)| *to)
     }
 

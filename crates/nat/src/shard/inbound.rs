@@ -115,6 +115,7 @@ impl Shard {
     /// Whether one look at a bit says that nobody has an outside endpoint. False where
     /// somebody has it, and where that is not so simple.
     #[must_use]
+    #[inline]
     pub fn nobody_has(&self, realm: Realm, address: u32, protocol: u8, port: u16) -> bool {
         let Some(side) = PortProtocol::of(protocol) else {
             return false;
@@ -127,18 +128,12 @@ impl Shard {
             && slot.is_some_and(|slot| self.pools.is_free(slot, port, side) == Some(true))
     }
 
-    /// Why a packet from a remote host to an outside address opens nothing, if it does not.
+    /// Why a packet from a remote host to an outside address opens nothing, if it does not;
+    /// `None` as well for any other address.
     #[must_use]
     pub fn turned_away(&self, first: &First) -> Option<Refusal> {
-        let key = first.key;
-        if self.nobody_has(
-            first.outside_realm,
-            key.dst(),
-            key.protocol(),
-            key.dst_port(),
-        ) {
-            return Some(Counter::DropNoMapping);
-        }
+        self.layout
+            .outside_address(first.outside_realm, first.key.dst())?;
         self.admitted(first).err()
     }
 

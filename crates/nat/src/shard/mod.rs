@@ -30,7 +30,7 @@ use crate::affinity::Affinity;
 use crate::filter::AddressFilter;
 use crate::holddown::Resting;
 use crate::key::{FlowKey, Realm};
-use crate::layout::Layout;
+use crate::layout::{Layout, Sure, is_usual};
 use crate::mapping::{Mapping, MappingId, MappingKind, MappingTable, inbound_key};
 use crate::notice::{Notice, Notices};
 use crate::pool::{PoolUse, Pools, count, low16};
@@ -304,7 +304,14 @@ impl Shard {
     /// What the rules say about a packet from `interface`; the first match wins.
     #[must_use]
     pub fn match_rule(&self, interface: usize, key: FlowKey) -> Match<'_> {
-        first_match(self.layout.rules_from(interface), key)
+        match self.layout.sure_match(interface, key) {
+            Sure::Rule(number) => match self.layout.rule(number) {
+                Some(rule) => Match::Rule(number, &rule.action),
+                None => Match::None,
+            },
+            Sure::None => Match::None,
+            Sure::Unsure => first_match(self.layout.rules_from(interface), key),
+        }
     }
 
     /// The rule that gives the sender of a packet from outside an address
@@ -590,11 +597,6 @@ fn first_match<'a>(rules: impl Iterator<Item = (usize, &'a Rule)>, key: FlowKey)
     } else {
         Match::None
     }
-}
-
-/// What a translating rule takes that names no protocol.
-const fn is_usual(protocol: u8) -> bool {
-    matches!(protocol, protocol::TCP | protocol::UDP | protocol::ICMP)
 }
 
 /// A TCP connection begins with a SYN.
