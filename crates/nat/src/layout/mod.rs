@@ -14,6 +14,7 @@ mod keep;
 mod number;
 mod outside;
 mod owner;
+mod plan;
 mod ways;
 
 use alloc::boxed::Box;
@@ -30,6 +31,7 @@ use crate::shard::ANY_PROTOCOL;
 use outside::OutsideTable;
 use ways::Ways;
 
+pub(crate) use plan::{Lender, Plan};
 pub(crate) use ways::{Sure, is_usual};
 
 /// Most pools that can share an outside address.
@@ -123,6 +125,8 @@ pub struct Layout {
     statics: Vec<Option<Static>>,
     /// The rules of `order` by interface.
     ways: Ways,
+    /// Of the rules that translate.
+    plans: Vec<Option<Plan>>,
     outside: OutsideTable,
     /// Inside host of each outside address that is mapped as a whole, by protocol.
     whole: HashMap<(Realm, u32, u8), (Realm, u32)>,
@@ -158,6 +162,7 @@ impl Layout {
             of_pool: Vec::new(),
             statics: Vec::new(),
             ways: Ways::default(),
+            plans: Vec::new(),
             outside: OutsideTable::new(&HashMap::new()),
             whole: HashMap::new(),
             forwards: HashMap::new(),
@@ -214,6 +219,7 @@ impl Layout {
             whole: HashMap::new(),
             statics,
             ways: Ways::default(),
+            plans: Vec::new(),
             outside: OutsideTable::new(&HashMap::new()),
             forwards: HashMap::new(),
             gathered: HashMap::new(),
@@ -283,6 +289,9 @@ impl Layout {
             Some((*number, rule.as_ref()?))
         });
         self.ways = Ways::new(&numbered.collect::<Vec<_>>());
+        self.plans = (0..self.rules.len())
+            .map(|number| Plan::new(self, number))
+            .collect();
         for rule in self.rules.iter().flatten() {
             let way = (rule.realm, rule.outside_realm);
             if !self.leads_to.contains(&way) {
@@ -321,6 +330,11 @@ impl Layout {
     #[must_use]
     pub fn rule(&self, number: usize) -> Option<&Rule> {
         self.rules.get(number)?.as_ref()
+    }
+
+    /// What a translating rule wants of first packets.
+    pub(crate) fn plan(&self, number: usize) -> Option<&Plan> {
+        self.plans.get(number)?.as_ref()
     }
 
     /// One more than the highest number of a rule.

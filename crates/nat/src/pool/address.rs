@@ -15,9 +15,6 @@ use super::{Geometry, NO_BLOCK, count, low16};
 use crate::rng::Rng;
 use crate::settings::PortProtocol;
 
-/// Random probes before a block's words are walked.
-const PROBES: u32 = 6;
-
 /// Shared ports looked at for one that is free towards a remote.
 const SHARED_PROBES: u16 = 128;
 
@@ -268,15 +265,16 @@ impl Address {
         wish: Wish,
         rng: &mut Rng,
     ) -> Option<u16> {
-        let found = *self.blocks.get(usize::from(block))?;
+        let found = self.blocks.get(usize::from(block))?;
         if found.left(side) == 0 {
             return None;
         }
+        let (first, len) = (found.first_port, found.len);
         let exact = wish
             .exact
-            .and_then(|port| port.checked_sub(found.first_port))
-            .filter(|offset| *offset < found.len && !self.bit(block, side, *offset));
-        let odd = wish.odd.map(|odd| u16::from(odd) ^ found.first_port & 1);
+            .and_then(|port| port.checked_sub(first))
+            .filter(|offset| *offset < len && !self.bit(block, side, *offset));
+        let odd = wish.odd.map(|odd| u16::from(odd) ^ first & 1);
         let offset = match (exact, odd) {
             (Some(offset), _) => offset,
             (None, Some(parity)) => self
@@ -432,8 +430,8 @@ impl Address {
         }
     }
 
-    /// A free port of a parity, or of any; bounded by the words of a block, and
-    /// made only where one is left.
+    /// A free port of a parity, or of any: the first from a place by chance on, around the
+    /// words of the block. Made only where one is left.
     fn search(
         &self,
         block: u16,
@@ -443,47 +441,33 @@ impl Address {
     ) -> Option<u16> {
         let found = self.blocks.get(usize::from(block))?;
         let [even, odd] = *found.left.get(side as usize)?;
-        let left = match parity {
-            None => even.max(odd),
-            Some(0) => even,
-            Some(_) => odd,
+        let (left, wanted) = match parity {
+            None => (even.max(odd), u64::MAX),
+            Some(0) => (even, 0x5555_5555_5555_5555),
+            Some(_) => (odd, 0xaaaa_aaaa_aaaa_aaaa),
         };
         if left == 0 {
             return None;
         }
-        let len = found.len;
+        let len = usize::from(found.len);
         let first = self.first_word(block, side);
-        let words = usize::from(len).div_ceil(64);
+        let words = len.div_ceil(64);
         let bits = self.bits.get(first..first + words)?;
-        let wanted: u64 = match parity {
-            None => u64::MAX,
-            Some(0) => 0x5555_5555_5555_5555,
-            Some(_) => 0xaaaa_aaaa_aaaa_aaaa,
-        };
-        let mut start = 0;
-        for _ in 0..PROBES {
-            start = rng.below(u32::from(len));
-            let offset = match parity {
-                Some(parity) => low16(start) & !1 | parity,
-                None => low16(start),
-            };
-            let word = bits.get(usize::from(offset) / 64)?;
-            if offset < len && word >> (offset % 64) & 1 == 0 {
-                return Some(offset);
-            }
-        }
-        // From the last probe on, around to it.
-        let start = start as usize / 64;
-        for step in 0..words {
-            let at = (start + step) % words;
-            let in_block = match usize::from(len) - at * 64 {
+        let start = rng.below(u32::from(found.len)) as usize;
+        // The word of the place comes last once more, for what is before the place.
+        let mut from = u64::MAX << (start % 64);
+        let mut at = start / 64;
+        for _ in 0..=words {
+            let in_block = match len - at * 64 {
                 left @ 1..64 => u64::MAX >> (64 - left),
                 _ => u64::MAX,
             };
-            let free = !*bits.get(at)? & wanted & in_block;
+            let free = !*bits.get(at)? & wanted & in_block & from;
             if free != 0 {
                 return u16::try_from(at * 64 + free.trailing_zeros() as usize).ok();
             }
+            from = u64::MAX;
+            at = if at + 1 == words { 0 } else { at + 1 };
         }
         None
     }

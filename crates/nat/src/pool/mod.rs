@@ -75,14 +75,14 @@ struct Pool {
 }
 
 impl Pool {
-    /// Percent in use, of what is scarcest.
-    fn percent(&self) -> u64 {
-        let of = |used: u64, all: u64| (used * 100).checked_div(all).unwrap_or(0);
+    /// Whether at least this many percent are in use, of what is scarcest.
+    fn reaches(&self, percent: u8) -> bool {
+        let reaches = |used: u64, all: u64| used * 100 >= all * u64::from(percent) && all > 0;
         if self.division == Division::Shared {
-            let ports = self.ports.iter();
-            ports.map(|[all, used]| of(*used, *all)).max().unwrap_or(0)
+            let mut ports = self.ports.iter();
+            ports.any(|[all, used]| reaches(*used, *all))
         } else {
-            of(self.used.blocks_used, self.used.blocks_total)
+            reaches(self.used.blocks_used, self.used.blocks_total)
         }
     }
 }
@@ -292,6 +292,11 @@ impl Pools {
         }
     }
 
+    /// Whether the ports of a pool are computed.
+    pub(crate) fn is_computed(&self, pool: usize) -> bool {
+        matches!(self.division(pool), Some(Division::Deterministic { .. }))
+    }
+
     fn address(&self, slot: u32) -> Option<&Address> {
         match self.addresses.get(slot as usize) {
             Some(Some((address, _))) => Some(address),
@@ -459,12 +464,11 @@ impl Pools {
             return None;
         };
         let (high, low) = pool.watermarks?;
-        let percent = pool.percent();
-        if !pool.is_high && percent >= u64::from(high) {
+        if !pool.is_high && pool.reaches(high) {
             pool.is_high = true;
             return Some(Crossed::High);
         }
-        if pool.is_high && percent <= u64::from(low) {
+        if pool.is_high && !pool.reaches(low.saturating_add(1)) {
             pool.is_high = false;
             return Some(Crossed::Low);
         }
@@ -488,6 +492,29 @@ impl Pools {
         Some(offset)
     }
 
+    /// Takes a port of a lent block, if that is of this pool, not on its way out, and
+    /// young enough; answers the place in the block and the outside endpoint.
+    pub(crate) fn take_lent_port(
+        &mut self,
+        block: u32,
+        pool: usize,
+        is_young: impl Fn(Ticks) -> bool,
+        (side, wish): (PortProtocol, Wish),
+        rng: &mut Rng,
+    ) -> Option<(u16, Ipv4Addr, u16)> {
+        let address = self.address_mut(slot_of(block))?;
+        if usize::from(address.pool) != pool || address.draining {
+            return None;
+        }
+        let found = address.blocks.get(usize::from(nth_of(block)))?;
+        let first = found.first_port;
+        if !is_young(found.since) {
+            return None;
+        }
+        let offset = address.take(nth_of(block), side, wish, rng)?;
+        Some((offset, address.ip, first.wrapping_add(offset)))
+    }
+
     /// Frees a port; `was_held` if it had been held down. True if the block is now unused.
     pub(crate) fn free_port(
         &mut self,
@@ -509,9 +536,13 @@ impl Pools {
         let Some(number) = self.pool_of(slot) else {
             return;
         };
-        if let Some(Some(pool)) = self.list.get_mut(number)
-            && let Some([_, used]) = pool.ports.get_mut(side as usize)
-        {
+        let Some(Some(pool)) = self.list.get_mut(number) else {
+            return;
+        };
+        if pool.division != Division::Shared {
+            return;
+        }
+        if let Some([_, used]) = pool.ports.get_mut(side as usize) {
             *used = used.saturating_add_signed(change);
         }
         // Only a shared range becomes full or free by single ports.

@@ -6,6 +6,7 @@ use base::{Counter, Ticks};
 use super::ports::{ADDRESS_PROBES, Taken, Wanted};
 use super::{ANY_PROTOCOL, First, Refusal, Shard, dynamic_key, rule_number, whole_key};
 use crate::key::{FlowKey, Realm};
+use crate::layout::Plan;
 use crate::mapping::{MappingId, MappingKind, NewMapping, Reach, inbound_key};
 use crate::pool::{NO_BLOCK, Wish, slot_of};
 use crate::settings::{Dependence, Division, Pairing, PortProtocol, Translate};
@@ -16,19 +17,19 @@ impl Shard {
     /// subscriber's limits.
     pub(super) fn mapping_for(&mut self, first: &First, rule: usize) -> Result<MappingId, Refusal> {
         let key = first.key;
-        let (translate, outside_realm) = self.translate_of(rule).ok_or(Counter::DropNoRule)?;
-        if let Err(reason) = self.admit_rule(rule, &translate, key) {
+        let plan = *self.layout.plan(rule).ok_or(Counter::DropNoRule)?;
+        let translate = &plan.translate;
+        if let Err(reason) = self.admit_rule(rule, translate, key) {
             self.refused_known(key, first.now.ticks());
             return Err(reason);
         }
-        let remote = self.is_outside_rule(rule_number(rule));
-        let subscriber = self.subscriber_for(key, remote)?;
+        let subscriber = self.subscriber_for(key, plan.is_outside)?;
         let result = self
-            .admit_session(subscriber, &translate, Some(key.dst_port()))
-            .and_then(|()| self.admit_rate(subscriber, &translate, first.now))
-            .and_then(|()| match self.existing_mapping(key, &translate) {
+            .admit_session(subscriber, translate, Some(key.dst_port()))
+            .and_then(|()| self.admit_rate(subscriber, translate, first.now))
+            .and_then(|()| match self.existing_mapping(key, &plan) {
                 Some(found) => Ok(found),
-                None => self.new_mapping(first, rule, &translate, outside_realm, subscriber),
+                None => self.new_mapping(first, rule, &plan, subscriber),
             });
         if result.is_err() {
             self.refused(subscriber, first.now.ticks());
@@ -52,11 +53,16 @@ impl Shard {
         Ok(new)
     }
 
-    fn existing_mapping(&self, key: FlowKey, translate: &Translate) -> Option<MappingId> {
+    fn existing_mapping(&self, key: FlowKey, plan: &Plan) -> Option<MappingId> {
+        let translate = &plan.translate;
         let dependence = match PortProtocol::of(key.protocol()) {
             Some(_) => translate.mapping,
             None => Dependence::AddressAndPort,
         };
+        if let Some(lender) = plan.lender {
+            let key = dynamic_key(key, dependence, usize::from(lender.pool));
+            return self.mappings.find_outbound(key);
+        }
         let find = |pool: usize| {
             let key = match self.layout.pool(pool)?.division {
                 Division::Whole => whole_key(key, pool),
@@ -74,28 +80,24 @@ impl Shard {
         &mut self,
         first: &First,
         rule: usize,
-        translate: &Translate,
-        outside_realm: Realm,
+        plan: &Plan,
         subscriber: SubscriberId,
     ) -> Result<MappingId, Refusal> {
         if !self.mappings.has_room() {
             return Err(Counter::DropMappingTable);
         }
+        let (translate, outside_realm) = (&plan.translate, plan.outside_realm);
         let key = first.key;
         let now = first.now.ticks();
-        let whole = translate
-            .pools
-            .iter()
-            .any(|pool| self.pools.division(pool) == Some(Division::Whole));
-        let side = PortProtocol::of(key.protocol()).filter(|_| !whole);
+        let side = PortProtocol::of(key.protocol()).filter(|_| !plan.is_whole);
         let Some(side) = side else {
-            return if whole {
+            return if plan.is_whole {
                 self.whole_mapping(first, rule, translate, outside_realm, subscriber)
             } else {
                 self.pair_mapping(key, rule, translate, outside_realm, subscriber)
             };
         };
-        self.admit_port(subscriber, translate, side, key.dst_port())?;
+        self.admit_port(subscriber, plan, side, key.dst_port())?;
         let wanted = Wanted {
             side,
             low: key.src_port() < 1024,
@@ -105,16 +107,17 @@ impl Shard {
                 exact: translate.preserve.then_some(key.src_port()),
             },
         };
-        let taken = self.take_port(subscriber, translate, wanted, now);
+        let taken = self.take_port(subscriber, plan, wanted, now);
         let taken = match taken {
             Err(reason) if translate.overload => self
                 .share_port(subscriber, translate, key, outside_realm, side)
                 .ok_or(reason),
             other => other,
         }?;
-        let kind = match self.pools.division(taken.pool) {
-            Some(Division::Deterministic { .. }) => MappingKind::Deterministic,
-            _ => MappingKind::Dynamic,
+        let kind = if taken.computed {
+            MappingKind::Deterministic
+        } else {
+            MappingKind::Dynamic
         };
         let new = NewMapping {
             out_key: dynamic_key(key, translate.mapping, taken.pool),
@@ -141,15 +144,10 @@ impl Shard {
             self.pools.share(taken.block, taken.offset, side);
         }
         self.counters.bump(Counter::NatMappingsCreated);
-        if let Some(ports) = self
-            .subscribers
-            .get_mut(subscriber)
-            .and_then(|found| found.ports.get_mut(side as usize))
-        {
-            *ports += 1;
+        if plan.lender.is_none() {
+            self.pair_by_port(subscriber, taken.block);
         }
-        self.pair_by_port(subscriber, taken.block);
-        self.watch_ports(subscriber, translate, side);
+        self.count_port(subscriber, plan, side);
         Ok(id)
     }
 
@@ -192,6 +190,7 @@ impl Shard {
                         outside,
                         port,
                         shared: true,
+                        computed: self.pools.is_computed(pool),
                     });
                 }
             }
