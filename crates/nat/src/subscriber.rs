@@ -85,12 +85,12 @@ impl Subscriber {
         self.pairs.into_iter().flatten().map(|pair| pair.slot)
     }
 
-    /// The one it is paired with that has this address.
-    pub(crate) fn slot_with(&self, outside: u32) -> Option<u32> {
-        let mut pairs = self.pairs.iter().flatten();
-        pairs
-            .find(|pair| pair.outside.to_bits() == outside)
-            .map(|pair| pair.slot)
+    /// Those it is paired with that have this address.
+    pub(crate) fn slots_with(&self, outside: u32) -> [Option<u32>; PAIRS] {
+        self.pairs.map(|pair| {
+            pair.filter(|pair| pair.outside.to_bits() == outside)
+                .map(|pair| pair.slot)
+        })
     }
 
     /// One use more of an outside address; true if it is the first. A subscriber

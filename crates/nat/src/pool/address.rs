@@ -95,9 +95,8 @@ pub(crate) struct Address {
     /// What newcomers are spread by: blocks lent, or subscribers paired.
     pub(crate) load: u32,
     pub(crate) blocks: Box<[Block]>,
-    /// Where its ports are, if that is the same for all its blocks and they are all this
-    /// shard's.
-    pub(crate) geometry: Option<Geometry>,
+    /// Where its ports are, unless they are computed.
+    pub(crate) geometry: Geometry,
     shared: Option<u16>,
     /// Blocks that can be lent in front, and where each block is in this list.
     order: Box<[u16]>,
@@ -137,7 +136,7 @@ impl Address {
             pool,
             draining: false,
             load: 0,
-            geometry: None,
+            geometry: Geometry::default(),
             shared: blocks
                 .iter()
                 .position(|block| block.owner == Owner::Shared)
@@ -392,10 +391,19 @@ impl Address {
 
     /// Whether a port is one that could be given out; `None` where one look cannot tell.
     pub(crate) fn is_free(&self, port: u16, side: PortProtocol) -> Option<bool> {
-        let geometry = self.geometry.as_ref()?;
-        let block = geometry.block_at(port)?;
-        let offset = port.checked_sub(geometry.ports_of(block).0)?;
-        Some(!self.bit(low16(block), side, offset))
+        // Of an address that shards have together, the port may be another's.
+        if self.geometry.divided {
+            return None;
+        }
+        let (block, offset) = self.place_of(port)?;
+        Some(!self.bit(block, side, offset))
+    }
+
+    /// The block of a port, and its place there; `None` if that is computed.
+    pub(crate) fn place_of(&self, port: u16) -> Option<(u16, u16)> {
+        let block = self.geometry.block_at(port)?;
+        let offset = port.checked_sub(self.geometry.ports_of(block).0)?;
+        Some((low16(block), offset))
     }
 
     // --- bits ----------------------------------------------------------------

@@ -172,7 +172,9 @@ impl Pools {
             settings.division,
             Division::Whole | Division::Deterministic { .. }
         );
-        address.geometry = (!computed && !geometry.divided).then_some(geometry);
+        if !computed {
+            address.geometry = geometry;
+        }
         if settings.overloads {
             address.allow_sharing();
         }
@@ -334,6 +336,12 @@ impl Pools {
         self.address_mut(slot_of(block))?
             .blocks
             .get_mut(usize::from(nth_of(block)))
+    }
+
+    /// The block of a port of an address, and its place there; `None` if that is computed.
+    pub(crate) fn place_of(&self, slot: u32, port: u16) -> Option<(u32, u16)> {
+        let (block, offset) = self.address(slot)?.place_of(port)?;
+        Some((block_id(slot, block), offset))
     }
 
     /// Whether a port of an address could be given out; `None` where one look cannot tell.

@@ -1,12 +1,13 @@
 //! First packets from outside: mapping, filtering, session (RFC 4787 section 5).
 
 use base::{Counter, Direction, Ticks};
+use wire::ipv4::is_multicast;
 
 use super::{First, MAX_WEAK, NO_RULE, Opened, Refusal, Shard, first_state, opens, static_key};
 use crate::key::{FlowKey, Realm};
 use crate::layout::OutsideAddress;
 use crate::mapping::{Mapping, MappingId, MappingKind};
-use crate::session::{Flags, NewSession};
+use crate::session::{Flags, NewSession, TableFull};
 use crate::settings::{Action, Dependence, PortProtocol};
 use crate::subscriber::SubscriberId;
 
@@ -22,7 +23,7 @@ impl Shard {
         let (id, mapping) = self.admitted(first)?;
         opens(first)?;
         let id = self.share_load(id, &mapping, key, first.now.ticks());
-        let mapping = *self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
+        let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
         let pinned = mapping.kind == MappingKind::Static;
         let refresh = if pinned {
             Flags::INBOUND_REFRESH
@@ -33,7 +34,7 @@ impl Shard {
         if weak && mapping.weak >= MAX_WEAK {
             return Err(Counter::DropInboundLimit);
         }
-        if let Some(subscriber) = mapping.subscriber()
+        if let Some(subscriber) = self.subscriber_of(&mapping)
             && let Err(reason) = self.admit_visitor(subscriber, &mapping)
         {
             self.refused(subscriber, first.now.ticks());
@@ -76,20 +77,21 @@ impl Shard {
                 rule: if pinned { NO_RULE } else { mapping.rule },
                 mapping: Some(id),
             },
+            &mapping,
             first.now,
         );
         if let (Err(_), Some(sender)) = (inserted, sender) {
             self.refused(sender, first.now.ticks());
         }
         let opened = inserted?;
-        if let Some(mapping) = self.mappings.get_mut(id) {
-            if weak {
+        if weak {
+            let next = self.mappings.change(id, |mapping| {
                 mapping.weak += 1;
-                let next = mapping.set_first_weak(Some(opened));
-                self.sessions.set_next_weak(opened, next);
-            } else {
-                mapping.strong += 1;
-            }
+                mapping.set_first_weak(Some(opened))
+            });
+            self.sessions.set_next_weak(opened, next.flatten());
+        } else {
+            self.mappings.strengthen(id);
         }
         Ok(opened)
     }
@@ -150,7 +152,7 @@ impl Shard {
         let id = self
             .mapping_to(key, first.outside_realm)
             .ok_or(Counter::DropNoMapping)?;
-        let mapping = *self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
+        let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
         if !mapping.is_open() {
             return Err(Counter::DropNoMapping);
         }
@@ -217,10 +219,13 @@ impl Shard {
         match self.filtering(mapping) {
             Dependence::Endpoint => true,
             Dependence::Address if mapping.out_key.dst() != 0 => mapping.out_key.dst() == remote,
-            Dependence::Address => self
-                .filter
-                .as_ref()
-                .is_some_and(|filter| filter.admits(id, remote)),
+            Dependence::Address => {
+                mapping.has_spoken_to(remote)
+                    || self
+                        .filter
+                        .as_ref()
+                        .is_some_and(|filter| filter.admits(id, remote))
+            }
             Dependence::AddressAndPort => false,
         }
     }
@@ -239,6 +244,27 @@ impl Shard {
         {
             Some(Action::Translate(translate)) => translate.filtering,
             _ => Dependence::AddressAndPort,
+        }
+    }
+
+    /// Remembers that a mapping has written to a remote address: in the mapping if that
+    /// has room, for it is one that most only have, else in the filter.
+    pub(super) fn speak(&mut self, id: MappingId, remote: u32) -> Result<(), TableFull> {
+        if !is_multicast(remote) && self.mappings.speak(id, remote) {
+            return Ok(());
+        }
+        match &mut self.filter {
+            Some(filter) => filter.add(id, remote),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets it, once for each time it was remembered.
+    pub(super) fn unspeak(&mut self, id: MappingId, remote: u32) {
+        if !self.mappings.unspeak(id, remote)
+            && let Some(filter) = &mut self.filter
+        {
+            filter.remove(id, remote);
         }
     }
 

@@ -7,8 +7,8 @@ use super::ports::{ADDRESS_PROBES, Taken, Wanted};
 use super::{ANY_PROTOCOL, First, Refusal, Shard, dynamic_key, rule_number, whole_key};
 use crate::key::{FlowKey, Realm};
 use crate::layout::Plan;
-use crate::mapping::{MappingId, MappingKind, NewMapping, Reach, inbound_key};
-use crate::pool::{NO_BLOCK, Wish, slot_of};
+use crate::mapping::{Mapping, MappingId, MappingKind, NewMapping, Reach, inbound_key};
+use crate::pool::{Wish, block_id, slot_of};
 use crate::settings::{Dependence, Division, Pairing, PortProtocol, Translate};
 use crate::subscriber::SubscriberId;
 
@@ -122,8 +122,6 @@ impl Shard {
         let new = NewMapping {
             out_key: dynamic_key(key, translate.mapping, taken.pool),
             outside: taken.outside,
-            subscriber: Some(subscriber),
-            block: taken.block,
             outside_port: taken.port,
             rule: rule_number(rule),
             outside_realm,
@@ -171,8 +169,6 @@ impl Shard {
                             outside,
                             outside_port,
                             outside_realm,
-                            subscriber: None,
-                            block,
                             rule: 0,
                             kind: MappingKind::Dynamic,
                             reach: Reach::Remote,
@@ -214,8 +210,6 @@ impl Shard {
         let new = NewMapping {
             out_key: whole_key(first.key, pool),
             outside: outside.to_bits(),
-            subscriber: Some(subscriber),
-            block,
             outside_port: 0,
             rule: rule_number(rule),
             outside_realm,
@@ -265,8 +259,6 @@ impl Shard {
                 let new = NewMapping {
                     out_key: dynamic_key(key, Dependence::AddressAndPort, pool),
                     outside: outside.to_bits(),
-                    subscriber: Some(subscriber),
-                    block: NO_BLOCK,
                     outside_port: key.src_port(),
                     rule: rule_number(rule),
                     outside_realm,
@@ -318,51 +310,61 @@ impl Shard {
         whole(key.protocol()).or_else(|| whole(ANY_PROTOCOL))
     }
 
-    /// The place of a mapping's port in its block.
-    fn offset_of(&self, mapping: &crate::mapping::Mapping) -> Option<u16> {
-        let pool = self.pools.pool_of(slot_of(mapping.block))?;
-        if let Some(Division::Deterministic { computed, .. }) = self.pools.division(pool) {
+    /// Number of the outside address of a subscriber's mapping.
+    fn slot_for(&self, owner: SubscriberId, mapping: &Mapping) -> Option<u32> {
+        let (pool, outside) = (mapping.pool()?, mapping.outside);
+        let paired = self.subscribers.get(owner)?.slots_with(outside);
+        paired
+            .into_iter()
+            .flatten()
+            .find(|slot| self.pools.pool_of(*slot) == Some(pool))
+            .or_else(|| self.layout.slot_with(pool, outside))
+    }
+
+    /// The block of a mapping's port, and its place there.
+    fn place_for(&self, slot: u32, mapping: &Mapping) -> Option<(u32, u16)> {
+        if self.pools.is_computed(mapping.pool()?) {
             // Of the layout in force: a range that is gone takes its ports with it.
-            let slot = self.layout.slot_with(pool, mapping.outside)?;
-            let place = self.layout.address(slot)?.place;
-            return Some(computed.holder(place, mapping.outside_port)?.1);
+            let slot = self.layout.slot_with(mapping.pool()?, mapping.outside)?;
+            return self.layout.place_of(slot, mapping.outside_port);
         }
-        let first = self.pools.block(mapping.block)?.first_port;
-        mapping.outside_port.checked_sub(first)
+        self.pools.place_of(slot, mapping.outside_port)
     }
 
     /// Frees what a mapping has of a pool.
-    pub(super) fn release(&mut self, mapping: &crate::mapping::Mapping, now: Ticks) {
-        let Some(owner) = mapping.subscriber() else {
+    pub(super) fn release(&mut self, mapping: &Mapping, now: Ticks) {
+        let Some(owner) = self.subscriber_of(mapping) else {
             return;
         };
-        if mapping.block == NO_BLOCK {
-            let subscriber = self.subscribers.get(owner);
-            if let Some(slot) = subscriber.and_then(|found| found.slot_with(mapping.outside)) {
-                self.unpair(owner, slot);
-            }
-            return;
-        }
-        let Some(side) = PortProtocol::of(mapping.out_key.protocol()) else {
-            self.pools
-                .free_port(mapping.block, 0, PortProtocol::Tcp, false);
-            self.rest_block(mapping.block, now);
-            return;
-        };
-        if let Some(ports) = self
-            .subscribers
-            .get_mut(owner)
-            .and_then(|found| found.ports.get_mut(side as usize))
+        let side = PortProtocol::of(mapping.out_key.protocol());
+        if let Some(side) = side
+            && let Some(ports) = self
+                .subscribers
+                .get_mut(owner)
+                .and_then(|found| found.ports.get_mut(side as usize))
         {
             *ports = ports.saturating_sub(1);
         }
-        self.unpair_by_port(owner, mapping.block);
-        let Some(offset) = self.offset_of(mapping) else {
+        let Some(slot) = self.slot_for(owner, mapping) else {
             return;
         };
-        if mapping.reach == Reach::Remote && self.pools.unshare(mapping.block, offset, side) {
+        let Some(side) = side else {
+            if mapping.is_whole() {
+                let block = block_id(slot, 0);
+                self.pools.free_port(block, 0, PortProtocol::Tcp, false);
+                self.rest_block(block, now);
+            } else {
+                self.unpair(owner, slot);
+            }
+            return;
+        };
+        let Some((block, offset)) = self.place_for(slot, mapping) else {
+            return;
+        };
+        self.unpair_by_port(owner, block);
+        if mapping.reach == Reach::Remote && self.pools.unshare(block, offset, side) {
             return;
         }
-        self.rest_port(mapping.block, offset, side, now);
+        self.rest_port(block, offset, side, now);
     }
 }

@@ -31,7 +31,7 @@ use crate::filter::AddressFilter;
 use crate::holddown::Resting;
 use crate::key::{FlowKey, Realm};
 use crate::layout::{Layout, Sure, is_usual};
-use crate::mapping::{Mapping, MappingId, MappingKind, MappingTable, inbound_key};
+use crate::mapping::{MAX_STRONG, Mapping, MappingId, MappingKind, MappingTable, inbound_key};
 use crate::notice::{Notice, Notices};
 use crate::pool::{PoolUse, Pools, count, low16};
 use crate::region::Region;
@@ -447,7 +447,7 @@ impl Shard {
 
     /// The mapping with number `slot`, if there is one.
     #[must_use]
-    pub fn mapping_at(&self, slot: u32) -> Option<&Mapping> {
+    pub fn mapping_at(&self, slot: u32) -> Option<Mapping> {
         self.mappings.get(MappingId(slot))
     }
 
@@ -471,14 +471,19 @@ impl Shard {
 
     // --- helpers -----------------------------------------------------------
 
-    fn insert_session(&mut self, new: &NewSession, now: Nanos) -> Result<SessionId, Refusal> {
+    /// Makes a session under a mapping.
+    fn insert_session(
+        &mut self,
+        new: &NewSession,
+        mapping: &Mapping,
+        now: Nanos,
+    ) -> Result<SessionId, Refusal> {
         // Hosts that share an outside endpoint may choose the same remote.
-        let chosen = new
-            .mapping
-            .and_then(|id| self.mappings.get(id))
-            .is_some_and(|mapping| mapping.kind != MappingKind::Static);
-        if !chosen && self.find_way_back(new) {
+        if mapping.kind == MappingKind::Static && self.find_way_back(new) {
             return Err(Counter::DropAddressPair);
+        }
+        if mapping.strong >= MAX_STRONG {
+            return Err(Counter::DropSessionTable);
         }
         let id = self
             .sessions
@@ -487,11 +492,13 @@ impl Shard {
         self.counters.bump(Counter::NatSessionsCreated);
         self.count_session(new.rule, new.out_key.realm(), 1);
         if new.flags.has(Flags::FROM_OUTSIDE)
-            && let Some(mapping) = new.mapping.and_then(|id| self.mappings.get_mut(id))
+            && let Some(id) = new.mapping
         {
-            mapping.visitors = mapping.visitors.saturating_add(1);
+            self.mappings.change(id, |mapping| {
+                mapping.visitors = mapping.visitors.saturating_add(1);
+            });
         }
-        let charged = self.charged(new.mapping, new.flags, new.out_key, new.outside_realm);
+        let charged = self.charged(Some(mapping), new.flags, new.out_key, new.outside_realm);
         if let Some(subscriber) = charged.and_then(|id| self.subscribers.get_mut(id)) {
             subscriber.sessions += 1;
         }
@@ -501,7 +508,7 @@ impl Shard {
     /// The subscriber that a session counts for.
     fn charged(
         &self,
-        mapping: Option<MappingId>,
+        mapping: Option<&Mapping>,
         flags: Flags,
         out_key: FlowKey,
         outside_realm: Realm,
@@ -509,7 +516,16 @@ impl Shard {
         if flags.has(Flags::PRESERVED) {
             return self.subscribers.find(out_key.dst(), outside_realm);
         }
-        self.mappings.get(mapping?)?.subscriber()
+        self.subscriber_of(mapping?)
+    }
+
+    /// Who a mapping counts for; nobody for static ones.
+    fn subscriber_of(&self, mapping: &Mapping) -> Option<SubscriberId> {
+        if mapping.kind == MappingKind::Static {
+            return None;
+        }
+        let key = mapping.out_key;
+        self.subscribers.find(key.src(), key.realm())
     }
 
     fn find_way_back(&self, new: &NewSession) -> bool {

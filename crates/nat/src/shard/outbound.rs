@@ -33,7 +33,7 @@ impl Shard {
         rule: Option<usize>,
     ) -> Result<Opened, Refusal> {
         let key = first.key;
-        let mapping = *self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
+        let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
         let mut flags = if mapping.kind == MappingKind::Static {
             Flags::INBOUND_REFRESH
         } else {
@@ -43,9 +43,8 @@ impl Shard {
             flags = flags.with(Flags::HAIRPIN);
         }
         let filtered = self.filters_by_address(&mapping);
-        if filtered && let Some(filter) = &mut self.filter {
-            filter
-                .add(id, key.dst())
+        if filtered {
+            self.speak(id, key.dst())
                 .map_err(|_| Counter::DropSessionTable)?;
             flags = flags.with(Flags::FILTER);
         }
@@ -59,18 +58,12 @@ impl Shard {
             rule: rule.map_or(NO_RULE, rule_number),
             mapping: Some(id),
         };
-        let opened = self.insert_session(&new, first.now);
+        let opened = self.insert_session(&new, &mapping, first.now);
         match opened {
             Ok(_) => {
-                if let Some(mapping) = self.mappings.get_mut(id) {
-                    mapping.strong += 1;
-                }
+                self.mappings.strengthen(id);
             }
-            Err(_) if filtered => {
-                if let Some(filter) = &mut self.filter {
-                    filter.remove(id, key.dst());
-                }
-            }
+            Err(_) if filtered => self.unspeak(id, key.dst()),
             Err(_) => {}
         }
         opened
