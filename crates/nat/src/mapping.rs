@@ -133,34 +133,6 @@ impl Mapping {
         self.spoken.is_some_and(|(known, _)| known == remote)
     }
 
-    /// Remembers one more session to a remote address, if that is the one it remembers or
-    /// there is none yet.
-    fn speak(&mut self, remote: u32) -> bool {
-        if self.out_key.dst() != 0 {
-            return false;
-        }
-        match &mut self.spoken {
-            None => self.spoken = Some((remote, 1)),
-            Some((known, sessions)) if *known == remote && *sessions < u16::MAX => *sessions += 1,
-            Some(_) => return false,
-        }
-        true
-    }
-
-    /// Forgets one of them; false if that is not the remote it remembers.
-    fn unspeak(&mut self, remote: u32) -> bool {
-        match &mut self.spoken {
-            Some((known, sessions)) if *known == remote => {
-                *sessions -= 1;
-                if *sessions == 0 {
-                    self.spoken = None;
-                }
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// First of the sessions that nobody inside has answered.
     pub(crate) fn first_weak(&self) -> Option<SessionId> {
         (self.first_weak != NIL).then_some(SessionId(self.first_weak))
@@ -327,6 +299,38 @@ impl Packed {
         }
     }
 
+    /// Remembers one more session to a remote address, if that is the one it remembers or
+    /// there is none yet.
+    #[inline]
+    fn speak(&mut self, remote: u32) -> bool {
+        if self.marks & SPOKEN == 0 {
+            // That of its key, if it has one.
+            if self.remote != 0 {
+                return false;
+            }
+            self.marks |= SPOKEN;
+            (self.remote, self.remote_port) = (remote, 1);
+        } else if self.remote == remote && self.remote_port < u16::MAX {
+            self.remote_port += 1;
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Forgets one of them; false if that is not the remote it remembers.
+    fn unspeak(&mut self, remote: u32) -> bool {
+        if self.marks & SPOKEN == 0 || self.remote != remote {
+            return false;
+        }
+        self.remote_port -= 1;
+        if self.remote_port == 0 {
+            self.marks &= !SPOKEN;
+            self.remote = 0;
+        }
+        true
+    }
+
     #[inline]
     fn unpack(&self) -> Mapping {
         #[allow(clippy::cast_possible_truncation)]
@@ -451,12 +455,14 @@ impl MappingTable {
     /// Remembers a session to a remote address; false where a filter has to.
     #[inline]
     pub(crate) fn speak(&mut self, id: MappingId, remote: u32) -> bool {
-        self.change(id, |mapping| mapping.speak(remote)) == Some(true)
+        let packed = self.slots.get_mut(id.0 as usize);
+        packed.is_some_and(|packed| packed.speak(remote))
     }
 
     /// Forgets it again; false where a filter has to.
     pub(crate) fn unspeak(&mut self, id: MappingId, remote: u32) -> bool {
-        self.change(id, |mapping| mapping.unspeak(remote)) == Some(true)
+        let packed = self.slots.get_mut(id.0 as usize);
+        packed.is_some_and(|packed| packed.unspeak(remote))
     }
 
     /// By inside endpoint (and what it depends on), in the scope of its pool.

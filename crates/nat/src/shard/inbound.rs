@@ -8,7 +8,7 @@ use crate::key::{FlowKey, Realm};
 use crate::layout::OutsideAddress;
 use crate::mapping::{Mapping, MappingId, MappingKind};
 use crate::session::{Flags, NewSession, TableFull};
-use crate::settings::{Action, Dependence, PortProtocol};
+use crate::settings::{Dependence, PortProtocol};
 use crate::subscriber::SubscriberId;
 
 impl Shard {
@@ -34,7 +34,8 @@ impl Shard {
         if weak && mapping.weak >= MAX_WEAK {
             return Err(Counter::DropInboundLimit);
         }
-        if let Some(subscriber) = self.subscriber_of(&mapping)
+        let subscriber = self.subscriber_of(&mapping);
+        if let Some(subscriber) = subscriber
             && let Err(reason) = self.admit_visitor(subscriber, &mapping)
         {
             self.refused(subscriber, first.now.ticks());
@@ -78,6 +79,7 @@ impl Shard {
                 mapping: Some(id),
             },
             &mapping,
+            sender.or(subscriber),
             first.now,
         );
         if let (Err(_), Some(sender)) = (inserted, sender) {
@@ -237,14 +239,9 @@ impl Shard {
                 .static_at(mapping.rule)
                 .map_or(Dependence::Endpoint, |one| one.filtering);
         }
-        match self
-            .layout
-            .rule(usize::from(mapping.rule))
-            .map(|rule| &rule.action)
-        {
-            Some(Action::Translate(translate)) => translate.filtering,
-            _ => Dependence::AddressAndPort,
-        }
+        self.layout
+            .plan(usize::from(mapping.rule))
+            .map_or(Dependence::AddressAndPort, |plan| plan.translate.filtering)
     }
 
     /// Remembers that a mapping has written to a remote address: in the mapping if that

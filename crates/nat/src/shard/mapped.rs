@@ -15,7 +15,11 @@ use crate::subscriber::SubscriberId;
 impl Shard {
     /// Finds or makes the mapping for a flow under a rule, after the
     /// subscriber's limits.
-    pub(super) fn mapping_for(&mut self, first: &First, rule: usize) -> Result<MappingId, Refusal> {
+    pub(super) fn mapping_for(
+        &mut self,
+        first: &First,
+        rule: usize,
+    ) -> Result<(MappingId, SubscriberId), Refusal> {
         let key = first.key;
         let plan = *self.layout.plan(rule).ok_or(Counter::DropNoRule)?;
         let translate = &plan.translate;
@@ -34,7 +38,7 @@ impl Shard {
         if result.is_err() {
             self.refused(subscriber, first.now.ticks());
         }
-        result
+        result.map(|mapping| (mapping, subscriber))
     }
 
     pub(super) fn subscriber_for(

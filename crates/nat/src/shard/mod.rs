@@ -471,11 +471,12 @@ impl Shard {
 
     // --- helpers -----------------------------------------------------------
 
-    /// Makes a session under a mapping.
+    /// Makes a session under a mapping, which counts for a subscriber.
     fn insert_session(
         &mut self,
         new: &NewSession,
         mapping: &Mapping,
+        charged: Option<SubscriberId>,
         now: Nanos,
     ) -> Result<SessionId, Refusal> {
         // Hosts that share an outside endpoint may choose the same remote.
@@ -498,7 +499,6 @@ impl Shard {
                 mapping.visitors = mapping.visitors.saturating_add(1);
             });
         }
-        let charged = self.charged(Some(mapping), new.flags, new.out_key, new.outside_realm);
         if let Some(subscriber) = charged.and_then(|id| self.subscribers.get_mut(id)) {
             subscriber.sessions += 1;
         }

@@ -5,6 +5,7 @@ use base::{Counter, Direction};
 use super::{First, NO_RULE, Opened, Refusal, Shard, first_state, opens, rule_number};
 use crate::mapping::{MappingId, MappingKind};
 use crate::session::{Flags, NewSession};
+use crate::subscriber::SubscriberId;
 
 impl Shard {
     /// Opens a session for a packet from inside. `rule` is the number of the
@@ -15,11 +16,15 @@ impl Shard {
     /// The drop reason, with nothing changed.
     pub fn open_outbound(&mut self, first: &First, rule: Option<usize>) -> Result<Opened, Refusal> {
         opens(first)?;
-        let mapping = match self.static_mapping(first.key) {
-            Some(mapping) => mapping,
-            None => self.mapping_for(first, rule.ok_or(Counter::DropNoRule)?)?,
+        let (mapping, subscriber) = match self.static_mapping(first.key) {
+            Some(mapping) => (mapping, None),
+            None => {
+                let rule = rule.ok_or(Counter::DropNoRule)?;
+                let (mapping, subscriber) = self.mapping_for(first, rule)?;
+                (mapping, Some(subscriber))
+            }
         };
-        let opened = self.open_under(first, mapping, rule);
+        let opened = self.open_under(first, mapping, rule, subscriber);
         if opened.is_err() {
             self.end_mapping_if_unused(mapping, first.now.ticks());
         }
@@ -31,6 +36,7 @@ impl Shard {
         first: &First,
         id: MappingId,
         rule: Option<usize>,
+        subscriber: Option<SubscriberId>,
     ) -> Result<Opened, Refusal> {
         let key = first.key;
         let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
@@ -58,7 +64,7 @@ impl Shard {
             rule: rule.map_or(NO_RULE, rule_number),
             mapping: Some(id),
         };
-        let opened = self.insert_session(&new, &mapping, first.now);
+        let opened = self.insert_session(&new, &mapping, subscriber, first.now);
         match opened {
             Ok(_) => {
                 self.mappings.strengthen(id);
