@@ -114,7 +114,8 @@ impl Index {
             let Some(bucket) = self.buckets.get_mut(at) else {
                 return Err(IndexFull);
             };
-            if let Some(lane) = bucket.tags.iter().position(|tag| *tag == 0)
+            // The first lane found is never a wrong one.
+            if let Some(lane) = Lanes::of(&bucket.tags, 0).next()
                 && let (Some(place), Some(value)) =
                     (bucket.tags.get_mut(lane), bucket.entries.get_mut(lane))
             {

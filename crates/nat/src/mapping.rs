@@ -498,7 +498,23 @@ impl MappingTable {
     }
 
     pub(crate) fn insert(&mut self, new: &NewMapping) -> Result<MappingId, TableFull> {
-        let mapping = Mapping::new(new);
+        self.insert_with(new, 0, None)
+    }
+
+    /// The same with sessions that keep it, the first of them to a remote address that it
+    /// is to remember.
+    #[inline]
+    pub(crate) fn insert_with(
+        &mut self,
+        new: &NewMapping,
+        strong: u32,
+        remote: Option<u32>,
+    ) -> Result<MappingId, TableFull> {
+        let mapping = Mapping {
+            strong,
+            spoken: remote.map(|remote| (remote, 1)),
+            ..Mapping::new(new)
+        };
         let packed = Packed::new(&mapping);
         let slot = match self.free {
             NIL if self.slots.len() < self.capacity => self.slots(),

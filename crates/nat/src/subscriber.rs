@@ -11,6 +11,7 @@ use base::{Nanos, Ticks};
 
 use crate::index::Index;
 use crate::key::{FlowKey, Realm};
+use crate::layout::Plan;
 use crate::pool::NO_BLOCK;
 use crate::session::TableFull;
 use crate::settings::PortProtocol;
@@ -91,6 +92,28 @@ impl Subscriber {
             pair.filter(|pair| pair.outside.to_bits() == outside)
                 .map(|pair| pair.slot)
         })
+    }
+
+    /// One more port; true if from now on it uses much of them, which is said once until
+    /// it uses less.
+    pub(crate) fn use_port(&mut self, plan: &Plan, side: PortProtocol) -> bool {
+        let side = side as usize;
+        let (Some(used), Some(high), Some(low)) = (
+            self.ports.get_mut(side),
+            plan.high.get(side),
+            plan.low.get(side),
+        ) else {
+            return false;
+        };
+        *used += 1;
+        if !self.is_high && *used >= *high {
+            self.is_high = true;
+            return true;
+        }
+        if self.is_high && *used < *low {
+            self.is_high = false;
+        }
+        false
     }
 
     /// One use more of an outside address; true if it is the first. A subscriber

@@ -5,7 +5,7 @@ use base::Ticks;
 use super::Layout;
 use crate::key::Realm;
 use crate::pool::{count, low16};
-use crate::settings::{Action, Division, PortProtocol, Translate};
+use crate::settings::{Action, Dependence, Division, Pairing, PortProtocol, Translate};
 
 /// A subscriber is reported again once it has fallen by this many percent.
 const HYSTERESIS: u8 = 10;
@@ -21,6 +21,14 @@ pub(crate) struct Lender {
     pub(crate) active: Option<u32>,
 }
 
+impl Lender {
+    /// Whether new ports still come from a block that was lent then.
+    #[inline]
+    pub(crate) fn lends_from(self, since: Ticks, now: Ticks) -> bool {
+        self.active.is_none_or(|active| now.since(since) < active)
+    }
+}
+
 /// How a rule translates, and what follows from it and its pools.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -31,6 +39,11 @@ pub(crate) struct Plan {
     /// Some pool lends whole addresses.
     pub(crate) is_whole: bool,
     pub(crate) lender: Option<Lender>,
+    /// Endpoint-independent, by a lender, with no wish that could not be met at once and
+    /// no limit but on sessions and ports.
+    pub(crate) is_simple: bool,
+    /// This shard's share of the sessions of the rule, and of those of its realm.
+    pub(crate) shares: [u32; 2],
     /// Most of a subscriber: as the rule says, or its computed range.
     pub(crate) most: Ports,
     /// From here on a subscriber is reported.
@@ -86,10 +99,23 @@ impl Plan {
                 most.map_or(never, |most: u32| u32::try_from(at(most)).unwrap_or(never))
             })
         };
+        let is_outside = layout.outside_rules().any(|(outside, _)| outside == number);
         Some(Self {
+            is_simple: lender.is_some()
+                && !is_outside
+                && translate.mapping == Dependence::Endpoint
+                && translate.pairing != Pairing::Soft
+                && !translate.preserve
+                && !translate.overload
+                && translate.limits.rate.is_none()
+                && translate.limits.reserve == 0,
+            shares: [
+                layout.share(translate.limits.rule_sessions),
+                layout.share(layout.realm_sessions(rule.realm)),
+            ],
             translate,
             outside_realm: rule.outside_realm,
-            is_outside: layout.outside_rules().any(|(outside, _)| outside == number),
+            is_outside,
             is_whole: pools().any(|(_, division)| division == Division::Whole),
             lender,
             most,

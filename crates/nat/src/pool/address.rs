@@ -256,7 +256,9 @@ impl Address {
 
     // --- ports, by their place in a block ------------------------------------
 
-    /// Takes a port of a block.
+    /// Takes a port of a block: the one wished for, or the first free one from a place by
+    /// chance on.
+    #[inline]
     pub(crate) fn take(
         &mut self,
         block: u16,
@@ -264,28 +266,35 @@ impl Address {
         wish: Wish,
         rng: &mut Rng,
     ) -> Option<u16> {
-        let found = self.blocks.get(usize::from(block))?;
-        if found.left(side) == 0 {
-            return None;
-        }
-        let (first, len) = (found.first_port, found.len);
+        let first = self.first_word(block, side);
+        let found = self.blocks.get_mut(usize::from(block))?;
+        let left = found.left.get_mut(side as usize)?;
+        let (len, words) = (found.len, usize::from(found.len).div_ceil(64));
+        let bits = self.bits.get_mut(first..first + words)?;
+        let is_free = |offset: u16| {
+            let word = bits.get(usize::from(offset) / 64);
+            offset < len && word.is_some_and(|word| word >> (offset % 64) & 1 == 0)
+        };
         let exact = wish
             .exact
-            .and_then(|port| port.checked_sub(first))
-            .filter(|offset| *offset < len && !self.bit(block, side, *offset));
-        let odd = wish.odd.map(|odd| u16::from(odd) ^ first & 1);
-        let offset = match (exact, odd) {
-            (Some(offset), _) => offset,
-            (None, Some(parity)) => self
-                .search(block, side, Some(parity), rng)
-                .or_else(|| self.search(block, side, None, rng))?,
-            (None, None) => self.search(block, side, None, rng)?,
+            .and_then(|port| port.checked_sub(found.first_port))
+            .filter(|offset| is_free(*offset));
+        let offset = if let Some(offset) = exact {
+            offset
+        } else {
+            let odd = wish.odd.map(|odd| u16::from(odd) ^ found.first_port & 1);
+            let wanted = match (odd, *left) {
+                (_, [0, 0]) => return None,
+                (Some(0), [even, _]) if even > 0 => EVEN,
+                (Some(1), [_, odd]) if odd > 0 => !EVEN,
+                _ => u64::MAX,
+            };
+            first_free(bits, len, wanted, rng.below(u32::from(len)))?
         };
-        self.set(block, side, offset);
-        let used = self.blocks.get_mut(usize::from(block))?;
-        if let Some(used) = used.used.get_mut(side as usize) {
-            *used += 1;
-        }
+        *bits.get_mut(usize::from(offset) / 64)? |= 1 << (offset % 64);
+        let left = left.get_mut(usize::from(offset & 1))?;
+        *left = left.saturating_sub(1);
+        *found.used.get_mut(side as usize)? += 1;
         Some(offset)
     }
 
@@ -437,46 +446,29 @@ impl Address {
             block.count_left(side, offset, 1);
         }
     }
+}
 
-    /// A free port of a parity, or of any: the first from a place by chance on, around the
-    /// words of the block. Made only where one is left.
-    fn search(
-        &self,
-        block: u16,
-        side: PortProtocol,
-        parity: Option<u16>,
-        rng: &mut Rng,
-    ) -> Option<u16> {
-        let found = self.blocks.get(usize::from(block))?;
-        let [even, odd] = *found.left.get(side as usize)?;
-        let (left, wanted) = match parity {
-            None => (even.max(odd), u64::MAX),
-            Some(0) => (even, 0x5555_5555_5555_5555),
-            Some(_) => (odd, 0xaaaa_aaaa_aaaa_aaaa),
+/// The places in a word that are even.
+const EVEN: u64 = 0x5555_5555_5555_5555;
+
+/// The first place from `start` on, around `len` bits, that is free and wanted.
+#[inline]
+fn first_free(bits: &[u64], len: u16, wanted: u64, start: u32) -> Option<u16> {
+    let (len, start) = (usize::from(len), start as usize);
+    // The word of the start comes last once more, for what is before it.
+    let mut from = wanted & u64::MAX << (start % 64);
+    let mut at = start / 64;
+    for _ in 0..=bits.len() {
+        let in_block = match len - at * 64 {
+            left @ 1..64 => u64::MAX >> (64 - left),
+            _ => u64::MAX,
         };
-        if left == 0 {
-            return None;
+        let free = !*bits.get(at)? & in_block & from;
+        if free != 0 {
+            return u16::try_from(at * 64 + free.trailing_zeros() as usize).ok();
         }
-        let len = usize::from(found.len);
-        let first = self.first_word(block, side);
-        let words = len.div_ceil(64);
-        let bits = self.bits.get(first..first + words)?;
-        let start = rng.below(u32::from(found.len)) as usize;
-        // The word of the place comes last once more, for what is before the place.
-        let mut from = u64::MAX << (start % 64);
-        let mut at = start / 64;
-        for _ in 0..=words {
-            let in_block = match len - at * 64 {
-                left @ 1..64 => u64::MAX >> (64 - left),
-                _ => u64::MAX,
-            };
-            let free = !*bits.get(at)? & wanted & in_block & from;
-            if free != 0 {
-                return u16::try_from(at * 64 + free.trailing_zeros() as usize).ok();
-            }
-            from = u64::MAX;
-            at = if at + 1 == words { 0 } else { at + 1 };
-        }
-        None
+        from = wanted;
+        at = if at + 1 == bits.len() { 0 } else { at + 1 };
     }
+    None
 }

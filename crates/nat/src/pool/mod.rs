@@ -78,7 +78,7 @@ impl Pool {
     /// Whether at least this many percent are in use, of what is scarcest.
     fn reaches(&self, percent: u8) -> bool {
         let reaches = |used: u64, all: u64| used * 100 >= all * u64::from(percent) && all > 0;
-        if self.division == Division::Shared {
+        if matches!(self.division, Division::Shared) {
             let mut ports = self.ports.iter();
             ports.any(|[all, used]| reaches(*used, *all))
         } else {
@@ -547,7 +547,7 @@ impl Pools {
         let Some(Some(pool)) = self.list.get_mut(number) else {
             return;
         };
-        if pool.division != Division::Shared {
+        if !matches!(pool.division, Division::Shared) {
             return;
         }
         if let Some([_, used]) = pool.ports.get_mut(side as usize) {

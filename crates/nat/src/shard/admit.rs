@@ -101,30 +101,23 @@ impl Shard {
         Ok(())
     }
 
-    /// Counts one more port of a subscriber. One that uses much of its ports is reported,
-    /// once until it uses less.
+    /// Counts one more port of a subscriber, and reports it if that is much.
     pub(super) fn count_port(&mut self, id: SubscriberId, plan: &Plan, side: PortProtocol) {
-        let Some(subscriber) = self.subscribers.get_mut(id) else {
-            return;
-        };
-        let side = side as usize;
-        let (Some(used), Some(high), Some(low)) = (
-            subscriber.ports.get_mut(side),
-            plan.high.get(side),
-            plan.low.get(side),
-        ) else {
-            return;
-        };
-        *used += 1;
-        if !subscriber.is_high && *used >= *high {
-            subscriber.is_high = true;
+        let record = self.subscribers.get_mut(id);
+        if record.is_some_and(|record| record.use_port(plan, side)) {
+            self.tell_high(id);
+        }
+    }
+
+    /// Reports a subscriber that uses much of its ports.
+    #[cold]
+    pub(super) fn tell_high(&mut self, id: SubscriberId) {
+        if let Some(subscriber) = self.subscribers.get(id) {
             self.notices.push(Notice::SubscriberHigh {
                 inside: subscriber.inside,
                 realm: subscriber.realm,
             });
             self.counters.bump(Counter::EventSubscriberHigh);
-        } else if subscriber.is_high && *used < *low {
-            subscriber.is_high = false;
         }
     }
 

@@ -11,6 +11,7 @@
 //! protocol and its blocks. Refusals change nothing.
 
 mod admit;
+mod at_once;
 mod change;
 mod inbound;
 mod life;

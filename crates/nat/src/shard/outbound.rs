@@ -16,13 +16,17 @@ impl Shard {
     /// The drop reason, with nothing changed.
     pub fn open_outbound(&mut self, first: &First, rule: Option<usize>) -> Result<Opened, Refusal> {
         opens(first)?;
-        let (mapping, subscriber) = match self.static_mapping(first.key) {
-            Some(mapping) => (mapping, None),
-            None => {
-                let rule = rule.ok_or(Counter::DropNoRule)?;
-                let (mapping, subscriber) = self.mapping_for(first, rule)?;
-                (mapping, Some(subscriber))
-            }
+        if let Some(rule) = rule
+            && let Some(opened) = self.open_at_once(first, rule)
+        {
+            return Ok(opened);
+        }
+        let (mapping, subscriber) = if let Some(mapping) = self.static_mapping(first.key) {
+            (mapping, None)
+        } else {
+            let rule = rule.ok_or(Counter::DropNoRule)?;
+            let (mapping, subscriber) = self.mapping_for(first, rule)?;
+            (mapping, Some(subscriber))
         };
         let opened = self.open_under(first, mapping, rule, subscriber);
         if opened.is_err() {
@@ -31,7 +35,7 @@ impl Shard {
         opened
     }
 
-    fn open_under(
+    pub(super) fn open_under(
         &mut self,
         first: &First,
         id: MappingId,

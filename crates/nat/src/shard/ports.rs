@@ -90,11 +90,10 @@ impl Shard {
             return None;
         }
         let pool = usize::from(lender.pool);
-        let oldest = lender.active;
         let (offset, outside, port) = self.pools.take_lent_port(
             block,
             pool,
-            |since| oldest.is_none_or(|active| now.since(since) < active),
+            |since| lender.lends_from(since, now),
             (wanted.side, wanted.wish),
             &mut self.rng,
         )?;
@@ -609,7 +608,7 @@ impl Shard {
 
     // --- what is to be told --------------------------------------------------
 
-    fn watch_pool(&mut self, pool: usize) {
+    pub(super) fn watch_pool(&mut self, pool: usize) {
         let number = low16(count(pool));
         match self.pools.crossed(pool) {
             Some(Crossed::High) => {
