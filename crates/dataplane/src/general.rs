@@ -443,6 +443,7 @@ where
             hairpin: hairpin.is_some(),
             outside_realm: hairpin.unwrap_or(packet.realm),
             sender_rule: None,
+            chance: None,
             now: packet.now,
         };
         let remote = rule.is_some_and(|number| {
@@ -548,6 +549,7 @@ where
             hairpin: packet.hairpinned,
             outside_realm: realm,
             sender_rule: rule,
+            chance: None,
             now: packet.now,
         };
         match self.shard.open_inbound(&first) {
@@ -629,6 +631,7 @@ where
             hairpin: true,
             outside_realm: key.realm(),
             sender_rule: None,
+            chance: None,
             now: packet.now,
         };
         self.shard.open_inbound(&first).map(|id| Hit {

@@ -12,7 +12,7 @@
 
 use base::{Counter, Direction, Nanos};
 use nat::settings::Action;
-use nat::{First, FlowKey, Hit, Match, Segment};
+use nat::{Ahead, First, FlowKey, Hit, Match, Segment};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::ethernet::{self, Tags};
 use wire::ipv4;
@@ -44,6 +44,8 @@ pub(crate) struct Stranger {
     pub(crate) len: u32,
     /// Where that begins in the frame.
     pub(crate) l3: usize,
+    /// What chance says about its port, if that was asked before.
+    pub(crate) chance: Option<u32>,
 }
 
 impl<I, S, R> Worker<I, S, R>
@@ -62,6 +64,13 @@ where
             self.open_from_inside(stranger, interface, now)
         });
         found.unwrap_or(Opening::Unusual)
+    }
+
+    /// What is to be loaded ahead for a packet that will probably open a session.
+    pub(crate) fn ahead(&self, buf: &I::Buf, key: FlowKey, l3: usize) -> Option<Ahead> {
+        let interface = self.came_by(buf, l3)?;
+        let rule = self.shard.sure_rule(usize::from(interface), key)?;
+        Some(Ahead::new(key, rule))
     }
 
     /// The interface by which a unicast frame came.
@@ -112,6 +121,7 @@ where
             hairpin: false,
             outside_realm: key.realm(),
             sender_rule: None,
+            chance: stranger.chance,
             now,
         };
         let id = match self.shard.open_outbound(&first, Some(number)) {
@@ -159,6 +169,7 @@ where
                 hairpin: false,
                 outside_realm: realm,
                 sender_rule: None,
+                chance: None,
                 now,
             })?
         };

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use base::{Counter, Counters, Direction, Nanos, TICK_SHIFT};
-use nat::{Flags, FlowKey, Guess, Layout, Shard};
+use nat::{Ahead, Flags, FlowKey, Guess, Layout, Shard};
 use pktio::{BURST, Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
 use wire::ethernet::Tags;
 use wire::ipv4::{self, protocol};
@@ -68,6 +68,8 @@ struct Plain {
     key: FlowKey,
     hash: u64,
     guess: Option<Guess>,
+    /// What chance says about the port of a first packet.
+    chance: Option<u32>,
     /// Of the IP packet; zero for a packet that is not plain.
     len: u32,
     ack: u32,
@@ -80,6 +82,7 @@ impl Plain {
         key: FlowKey::new(0, 0, 0, 0, 0, 0),
         hash: 0,
         guess: None,
+        chance: None,
         len: 0,
         ack: 0,
         l3: 0,
@@ -101,6 +104,7 @@ impl Plain {
             segment,
             len: self.len,
             l3,
+            chance: self.chance,
         })
     }
 }
@@ -304,6 +308,7 @@ where
         for found in &mut plain {
             found.guess = self.shard.guess(found.hash);
         }
+        self.look_ahead(burst, &mut plain);
         let mut passed = [0; 3];
         for (buf, plain) in burst.drain(..).zip(&plain) {
             let left = if plain.len == 0 {
@@ -321,6 +326,27 @@ where
         self.counters.add(Counter::ForwardHairpin, hairpin);
         self.counters
             .add(Counter::VerdictForward, outbound + inbound + hairpin);
+    }
+
+    /// Loads what the first packets of a burst will touch, where there are several.
+    fn look_ahead(&mut self, burst: &Burst<I::Buf>, plain: &mut [Plain]) {
+        let mut coming: ArrayVec<Ahead, BURST> = ArrayVec::new();
+        let mut places: ArrayVec<usize, BURST> = ArrayVec::new();
+        for (place, (buf, plain)) in burst.iter().zip(plain.iter()).enumerate() {
+            if plain.len > 0
+                && plain.guess.is_none()
+                && let Some(ahead) = self.ahead(buf, plain.key, usize::from(plain.l3))
+            {
+                coming.push(ahead);
+                places.push(place);
+            }
+        }
+        self.shard.look_ahead(&mut coming);
+        for (place, ahead) in places.iter().zip(&coming) {
+            if let Some(plain) = plain.get_mut(*place) {
+                plain.chance = Some(ahead.chance);
+            }
+        }
     }
 
     /// Whether a packet is plain; says nothing about why not.
@@ -370,6 +396,7 @@ where
             key,
             hash: self.shard.hash(key),
             guess: None,
+            chance: None,
             len: u32::try_from(ip.total_len).unwrap_or(0),
             ack,
             l3: wire::low16(header.len),

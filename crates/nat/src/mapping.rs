@@ -465,6 +465,21 @@ impl MappingTable {
         packed.is_some_and(|packed| packed.unspeak(remote))
     }
 
+    /// Loads the line of the index that a look-up begins with; answers the hash.
+    pub(crate) fn look_ahead(&self, key: FlowKey) -> u64 {
+        let hash = key.hash(self.seed);
+        self.index.prefetch(hash);
+        hash
+    }
+
+    /// The mapping that the hash of a key from inside probably means, on the way, after
+    /// that line.
+    pub(crate) fn guess(&self, hash: u64) -> Option<MappingId> {
+        let entry = self.index.guess(hash).filter(|entry| entry & 1 == 0)?;
+        base::prefetch(self.slots.get((entry >> 1) as usize)?);
+        Some(MappingId(entry >> 1))
+    }
+
     /// By inside endpoint (and what it depends on), in the scope of its pool.
     pub(crate) fn find_outbound(&self, out_key: FlowKey) -> Option<MappingId> {
         self.find(out_key, |mapping| mapping.out_key() == out_key, 0)
@@ -535,6 +550,10 @@ impl MappingTable {
             if let Some(place) = self.slots.get_mut(slot as usize) {
                 self.free = place.outside;
                 *place = packed;
+            }
+            // For the next one.
+            if let Some(next) = self.slots.get(self.free as usize) {
+                base::prefetch(next);
             }
         } else {
             self.slots.push(packed);

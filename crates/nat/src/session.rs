@@ -658,6 +658,12 @@ impl SessionTable {
                 *hot_place = session;
                 *cold_place = cold;
             }
+            // For the next one.
+            let next = self.free as usize;
+            if let (Some(hot), Some(cold)) = (self.hot.get(next), self.cold.get(next)) {
+                base::prefetch(hot);
+                base::prefetch(cold);
+            }
         } else {
             self.hot.push(session);
             self.cold.push(cold);

@@ -6,6 +6,7 @@
 
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
+use core::num::NonZeroU32;
 
 use base::{Nanos, Ticks};
 
@@ -29,12 +30,13 @@ pub(crate) struct Pair {
     /// Number of the address.
     pub(crate) slot: u32,
     /// Blocks, and mappings that need none.
-    uses: u32,
+    uses: NonZeroU32,
     outside: Ipv4Addr,
 }
 
-/// One subscriber.
+/// One subscriber: two lines, of which a first packet mostly needs only the first.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
 pub struct Subscriber {
     /// Inside address.
     pub inside: Ipv4Addr,
@@ -44,15 +46,15 @@ pub struct Subscriber {
     pub remote: bool,
     /// More of a ports limit is used than the watermark says.
     pub(crate) is_high: bool,
-    pairs: [Option<Pair>; PAIRS],
-    /// First of its blocks, the active one.
-    pub(crate) block: u32,
     /// Blocks it has.
     pub blocks: u16,
+    /// First of its blocks, the active one.
+    pub(crate) block: u32,
     /// Sessions it has.
     pub sessions: u32,
     /// Ports it uses, by [`PortProtocol`].
     pub ports: [u32; PortProtocol::COUNT],
+    pairs: [Option<Pair>; PAIRS],
     /// Sessions refused.
     pub refused: u64,
     /// When its being refused was told last.
@@ -62,6 +64,8 @@ pub struct Subscriber {
     /// The last change of the layout that ended a session of it, or would have.
     pub(crate) touched: u32,
 }
+
+const _: () = assert!(size_of::<Option<Subscriber>>() == 128);
 
 impl Subscriber {
     fn key(&self) -> FlowKey {
@@ -125,7 +129,7 @@ impl Subscriber {
             .flatten()
             .find(|pair| pair.slot == slot)
         {
-            pair.uses += 1;
+            pair.uses = pair.uses.saturating_add(1);
             return false;
         }
         let Some(place) = self.pairs.iter_mut().find(|pair| pair.is_none()) else {
@@ -133,7 +137,7 @@ impl Subscriber {
         };
         *place = Some(Pair {
             slot,
-            uses: 1,
+            uses: NonZeroU32::MIN,
             outside,
         });
         true
@@ -141,19 +145,16 @@ impl Subscriber {
 
     /// One use less; true if it was the last.
     pub(crate) fn unpair(&mut self, slot: u32) -> bool {
-        for place in &mut self.pairs {
-            if let Some(pair) = place
-                && pair.slot == slot
-            {
-                pair.uses -= 1;
-                let last = pair.uses == 0;
-                if last {
-                    *place = None;
-                }
-                return last;
-            }
-        }
-        false
+        let place = self
+            .pairs
+            .iter_mut()
+            .find(|place| place.is_some_and(|pair| pair.slot == slot));
+        let Some(place) = place else { return false };
+        *place = place.and_then(|pair| {
+            let uses = NonZeroU32::new(pair.uses.get() - 1)?;
+            Some(Pair { uses, ..pair })
+        });
+        place.is_none()
     }
 }
 
@@ -200,6 +201,20 @@ impl SubscriberTable {
 
     pub(crate) fn get_mut(&mut self, id: SubscriberId) -> Option<&mut Subscriber> {
         self.slots.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    /// Loads the line of the index that a look-up begins with; answers the hash.
+    pub(crate) fn look_ahead(&self, inside: u32, realm: Realm) -> u64 {
+        let hash = key(inside, realm).hash(self.seed);
+        self.index.prefetch(hash);
+        hash
+    }
+
+    /// Loads the record that a hash probably means, after that line.
+    pub(crate) fn guess(&self, hash: u64) -> Option<SubscriberId> {
+        let slot = self.index.guess(hash)?;
+        base::prefetch(self.slots.get(slot as usize)?);
+        Some(SubscriberId(slot))
     }
 
     pub(crate) fn find(&self, inside: u32, realm: Realm) -> Option<SubscriberId> {

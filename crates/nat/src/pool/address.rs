@@ -12,7 +12,7 @@ use core::net::Ipv4Addr;
 use base::Ticks;
 
 use super::{Geometry, NO_BLOCK, count, low16};
-use crate::rng::Rng;
+use crate::rng::{Rng, scaled};
 use crate::settings::PortProtocol;
 
 /// Shared ports looked at for one that is free towards a remote.
@@ -83,6 +83,8 @@ pub(crate) struct Wish {
     pub(crate) odd: Option<bool>,
     /// This very one.
     pub(crate) exact: Option<u16>,
+    /// By this draw; another is made if there is none.
+    pub(crate) chance: Option<u32>,
 }
 
 /// One outside address of this shard.
@@ -256,8 +258,20 @@ impl Address {
 
     // --- ports, by their place in a block ------------------------------------
 
-    /// Takes a port of a block: the one wished for, or the first free one from a place by
-    /// chance on.
+    /// Loads a block and the words of a protocol.
+    pub(crate) fn look_ahead(&self, block: u16, side: PortProtocol) {
+        if let Some(found) = self.blocks.get(usize::from(block)) {
+            base::prefetch(found);
+        }
+        let first = self.first_word(block, side);
+        for at in [first, (first + self.words).saturating_sub(1)] {
+            if let Some(word) = self.bits.get(at) {
+                base::prefetch(word);
+            }
+        }
+    }
+
+    /// Takes a port of a block.
     #[inline]
     pub(crate) fn take(
         &mut self,
@@ -266,11 +280,30 @@ impl Address {
         wish: Wish,
         rng: &mut Rng,
     ) -> Option<u16> {
-        let first = self.first_word(block, side);
+        let chance = wish.chance.unwrap_or_else(|| rng.half());
+        let offset = self.choose(block, side, wish, chance)?;
+        self.set(block, side, offset);
         let found = self.blocks.get_mut(usize::from(block))?;
-        let left = found.left.get_mut(side as usize)?;
-        let (len, words) = (found.len, usize::from(found.len).div_ceil(64));
-        let bits = self.bits.get_mut(first..first + words)?;
+        *found.used.get_mut(side as usize)? += 1;
+        Some(offset)
+    }
+
+    /// A port of a block: the one wished for, or the first free one from a place by chance
+    /// on.
+    #[inline]
+    pub(crate) fn choose(
+        &self,
+        block: u16,
+        side: PortProtocol,
+        wish: Wish,
+        chance: u32,
+    ) -> Option<u16> {
+        let first = self.first_word(block, side);
+        let found = self.blocks.get(usize::from(block))?;
+        let len = found.len;
+        let bits = self
+            .bits
+            .get(first..first + usize::from(len).div_ceil(64))?;
         let is_free = |offset: u16| {
             let word = bits.get(usize::from(offset) / 64);
             offset < len && word.is_some_and(|word| word >> (offset % 64) & 1 == 0)
@@ -279,23 +312,17 @@ impl Address {
             .exact
             .and_then(|port| port.checked_sub(found.first_port))
             .filter(|offset| is_free(*offset));
-        let offset = if let Some(offset) = exact {
-            offset
-        } else {
-            let odd = wish.odd.map(|odd| u16::from(odd) ^ found.first_port & 1);
-            let wanted = match (odd, *left) {
-                (_, [0, 0]) => return None,
-                (Some(0), [even, _]) if even > 0 => EVEN,
-                (Some(1), [_, odd]) if odd > 0 => !EVEN,
-                _ => u64::MAX,
-            };
-            first_free(bits, len, wanted, rng.below(u32::from(len)))?
+        if exact.is_some() {
+            return exact;
+        }
+        let odd = wish.odd.map(|odd| u16::from(odd) ^ found.first_port & 1);
+        let wanted = match (odd, *found.left.get(side as usize)?) {
+            (_, [0, 0]) => return None,
+            (Some(0), [even, _]) if even > 0 => EVEN,
+            (Some(1), [_, odd]) if odd > 0 => !EVEN,
+            _ => u64::MAX,
         };
-        *bits.get_mut(usize::from(offset) / 64)? |= 1 << (offset % 64);
-        let left = left.get_mut(usize::from(offset & 1))?;
-        *left = left.saturating_sub(1);
-        *found.used.get_mut(side as usize)? += 1;
-        Some(offset)
+        first_free(bits, len, wanted, scaled(chance, u32::from(len)))
     }
 
     /// Marks a port as never to be given out; false if it was taken already.

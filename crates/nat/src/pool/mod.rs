@@ -500,6 +500,22 @@ impl Pools {
         Some(offset)
     }
 
+    /// Loads a block and what of its ports is taken.
+    pub(crate) fn look_ahead(&self, block: u32, side: PortProtocol) {
+        if let Some(address) = self.address(slot_of(block)) {
+            address.look_ahead(nth_of(block), side);
+        }
+    }
+
+    /// The outside endpoint that [`Pools::take_lent_port`] will answer, as things are.
+    pub(crate) fn foresee(&self, block: u32, side: PortProtocol, wish: Wish) -> Option<(u32, u16)> {
+        let address = self.address(slot_of(block))?;
+        let nth = nth_of(block);
+        let offset = address.choose(nth, side, wish, wish.chance?)?;
+        let first = address.blocks.get(usize::from(nth))?.first_port;
+        Some((address.ip.to_bits(), first.wrapping_add(offset)))
+    }
+
     /// Takes a port of a lent block, if that is of this pool, not on its way out, and
     /// young enough; answers the place in the block and the outside endpoint.
     pub(crate) fn take_lent_port(

@@ -65,6 +65,7 @@ impl Shard {
         let wish = Wish {
             odd: (translate.parity && side == PortProtocol::Udp).then_some(key.src_port() & 1 == 1),
             exact: None,
+            chance: first.chance,
         };
         let is_young = |since| lender.lends_from(since, now);
         let (offset, outside, port) =

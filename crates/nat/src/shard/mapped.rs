@@ -109,6 +109,7 @@ impl Shard {
                 odd: (translate.parity && side == PortProtocol::Udp)
                     .then_some(key.src_port() & 1 == 1),
                 exact: translate.preserve.then_some(key.src_port()),
+                chance: None,
             },
         };
         let taken = self.take_port(subscriber, plan, wanted, now);

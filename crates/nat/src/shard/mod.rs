@@ -11,6 +11,7 @@
 //! protocol and its blocks. Refusals change nothing.
 
 mod admit;
+mod ahead;
 mod at_once;
 mod change;
 mod inbound;
@@ -45,6 +46,7 @@ use crate::subscriber::{Subscriber, SubscriberId, SubscriberTable};
 use crate::tcp_state::{Segment, State};
 use change::Change;
 
+pub use ahead::Ahead;
 pub use change::{Changed, Touched};
 
 /// Scope of static mappings' outbound keys; pools use their number plus one.
@@ -87,6 +89,8 @@ pub struct First {
     pub outside_realm: Realm,
     /// Rule of a sender inside that keeps its source (a hairpin).
     pub sender_rule: Option<usize>,
+    /// What chance says about its port, if that was asked before ([`Shard::look_ahead`]).
+    pub chance: Option<u32>,
     /// Now.
     pub now: Nanos,
 }
@@ -300,6 +304,16 @@ impl Shard {
     #[must_use]
     pub fn is_inside(&self, interface: usize) -> bool {
         self.layout.is_inside(interface)
+    }
+
+    /// The translating rule that a packet from `interface` meets for certain.
+    #[must_use]
+    #[inline]
+    pub fn sure_rule(&self, interface: usize, key: FlowKey) -> Option<usize> {
+        match self.layout.sure_match(interface, key) {
+            Sure::Rule(number) => self.layout.plan(number).map(|_| number),
+            Sure::None | Sure::Unsure => None,
+        }
     }
 
     /// What the rules say about a packet from `interface`; the first match wins.
