@@ -443,7 +443,7 @@ where
             hairpin: hairpin.is_some(),
             outside_realm: hairpin.unwrap_or(packet.realm),
             sender_rule: None,
-            chance: None,
+            ahead: None,
             now: packet.now,
         };
         let remote = rule.is_some_and(|number| {
@@ -549,7 +549,7 @@ where
             hairpin: packet.hairpinned,
             outside_realm: realm,
             sender_rule: rule,
-            chance: None,
+            ahead: None,
             now: packet.now,
         };
         match self.shard.open_inbound(&first) {
@@ -631,7 +631,7 @@ where
             hairpin: true,
             outside_realm: key.realm(),
             sender_rule: None,
-            chance: None,
+            ahead: None,
             now: packet.now,
         };
         self.shard.open_inbound(&first).map(|id| Hit {

@@ -13,7 +13,7 @@
 use base::{Counter, Direction, Nanos};
 use nat::settings::Action;
 use nat::{Ahead, First, FlowKey, Hit, Match, Segment};
-use pktio::{Io, PacketBuf, RingReceiver, RingSender};
+use pktio::{Io, PacketBuf, PortId, RingReceiver, RingSender};
 use wire::ethernet::{self, Tags};
 use wire::ipv4;
 
@@ -36,7 +36,7 @@ pub(crate) enum Opening {
 
 /// A plain packet for which no session was found.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stranger {
+pub(crate) struct Stranger<'a> {
     pub(crate) key: FlowKey,
     /// Its segment, if TCP.
     pub(crate) segment: Option<Segment>,
@@ -44,8 +44,8 @@ pub(crate) struct Stranger {
     pub(crate) len: u32,
     /// Where that begins in the frame.
     pub(crate) l3: usize,
-    /// What chance says about its port, if that was asked before.
-    pub(crate) chance: Option<u32>,
+    /// If it was seen coming.
+    pub(crate) ahead: Option<&'a Ahead>,
 }
 
 impl<I, S, R> Worker<I, S, R>
@@ -55,22 +55,57 @@ where
     R: RingReceiver<Buf = I::Buf>,
 {
     /// Opens a session for a plain packet that has none, or says why not.
-    pub(crate) fn open_plain(&mut self, buf: &I::Buf, stranger: &Stranger, now: Nanos) -> Opening {
-        let found = self.came_by(buf, stranger.l3).and_then(|interface| {
-            let interface = usize::from(interface);
-            if self.shard.layout().is_only_outside(interface) {
-                return self.turned_away(stranger, now);
-            }
-            self.open_from_inside(stranger, interface, now)
-        });
+    pub(crate) fn open_plain(
+        &mut self,
+        buf: &I::Buf,
+        stranger: &Stranger<'_>,
+        now: Nanos,
+    ) -> Opening {
+        let found = match stranger.ahead {
+            Some(ahead) => self.open_from_inside(stranger, ahead.rule, now),
+            None => self.look_at(buf, stranger, now),
+        };
         found.unwrap_or(Opening::Unusual)
     }
 
+    /// The same for one that was not seen coming.
+    fn look_at(&mut self, buf: &I::Buf, stranger: &Stranger<'_>, now: Nanos) -> Option<Opening> {
+        let interface = usize::from(self.came_by(buf, stranger.l3)?);
+        if self.shard.layout().is_only_outside(interface) {
+            return self.turned_away(stranger, now);
+        }
+        match self.shard.match_rule(interface, stranger.key) {
+            Match::Rule(number, Action::Translate(_)) => {
+                self.open_from_inside(stranger, number, now)
+            }
+            _ => None,
+        }
+    }
+
     /// What is to be loaded ahead for a packet that will probably open a session.
-    pub(crate) fn ahead(&self, buf: &I::Buf, key: FlowKey, l3: usize) -> Option<Ahead> {
-        let interface = self.came_by(buf, l3)?;
-        let rule = self.shard.sure_rule(usize::from(interface), key)?;
+    /// `untagged` is the interface of frames without tags, if there can be such packets.
+    #[inline]
+    pub(crate) fn ahead(
+        &self,
+        buf: &I::Buf,
+        (key, l3): (FlowKey, usize),
+        untagged: Option<usize>,
+    ) -> Option<Ahead> {
+        let interface = if l3 == ethernet::HEADER_LEN {
+            untagged.filter(|_| buf.bytes().first().is_some_and(|first| first & 1 == 0))?
+        } else {
+            usize::from(self.came_by(buf, l3)?)
+        };
+        let rule = self.shard.sure_rule(interface, key)?;
         Some(Ahead::new(key, rule))
+    }
+
+    /// The interface of untagged frames of a port, if first packets from there open
+    /// sessions.
+    pub(crate) fn opens_from(&self, port: PortId) -> Option<usize> {
+        let number = self.router.interface_of(port, Tags::NONE)?;
+        let number = usize::from(number);
+        (!self.shard.layout().is_only_outside(number)).then_some(number)
     }
 
     /// The interface by which a unicast frame came.
@@ -89,15 +124,11 @@ where
 
     fn open_from_inside(
         &mut self,
-        stranger: &Stranger,
-        interface: usize,
+        stranger: &Stranger<'_>,
+        number: usize,
         now: Nanos,
     ) -> Option<Opening> {
         let key = stranger.key;
-        let Match::Rule(number, Action::Translate(_)) = self.shard.match_rule(interface, key)
-        else {
-            return None;
-        };
         let layout = self.shard.layout();
         let rule = layout.rule(number)?;
         let usual = self.router.standing(key.realm(), key.src()) == Standing::Ordinary
@@ -121,7 +152,7 @@ where
             hairpin: false,
             outside_realm: key.realm(),
             sender_rule: None,
-            chance: stranger.chance,
+            ahead: stranger.ahead.copied(),
             now,
         };
         let id = match self.shard.open_outbound(&first, Some(number)) {
@@ -135,7 +166,7 @@ where
     }
 
     /// The adjacency of a hop, if the packet can leave by it as it is.
-    fn way_out(&self, hop: Hop, stranger: &Stranger) -> Option<u16> {
+    fn way_out(&self, hop: Hop, stranger: &Stranger<'_>) -> Option<u16> {
         let number = self.router.adjacency_of(hop)?;
         let adjacency = self.router.adjacency(number)?;
         let egress = &adjacency.egress;
@@ -144,7 +175,7 @@ where
     }
 
     /// Drops a packet from outside that opens nothing.
-    fn turned_away(&self, stranger: &Stranger, now: Nanos) -> Option<Opening> {
+    fn turned_away(&self, stranger: &Stranger<'_>, now: Nanos) -> Option<Opening> {
         let (key, realm) = (stranger.key, stranger.key.realm());
         // Others wait for an answer (RFC 5382 REQ-4).
         let opens = stranger.segment.is_some_and(|segment| segment.opens());
@@ -169,7 +200,7 @@ where
                 hairpin: false,
                 outside_realm: realm,
                 sender_rule: None,
-                chance: None,
+                ahead: None,
                 now,
             })?
         };
@@ -187,7 +218,7 @@ where
     pub(crate) fn refuse_plain(
         &mut self,
         buf: I::Buf,
-        stranger: &Stranger,
+        stranger: &Stranger<'_>,
         reason: Counter,
         now: Nanos,
     ) {

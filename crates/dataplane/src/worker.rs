@@ -68,8 +68,8 @@ struct Plain {
     key: FlowKey,
     hash: u64,
     guess: Option<Guess>,
-    /// What chance says about the port of a first packet.
-    chance: Option<u32>,
+    /// Place among the first packets that are seen coming, if it is one.
+    ahead: Option<u8>,
     /// Of the IP packet; zero for a packet that is not plain.
     len: u32,
     ack: u32,
@@ -82,7 +82,7 @@ impl Plain {
         key: FlowKey::new(0, 0, 0, 0, 0, 0),
         hash: 0,
         guess: None,
-        chance: None,
+        ahead: None,
         len: 0,
         ack: 0,
         l3: 0,
@@ -90,7 +90,7 @@ impl Plain {
     };
 
     /// As one without a session.
-    fn stranger(&self, buf: &impl PacketBuf) -> Option<Stranger> {
+    fn stranger<'a>(&self, buf: &impl PacketBuf, coming: &'a [Ahead]) -> Option<Stranger<'a>> {
         let l3 = usize::from(self.l3);
         let segment = if self.key.protocol() == protocol::TCP {
             let len = usize::try_from(self.len).ok()?;
@@ -104,7 +104,7 @@ impl Plain {
             segment,
             len: self.len,
             l3,
-            chance: self.chance,
+            ahead: self.ahead.and_then(|place| coming.get(usize::from(place))),
         })
     }
 }
@@ -308,13 +308,13 @@ where
         for found in &mut plain {
             found.guess = self.shard.guess(found.hash);
         }
-        self.look_ahead(burst, &mut plain);
+        let coming = self.look_ahead(burst, &mut plain);
         let mut passed = [0; 3];
         for (buf, plain) in burst.drain(..).zip(&plain) {
             let left = if plain.len == 0 {
                 Some(buf)
             } else {
-                self.translate_plain(buf, plain, now, &mut passed)
+                self.translate_plain(buf, plain, &coming, now, &mut passed)
             };
             if let Some(buf) = left {
                 self.general(buf, now);
@@ -328,25 +328,21 @@ where
             .add(Counter::VerdictForward, outbound + inbound + hairpin);
     }
 
-    /// Loads what the first packets of a burst will touch, where there are several.
-    fn look_ahead(&mut self, burst: &Burst<I::Buf>, plain: &mut [Plain]) {
-        let mut coming: ArrayVec<Ahead, BURST> = ArrayVec::new();
-        let mut places: ArrayVec<usize, BURST> = ArrayVec::new();
-        for (place, (buf, plain)) in burst.iter().zip(plain.iter()).enumerate() {
+    /// Loads what the first packets of a burst will touch.
+    fn look_ahead(&mut self, burst: &Burst<I::Buf>, plain: &mut [Plain]) -> ArrayVec<Ahead, BURST> {
+        let mut coming = ArrayVec::new();
+        let untagged = burst.first().and_then(|buf| self.opens_from(buf.port()));
+        for (buf, plain) in burst.iter().zip(plain) {
             if plain.len > 0
                 && plain.guess.is_none()
-                && let Some(ahead) = self.ahead(buf, plain.key, usize::from(plain.l3))
+                && let Some(ahead) = self.ahead(buf, (plain.key, usize::from(plain.l3)), untagged)
             {
+                plain.ahead = u8::try_from(coming.len()).ok();
                 coming.push(ahead);
-                places.push(place);
             }
         }
         self.shard.look_ahead(&mut coming);
-        for (place, ahead) in places.iter().zip(&coming) {
-            if let Some(plain) = plain.get_mut(*place) {
-                plain.chance = Some(ahead.chance);
-            }
-        }
+        coming
     }
 
     /// Whether a packet is plain; says nothing about why not.
@@ -396,7 +392,7 @@ where
             key,
             hash: self.shard.hash(key),
             guess: None,
-            chance: None,
+            ahead: None,
             len: u32::try_from(ip.total_len).unwrap_or(0),
             ack,
             l3: wire::low16(header.len),
@@ -410,6 +406,7 @@ where
         &mut self,
         mut buf: I::Buf,
         plain: &Plain,
+        coming: &[Ahead],
         now: Nanos,
         passed: &mut [u64; 3],
     ) -> Option<I::Buf> {
@@ -420,7 +417,7 @@ where
         let hit = if let Some(hit) = known {
             hit
         } else {
-            let Some(stranger) = plain.stranger(&buf) else {
+            let Some(stranger) = plain.stranger(&buf, coming) else {
                 return Some(buf);
             };
             match self.open_plain(&buf, &stranger, now) {

@@ -467,7 +467,7 @@ impl MappingTable {
 
     /// Loads the line of the index that a look-up begins with; answers the hash.
     pub(crate) fn look_ahead(&self, key: FlowKey) -> u64 {
-        let hash = key.hash(self.seed);
+        let hash = self.hash(key);
         self.index.prefetch(hash);
         hash
     }
@@ -482,7 +482,18 @@ impl MappingTable {
 
     /// By inside endpoint (and what it depends on), in the scope of its pool.
     pub(crate) fn find_outbound(&self, out_key: FlowKey) -> Option<MappingId> {
-        self.find(out_key, |mapping| mapping.out_key() == out_key, 0)
+        self.find_outbound_by(self.hash(out_key), out_key)
+    }
+
+    /// The same with the hash known.
+    #[inline]
+    pub(crate) fn find_outbound_by(&self, hash: u64, out_key: FlowKey) -> Option<MappingId> {
+        self.find(hash, |mapping| mapping.out_key() == out_key, 0)
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self, key: FlowKey) -> u64 {
+        key.hash(self.seed)
     }
 
     /// The mapping that a static one has pinned under this key; several may have the key.
@@ -492,17 +503,18 @@ impl MappingTable {
                 && mapping.kind() == MappingKind::Static
                 && mapping.rule == number
         };
-        self.find(out_key, same, 0)
+        self.find(self.hash(out_key), same, 0)
     }
 
     /// By outside endpoint.
     pub(crate) fn find_inbound(&self, in_key: FlowKey) -> Option<MappingId> {
-        self.find(in_key, |mapping| mapping.in_key() == in_key, 1)
+        self.find(self.hash(in_key), |mapping| mapping.in_key() == in_key, 1)
     }
 
-    fn find(&self, key: FlowKey, same: impl Fn(&Packed) -> bool, side: u32) -> Option<MappingId> {
+    #[inline]
+    fn find(&self, hash: u64, same: impl Fn(&Packed) -> bool, side: u32) -> Option<MappingId> {
         self.index
-            .find(key.hash(self.seed), |entry| {
+            .find(hash, |entry| {
                 entry & 1 == side && self.slots.get((entry >> 1) as usize).is_some_and(&same)
             })
             .map(|entry| MappingId(entry >> 1))
@@ -513,15 +525,16 @@ impl MappingTable {
     }
 
     pub(crate) fn insert(&mut self, new: &NewMapping) -> Result<MappingId, TableFull> {
-        self.insert_with(new, 0, None)
+        self.insert_with(new, self.hash(new.out_key), 0, None)
     }
 
-    /// The same with sessions that keep it, the first of them to a remote address that it
-    /// is to remember.
+    /// The same with the hash of its key known, and with sessions that keep it, the first
+    /// of them to a remote address that it is to remember.
     #[inline]
     pub(crate) fn insert_with(
         &mut self,
         new: &NewMapping,
+        out_hash: u64,
         strong: u32,
         remote: Option<u32>,
     ) -> Result<MappingId, TableFull> {
@@ -536,7 +549,6 @@ impl MappingTable {
             NIL => return Err(TableFull),
             slot => slot,
         };
-        let out_hash = mapping.out_key.hash(self.seed);
         let in_hash = mapping.in_key().hash(self.seed);
         self.index
             .insert(out_hash, slot << 1)

@@ -217,6 +217,13 @@ impl SubscriberTable {
         Some(SubscriberId(slot))
     }
 
+    /// Whether this is the subscriber of an inside address.
+    #[inline]
+    pub(crate) fn is(&self, id: SubscriberId, inside: u32, realm: Realm) -> bool {
+        self.get(id)
+            .is_some_and(|found| found.inside.to_bits() == inside && found.realm == realm)
+    }
+
     pub(crate) fn find(&self, inside: u32, realm: Realm) -> Option<SubscriberId> {
         let key = key(inside, realm);
         self.index

@@ -23,18 +23,19 @@ use crate::subscriber::SubscriberId;
 #[derive(Clone, Copy, Debug)]
 pub struct Ahead {
     key: FlowKey,
-    rule: usize,
-    /// For [`First::chance`](super::First::chance).
-    pub chance: u32,
+    /// The rule that it meets.
+    pub rule: usize,
+    /// What chance says about its port.
+    pub(super) chance: u32,
     subscriber_hash: u64,
-    mapping_hash: u64,
-    subscriber: Option<SubscriberId>,
+    pub(super) mapping_hash: u64,
+    pub(super) subscriber: Option<SubscriberId>,
     known: Option<MappingId>,
     block: u32,
 }
 
 impl Ahead {
-    /// One for which a rule seems to be.
+    /// One that meets a rule for certain.
     #[must_use]
     pub const fn new(key: FlowKey, rule: usize) -> Self {
         Self {

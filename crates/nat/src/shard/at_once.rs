@@ -29,18 +29,23 @@ impl Shard {
         {
             return None;
         }
-        let subscriber = self.subscribers.find(key.src(), key.realm())?;
+        let ahead = first.ahead.as_ref();
+        let subscriber = ahead
+            .and_then(|ahead| ahead.subscriber)
+            .filter(|id| self.subscribers.is(*id, key.src(), key.realm()))
+            .or_else(|| self.subscribers.find(key.src(), key.realm()))?;
         let record = self.subscribers.get(subscriber)?;
         if record.sessions >= plan.translate.limits.sessions {
             return None;
         }
         let pool = usize::from(plan.lender?.pool);
         let out_key = dynamic_key(key, Dependence::Endpoint, pool);
-        match self.mappings.find_outbound(out_key) {
+        let hash = ahead.map_or_else(|| self.mappings.hash(out_key), |ahead| ahead.mapping_hash);
+        match self.mappings.find_outbound_by(hash, out_key) {
             Some(known) => self
                 .open_under(first, known, Some(rule), Some(subscriber))
                 .ok(),
-            None => self.map_at_once(first, rule, subscriber),
+            None => self.map_at_once(first, rule, subscriber, hash),
         }
     }
 
@@ -50,6 +55,7 @@ impl Shard {
         first: &First,
         rule: usize,
         subscriber: SubscriberId,
+        hash: u64,
     ) -> Option<Opened> {
         let (key, now) = (first.key, first.now.ticks());
         let plan = self.layout.plan(rule)?;
@@ -65,7 +71,7 @@ impl Shard {
         let wish = Wish {
             odd: (translate.parity && side == PortProtocol::Udp).then_some(key.src_port() & 1 == 1),
             exact: None,
-            chance: first.chance,
+            chance: first.ahead.map(|ahead| ahead.chance),
         };
         let is_young = |since| lender.lends_from(since, now);
         let (offset, outside, port) =
@@ -83,7 +89,7 @@ impl Shard {
         };
         let outside_realm = plan.outside_realm;
         let remote = remembers.then_some(key.dst());
-        let Ok(id) = self.mappings.insert_with(&mapping, 1, remote) else {
+        let Ok(id) = self.mappings.insert_with(&mapping, hash, 1, remote) else {
             self.release_port(block, offset, side, false, now);
             return None;
         };

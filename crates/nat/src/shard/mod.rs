@@ -89,8 +89,8 @@ pub struct First {
     pub outside_realm: Realm,
     /// Rule of a sender inside that keeps its source (a hairpin).
     pub sender_rule: Option<usize>,
-    /// What chance says about its port, if that was asked before ([`Shard::look_ahead`]).
-    pub chance: Option<u32>,
+    /// What is known of it already ([`Shard::look_ahead`]).
+    pub ahead: Option<Ahead>,
     /// Now.
     pub now: Nanos,
 }
