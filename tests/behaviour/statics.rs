@@ -6,7 +6,7 @@ use base::Counter;
 use testkit::{Dccp, dccp, echo, icmp_query, protocol, raw, sctp, tcp, udp, udp_lite};
 use tests::{Config, Pipe};
 
-use crate::{kept_out, lost, open_udp};
+use crate::{kept_out, lost, open_udp, udp_endpoint};
 
 fn one_to_one() -> Pipe {
     Pipe::new(&Config::new().fixed("inside: 10.64.0.11, outside: 203.0.113.14"))
@@ -276,6 +276,21 @@ fn a_static_mapping_filters_where_told_to() {
     assert!(out.src == "203.0.113.13:53");
     nat.outside(udp("192.0.2.9:1 > 203.0.113.13:53"))
         .forwarded();
+}
+
+/// RFC 5128 section 3.3.3: a host with a static mapping and without a rule opens its own
+/// way, also where the other's filter drops what it sends.
+#[test]
+fn a_host_without_a_rule_punches_a_hole_by_its_static_mapping() {
+    let config = Config::new()
+        .rule("filtering", "address-dependent")
+        .fixed("inside: 198.51.100.77, outside: 203.0.113.20");
+    let mut nat = Pipe::new(&config);
+    let of_a = udp_endpoint(&mut nat, "10.64.0.7:5000", "192.0.2.1:7000");
+    assert_eq!(nat.show("translations").len(), 1);
+    nat.outside(udp("198.51.100.77:6000 > 0.0.0.0").to(of_a))
+        .dropped(Counter::DropFiltered);
+    assert_eq!(nat.show("translations").len(), 2);
 }
 
 /// Contract 7.4, `kind`.

@@ -6,11 +6,13 @@
 #![deny(unsafe_code)]
 
 pub mod counter;
+mod nearby;
 mod prefetch;
 mod prefix;
 mod time;
 
 pub use counter::{Counter, Counters};
+pub use nearby::Nearby;
 pub use prefetch::prefetch;
 pub use prefix::{Prefix, PrefixError};
 pub use time::{Nanos, TICK_SHIFT, Ticks};

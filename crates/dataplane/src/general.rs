@@ -22,7 +22,7 @@ use wire::{WireError, dccp, ethernet, icmp, sctp, tcp, udp};
 
 use crate::emit;
 use crate::mark::{Mark, Punt, Stage};
-use crate::router::Hop;
+use crate::router::{Hop, Standing};
 use crate::worker::Worker;
 
 /// A packet whose headers have been read.
@@ -172,12 +172,7 @@ where
         if self.improper_source(ip, realm) {
             return Some(Counter::DropIpSource);
         }
-        let destination = ip.destination();
-        if destination.octets()[0] == 0
-            || destination.is_loopback()
-            || destination.octets()[0] >= 224
-            || self.router.is_broadcast(realm, ip.dst)
-        {
+        if self.router.standing(realm, ip.dst) == Standing::Improper {
             return Some(Counter::DropIpDestination);
         }
         let options = payload
@@ -188,13 +183,7 @@ where
 
     /// A source address no host may have.
     pub(crate) fn improper_source(&self, ip: &ipv4::Header, realm: Realm) -> bool {
-        let source = ip.source();
-        source.is_unspecified()
-            || source.is_loopback()
-            || source.octets()[0] == 0
-            || source.octets()[0] >= 224
-            || self.router.owner(realm, ip.src).is_some()
-            || self.router.is_broadcast(realm, ip.src)
+        self.router.standing(realm, ip.src) != Standing::Ordinary
     }
 
     pub(crate) fn whole(&mut self, buf: I::Buf, mut packet: Packet) -> End {
@@ -321,7 +310,7 @@ where
     }
 
     /// The worker of a flow that an inside host opens by a rule, or without one.
-    fn sender_owner(&self, key: FlowKey, rule: Option<usize>) -> u32 {
+    pub(crate) fn sender_owner(&self, key: FlowKey, rule: Option<usize>) -> u32 {
         let layout = self.shard.layout();
         rule.and_then(|number| layout.pairs_owner(key.protocol(), number))
             .filter(|_| self.shard.static_outside(key).is_none())
@@ -454,6 +443,7 @@ where
             hairpin: hairpin.is_some(),
             outside_realm: hairpin.unwrap_or(packet.realm),
             sender_rule: None,
+            ahead: None,
             now: packet.now,
         };
         let remote = rule.is_some_and(|number| {
@@ -522,7 +512,12 @@ where
     }
 
     /// Says why to a sender inside, where that helps it.
-    fn refused_outbound(&mut self, buf: I::Buf, packet: &Packet, reason: Counter) -> Counter {
+    pub(crate) fn refused_outbound(
+        &mut self,
+        buf: I::Buf,
+        packet: &Packet,
+        reason: Counter,
+    ) -> Counter {
         match reason {
             Counter::DropNoPort
             | Counter::DropBlockLimit
@@ -554,6 +549,7 @@ where
             hairpin: packet.hairpinned,
             outside_realm: realm,
             sender_rule: rule,
+            ahead: None,
             now: packet.now,
         };
         match self.shard.open_inbound(&first) {
@@ -635,6 +631,7 @@ where
             hairpin: true,
             outside_realm: key.realm(),
             sender_rule: None,
+            ahead: None,
             now: packet.now,
         };
         self.shard.open_inbound(&first).map(|id| Hit {
@@ -668,7 +665,7 @@ where
 }
 
 /// Whether a hop is by one of the interfaces that are inside for a rule.
-fn is_inside(rule: &Rule, hop: Hop) -> bool {
+pub(crate) fn is_inside(rule: &Rule, hop: Hop) -> bool {
     let inside = rule.interfaces.as_ref();
     inside.is_some_and(|inside| inside.get(usize::from(hop.interface)) == Some(&true))
 }

@@ -70,7 +70,7 @@ impl Cursor {
                 ),
                 Inspect::Mappings => (
                     shard.mapping_slots(),
-                    shard.mapping_at(self.next).copied().map(Row::Mapping),
+                    shard.mapping_at(self.next).map(Row::Mapping),
                 ),
                 Inspect::Subscribers => (
                     shard.subscriber_slots(),

@@ -22,6 +22,7 @@ mod ids;
 mod inspect;
 mod mark;
 mod multicast;
+mod opening;
 mod parts;
 mod plain;
 mod published;

@@ -12,13 +12,14 @@
 //! there: nobody waits for more packets.
 //!
 //! Plain is a packet whose fate needs nothing but its session: unicast to us, IPv4
-//! without options, whole, TTL left, UDP or TCP. Whatever is not, or whose session
-//! is not known, is looked at again from its first byte in the general lane
-//! (`general.rs`), so there is one place that decides why a packet is dropped.
+//! without options, whole, TTL left, UDP or TCP. If its session is not known, one is
+//! opened at once where nothing about that is unusual (`opening.rs`). Whatever else
+//! there is, is looked at again from its first byte in the general lane (`general.rs`),
+//! which decides why a packet is dropped.
 
 use arrayvec::ArrayVec;
 use base::{Counter, Direction, Nanos};
-use nat::{Flags, FlowKey, Guess, Hit, NO_ADJACENCY, Session};
+use nat::{Ahead, Flags, FlowKey, Guess, Hit, NO_ADJACENCY, Session};
 use pktio::{BURST, Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
 use wire::ethernet::Tags;
 use wire::ipv4::{self, protocol};
@@ -27,6 +28,7 @@ use wire::{ChecksumDelta, checksum, ethernet, tcp, udp};
 use crate::emit::Egress;
 use crate::general::read_segment;
 use crate::ids::Ids;
+use crate::opening::{Opening, Stranger};
 use crate::topology::Interface;
 use crate::worker::Worker;
 
@@ -47,6 +49,8 @@ pub(crate) struct Plain {
     atomic: bool,
     /// A segment with SYN, FIN or RST, or without ACK.
     control: bool,
+    /// Place among the first packets that are seen coming; beyond them if it is none.
+    ahead: u8,
 }
 
 impl Plain {
@@ -59,7 +63,26 @@ impl Plain {
         l3: 0,
         atomic: false,
         control: false,
+        ahead: u8::MAX,
     };
+
+    /// As one without a session.
+    fn stranger<'a>(&self, buf: &impl PacketBuf, coming: &'a [Ahead]) -> Option<Stranger<'a>> {
+        let segment = if self.key.protocol() == protocol::TCP {
+            let packet = buf.bytes().get(usize::from(self.l3)..)?;
+            let bytes = packet.get(ipv4::HEADER_LEN..usize::from(self.len))?;
+            Some(read_segment(bytes).ok()?.1)
+        } else {
+            None
+        };
+        Some(Stranger {
+            key: self.key,
+            segment,
+            len: self.len,
+            l3: self.l3,
+            ahead: coming.get(usize::from(self.ahead)),
+        })
+    }
 }
 
 /// What is to be written into a packet, which has no options.
@@ -93,6 +116,10 @@ impl Step {
     const INBOUND: u8 = 1;
     const TCP: u8 = 2;
     const NEW_ID: u8 = 4;
+    /// Without adjacency: dropped, and counted.
+    const DROPPED: u8 = 8;
+    /// Without adjacency: dropped, its sender may be told; the reason is in `port`.
+    const REFUSED: u8 = 16;
 
     /// Field by field: a whole one copied from the stack would wait for its parts.
     #[inline]
@@ -165,6 +192,8 @@ struct Part<B> {
     bufs: Burst<B>,
     found: [Plain; BURST],
     steps: [Step; BURST],
+    /// Those of them that will probably open sessions.
+    coming: ArrayVec<Ahead, BURST>,
     /// Of all frames together.
     bytes: u64,
 }
@@ -182,6 +211,7 @@ impl<B> Wave<B> {
                 bufs: Burst::new(),
                 found: [Plain::NOT; BURST],
                 steps: [Step::GENERAL; BURST],
+                coming: ArrayVec::new(),
                 bytes: 0,
             })
         };
@@ -289,21 +319,102 @@ where
             }
         }
         for part in &mut wave.parts {
+            let glance = self.shard.glance();
+            let mut strangers = false;
             for plain in part.found.iter_mut().take(part.bufs.len()) {
                 if plain.guess.is_further() {
                     plain.guess = glance.guess_further(plain.hash);
                 }
+                strangers |= plain.guess.is_none();
+            }
+            part.coming.clear();
+            if strangers {
+                self.look_ahead(part);
             }
         }
+        let sessions = self.shard.sessions_created();
         for part in &mut wave.parts {
             let mut passed = [0; 3];
-            for ((buf, plain), step) in part.bufs.iter().zip(&part.found).zip(&mut part.steps) {
-                if self.decide(buf, plain, step, now, &mut passed).is_none() {
+            let bufs = part.bufs.iter();
+            for ((buf, plain), step) in bufs.zip(&part.found).zip(&mut part.steps) {
+                let hit = self.known(plain, sessions);
+                let decided = match hit {
+                    Some(hit) => self.decide(buf, hit, plain, step, now, &mut passed),
+                    None => self.admit(buf, plain, &part.coming, step, now, &mut passed),
+                };
+                if decided.is_none() {
                     step.adjacency = NO_ADJACENCY;
+                    step.marks = 0;
                 }
             }
             self.count_passed(passed);
             self.take_steps(part, now);
+        }
+    }
+
+    /// Loads what the first packets of a burst will touch.
+    #[inline(never)]
+    fn look_ahead(&mut self, part: &mut Part<I::Buf>) {
+        let port = part.bufs.first().map(PacketBuf::port);
+        let untagged = port.and_then(|port| self.opens_from(port));
+        for (buf, plain) in part.bufs.iter().zip(&mut part.found) {
+            if plain.len > 0
+                && plain.guess.is_none()
+                && let Some(ahead) = self.ahead(buf, (plain.key, plain.l3), untagged)
+            {
+                plain.ahead = wire::low8(part.coming.len());
+                part.coming.push(ahead);
+            }
+        }
+        self.shard.look_ahead(&mut part.coming);
+    }
+
+    /// The session of a plain packet. None was found when there had been so many.
+    #[inline]
+    fn known(&self, plain: &Plain, sessions: u64) -> Option<Hit> {
+        if plain.len == 0 {
+            return None;
+        }
+        let confirmed = self.shard.confirm(plain.key, plain.guess);
+        if confirmed.is_some() {
+            return confirmed;
+        }
+        if plain.guess.is_none() && self.shard.sessions_created() == sessions {
+            return None;
+        }
+        self.shard.find(plain.key, plain.hash)
+    }
+
+    /// Decides about a packet without a session: opens one, or says why not.
+    #[inline(never)]
+    fn admit(
+        &mut self,
+        buf: &I::Buf,
+        plain: &Plain,
+        coming: &[Ahead],
+        step: &mut Step,
+        now: Nanos,
+        passed: &mut [u64; 3],
+    ) -> Option<()> {
+        if plain.len == 0 {
+            return None;
+        }
+        let stranger = plain.stranger(buf, coming)?;
+        match self.open_plain(buf, &stranger, now) {
+            Opening::Opened(hit) => self.decide(buf, hit, plain, step, now, passed),
+            Opening::Dropped(reason) => {
+                self.counters.verdict(reason);
+                step.adjacency = NO_ADJACENCY;
+                step.marks = Step::DROPPED;
+                Some(())
+            }
+            Opening::Refused(reason) => {
+                step.adjacency = NO_ADJACENCY;
+                step.marks = Step::REFUSED;
+                step.port = reason as u16;
+                Some(())
+            }
+            Opening::Unusual => None,
         }
     }
 
@@ -357,6 +468,7 @@ where
         found.l3 = wire::low8(l3);
         found.atomic = ip.is_atomic;
         found.control = control;
+        found.ahead = u8::MAX;
         Some(())
     }
 
@@ -372,24 +484,18 @@ where
         Some((Entrance::new(interface), header.len))
     }
 
-    /// Looks up what becomes of a plain packet, and lets its session know. `None`,
+    /// Says what becomes of a packet with a session, and lets that know. `None`,
     /// and nothing changed, if that is for the general lane.
     #[inline]
     fn decide(
         &mut self,
         buf: &I::Buf,
+        hit: Hit,
         plain: &Plain,
         step: &mut Step,
         now: Nanos,
         passed: &mut [u64; 3],
     ) -> Option<()> {
-        if plain.len == 0 {
-            return None;
-        }
-        let hit = match self.shard.confirm(plain.key, plain.guess) {
-            Some(hit) => hit,
-            None => self.shard.find(plain.key, plain.hash)?,
-        };
         let epoch = self.router.epoch();
         let session = self.shard.session_mut(hit.id)?;
         // What cannot leave like this must not be counted as if it had.
@@ -487,15 +593,32 @@ where
             self.transmit_all(egress.port, &mut part.bufs, part.bytes);
             return;
         }
-        for (mut buf, step) in part.bufs.drain(..).zip(steps) {
-            match self.router.egress(step.adjacency) {
-                Some(egress) => {
-                    step.write(buf.bytes_mut(), egress);
-                    let port = egress.port;
-                    self.transmit(port, buf);
-                }
-                None => self.general(buf, now),
+        if first == NO_ADJACENCY && steps.iter().all(|step| step.marks & Step::DROPPED != 0) {
+            // A flood.
+            return self.io.discard(&mut part.bufs);
+        }
+        for ((mut buf, step), plain) in part.bufs.drain(..).zip(steps).zip(&part.found) {
+            if let Some(egress) = self.router.egress(step.adjacency) {
+                step.write(buf.bytes_mut(), egress);
+                let port = egress.port;
+                self.transmit(port, buf);
+            } else if step.marks & Step::REFUSED != 0 {
+                self.refuse(buf, plain, step.port, now);
+            } else if step.marks & Step::DROPPED == 0 {
+                self.general(buf, now);
             }
+        }
+    }
+
+    /// Drops a packet that gets no session.
+    #[cold]
+    fn refuse(&mut self, buf: I::Buf, plain: &Plain, reason: u16, now: Nanos) {
+        match (
+            plain.stranger(&buf, &[]),
+            Counter::ALL.get(usize::from(reason)),
+        ) {
+            (Some(stranger), Some(reason)) => self.refuse_plain(buf, &stranger, *reason, now),
+            _ => self.general(buf, now),
         }
     }
 }

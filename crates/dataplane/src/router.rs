@@ -7,7 +7,7 @@
 
 use core::net::Ipv4Addr;
 
-use base::Prefix;
+use base::{Nearby, Prefix};
 use hashbrown::HashMap;
 use nat::Realm;
 use pktio::PortId;
@@ -35,6 +35,17 @@ pub(crate) struct Adjacency {
     pub(crate) stale: bool,
 }
 
+/// What an address is on this side of the appliance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Somebody else's.
+    Ordinary,
+    /// An interface's.
+    Own,
+    /// None that a host may have: of a reserved range, or a broadcast address.
+    Improper,
+}
+
 /// Routing of one thread.
 #[derive(Clone, Debug)]
 pub struct Router {
@@ -44,6 +55,8 @@ pub struct Router {
     /// By realm and descending prefix length.
     routes: Vec<(Realm, Prefix, u16, Option<Ipv4Addr>)>,
     own: HashMap<(Realm, u32), u16>,
+    /// Of the addresses that are own or broadcast ones.
+    nearby: Nearby,
     adjacencies: Vec<Option<Adjacency>>,
     /// The way out of each, as long as there is nothing special about it.
     egresses: Vec<Egress>,
@@ -60,6 +73,7 @@ impl Router {
         let mut by_port: Vec<Vec<(Tags, u16)>> = Vec::new();
         let mut routes = Vec::new();
         let mut own = HashMap::new();
+        let mut nearby = Nearby::NONE;
         for (number, interface) in topology.interfaces.iter().enumerate() {
             let number = u16::try_from(number).unwrap_or(u16::MAX);
             let port = usize::from(interface.port.0);
@@ -71,6 +85,9 @@ impl Router {
             }
             for (address, network) in &interface.addresses {
                 own.insert((interface.realm, address.to_bits()), number);
+                for known in [*address, network.network(), network.last()] {
+                    nearby.add(interface.realm, known.to_bits());
+                }
                 routes.push((interface.realm, *network, number, None));
             }
         }
@@ -94,6 +111,7 @@ impl Router {
             by_port,
             routes,
             own,
+            nearby,
             adjacencies: vec![None; neighbors],
             egresses: vec![Egress::CLOSED; neighbors],
             by_hop: HashMap::with_capacity(neighbors),
@@ -141,6 +159,25 @@ impl Router {
             .any(|(_, network)| {
                 network.length() < 31 && (network.last() == address || network.network() == address)
             })
+    }
+
+    /// What an address is in a realm.
+    #[inline]
+    pub(crate) fn standing(&self, realm: Realm, address: u32) -> Standing {
+        let first = address >> 24;
+        if first.wrapping_sub(1) >= 223 || first == 127 {
+            return Standing::Improper;
+        }
+        if !self.nearby.may_have(realm, address) {
+            return Standing::Ordinary;
+        }
+        if self.is_broadcast(realm, address) {
+            Standing::Improper
+        } else if self.owner(realm, address).is_some() {
+            Standing::Own
+        } else {
+            Standing::Ordinary
+        }
     }
 
     /// Longest match; groups are reached through the upstream interface alone.

@@ -70,6 +70,11 @@ impl AddressFilter {
         FlowKey::new(mapping.0, remote, 0, 0, 0, 0).hash(self.seed)
     }
 
+    /// Loads the line of the index that adding begins with.
+    pub(crate) fn look_ahead(&self, mapping: MappingId, remote: u32) {
+        self.index.prefetch(self.hash(mapping, remote));
+    }
+
     fn find(&self, mapping: MappingId, remote: u32) -> Option<u32> {
         self.index.find(self.hash(mapping, remote), |at| {
             self.slots.get(at as usize).is_some_and(|entry| {

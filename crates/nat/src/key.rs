@@ -63,6 +63,13 @@ impl FlowKey {
         }
     }
 
+    /// Scope.
+    #[must_use]
+    #[inline]
+    pub const fn scope(self) -> u16 {
+        (self.rest >> 16) as u16
+    }
+
     /// Source address.
     #[must_use]
     #[inline]

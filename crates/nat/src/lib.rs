@@ -47,6 +47,8 @@ pub use session::{
     Flags, Glance, Guess, Hit, NO_ADJACENCY, Rewrite, Session, SessionId, SessionView,
 };
 pub use settings::Settings;
-pub use shard::{ANY_PROTOCOL, Changed, First, Match, Opened, Refusal, Shard, Sizes, Touched};
+pub use shard::{
+    ANY_PROTOCOL, Ahead, Changed, First, Match, Opened, Refusal, Shard, Sizes, Touched,
+};
 pub use subscriber::{Subscriber, SubscriberId};
 pub use tcp_state::{Segment, State, TcpEvent};

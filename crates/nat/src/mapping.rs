@@ -11,7 +11,6 @@ use crate::index::Index;
 use crate::key::{FlowKey, Realm};
 use crate::region::Region;
 use crate::session::{SessionId, TableFull};
-use crate::subscriber::SubscriberId;
 use crate::wheel::NIL;
 
 /// Names a mapping until it ends.
@@ -27,7 +26,7 @@ pub enum MappingKind {
     Static,
     /// Made by a packet in a computed port range (RFC 7422).
     Deterministic,
-    /// None: the slot is free, and `block` names the next free one.
+    /// None: the slot is free.
     Free,
 }
 
@@ -44,7 +43,7 @@ impl MappingKind {
     }
 }
 
-/// One mapping.
+/// One mapping, as it is worked with; tables keep it in less.
 #[derive(Clone, Copy, Debug)]
 pub struct Mapping {
     /// Inside endpoint as source; as destination the remote it depends on, or zero.
@@ -59,11 +58,6 @@ pub struct Mapping {
     pub visitors: u16,
     /// First of the weak ones, or [`NIL`]; they are chained.
     first_weak: u32,
-    /// Who it counts for; [`NIL`] for static ones.
-    subscriber: u32,
-    /// Block its port belongs to; [`NO_BLOCK`](crate::pool::NO_BLOCK) for static
-    /// ones and those of protocols that get no port.
-    pub(crate) block: u32,
     /// Outside port or identifier; zero if all of the address is mapped.
     pub outside_port: u16,
     /// Rule that made it; for static ones the number of the static mapping.
@@ -74,6 +68,9 @@ pub struct Mapping {
     pub kind: MappingKind,
     /// How it is found from outside.
     pub(crate) reach: Reach,
+    /// A remote address that it has written to, one of possibly many, and in how many
+    /// sessions.
+    spoken: Option<(u32, u16)>,
 }
 
 /// How a mapping is found from outside.
@@ -88,8 +85,6 @@ pub(crate) enum Reach {
     Hidden,
 }
 
-const _: () = assert!(size_of::<Mapping>() == 48);
-
 /// What a new mapping is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewMapping {
@@ -97,8 +92,6 @@ pub(crate) struct NewMapping {
     pub(crate) outside: u32,
     pub(crate) outside_port: u16,
     pub(crate) outside_realm: Realm,
-    pub(crate) subscriber: Option<SubscriberId>,
-    pub(crate) block: u32,
     pub(crate) rule: u16,
     pub(crate) kind: MappingKind,
     pub(crate) reach: Reach,
@@ -120,20 +113,24 @@ impl Mapping {
             weak: 0,
             visitors: 0,
             first_weak: NIL,
-            subscriber: new.subscriber.map_or(NIL, |id| id.0),
-            block: new.block,
             outside_port: new.outside_port,
             rule: new.rule,
             outside_realm: new.outside_realm,
             kind: new.kind,
             reach: new.reach,
+            spoken: None,
         }
     }
 
-    /// Who it counts for; `None` for static ones.
-    #[must_use]
-    pub fn subscriber(&self) -> Option<SubscriberId> {
-        (self.subscriber != NIL).then_some(SubscriberId(self.subscriber))
+    /// Number of the pool its outside address is of; `None` for static ones.
+    pub(crate) fn pool(&self) -> Option<usize> {
+        let scope = self.out_key.scope().checked_sub(1)?;
+        (self.kind != MappingKind::Static).then_some(usize::from(scope))
+    }
+
+    /// Whether it remembers to have written to a remote address.
+    pub(crate) fn has_spoken_to(&self, remote: u32) -> bool {
+        self.spoken.is_some_and(|(known, _)| known == remote)
     }
 
     /// First of the sessions that nobody inside has answered.
@@ -198,9 +195,166 @@ pub(crate) fn inbound_key(outside: u32, port: u16, protocol: u8, realm: Realm) -
     FlowKey::new(0, outside, 0, port, protocol, realm)
 }
 
+/// A mapping in 36 bytes.
+///
+/// The remote of a mapping that depends on none is that which it has spoken to, with the
+/// number of sessions in place of the port.
+#[derive(Clone, Copy, Debug)]
+struct Packed {
+    inside: u32,
+    remote: u32,
+    inside_port: u16,
+    remote_port: u16,
+    scope: u16,
+    protocol: u8,
+    realm: Realm,
+    /// In a free slot the number of the next free one.
+    outside: u32,
+    outside_port: u16,
+    rule: u16,
+    /// Strong sessions above [`WEAK_BITS`], weak ones below.
+    sessions: u32,
+    first_weak: u32,
+    visitors: u16,
+    outside_realm: Realm,
+    marks: u8,
+}
+
+const _: () = assert!(size_of::<Packed>() == 36);
+
+const WEAK_BITS: u32 = 9;
+
+/// Most sessions that keep a mapping; those that may yet come to keep it not counted.
+pub(crate) const MAX_STRONG: u32 = (1 << (32 - WEAK_BITS)) - 1 - (1 << WEAK_BITS);
+
+const KINDS: [MappingKind; 4] = [
+    MappingKind::Dynamic,
+    MappingKind::Static,
+    MappingKind::Deterministic,
+    MappingKind::Free,
+];
+const REACHES: [Reach; 4] = [Reach::Endpoint, Reach::Remote, Reach::Hidden, Reach::Hidden];
+const SPOKEN: u8 = 16;
+
+impl Packed {
+    #[inline]
+    fn new(mapping: &Mapping) -> Self {
+        let key = mapping.out_key;
+        let (remote, remote_port, spoken) = match mapping.spoken {
+            Some((remote, sessions)) => (remote, sessions, SPOKEN),
+            None => (key.dst(), key.dst_port(), 0),
+        };
+        Self {
+            inside: key.src(),
+            remote,
+            inside_port: key.src_port(),
+            remote_port,
+            scope: key.scope(),
+            protocol: key.protocol(),
+            realm: key.realm(),
+            outside: mapping.outside,
+            outside_port: mapping.outside_port,
+            rule: mapping.rule,
+            sessions: mapping.strong << WEAK_BITS | u32::from(mapping.weak),
+            first_weak: mapping.first_weak,
+            visitors: mapping.visitors,
+            outside_realm: mapping.outside_realm,
+            marks: mapping.kind as u8 | (mapping.reach as u8) << 2 | spoken,
+        }
+    }
+
+    #[inline]
+    fn kind(&self) -> MappingKind {
+        let number = usize::from(self.marks & 3);
+        KINDS.get(number).copied().unwrap_or(MappingKind::Free)
+    }
+
+    #[inline]
+    fn reach(&self) -> Reach {
+        let number = usize::from(self.marks >> 2 & 3);
+        REACHES.get(number).copied().unwrap_or(Reach::Hidden)
+    }
+
+    #[inline]
+    fn out_key(&self) -> FlowKey {
+        let (remote, port) = if self.marks & SPOKEN == 0 {
+            (self.remote, self.remote_port)
+        } else {
+            (0, 0)
+        };
+        let (from, protocol) = (self.inside, self.protocol);
+        FlowKey::new(from, remote, self.inside_port, port, protocol, self.realm).scoped(self.scope)
+    }
+
+    #[inline]
+    fn in_key(&self) -> FlowKey {
+        let (port, realm) = (self.outside_port, self.outside_realm);
+        let key = inbound_key(self.outside, port, self.protocol, realm);
+        match self.reach() {
+            Reach::Remote => {
+                let out_key = self.out_key();
+                key.with_src(out_key.dst(), out_key.dst_port())
+            }
+            Reach::Endpoint | Reach::Hidden => key,
+        }
+    }
+
+    /// Remembers one more session to a remote address, if that is the one it remembers or
+    /// there is none yet.
+    #[inline]
+    fn speak(&mut self, remote: u32) -> bool {
+        if self.marks & SPOKEN == 0 {
+            // That of its key, if it has one.
+            if self.remote != 0 {
+                return false;
+            }
+            self.marks |= SPOKEN;
+            (self.remote, self.remote_port) = (remote, 1);
+        } else if self.remote == remote && self.remote_port < u16::MAX {
+            self.remote_port += 1;
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Forgets one of them; false if that is not the remote it remembers.
+    fn unspeak(&mut self, remote: u32) -> bool {
+        if self.marks & SPOKEN == 0 || self.remote != remote {
+            return false;
+        }
+        self.remote_port -= 1;
+        if self.remote_port == 0 {
+            self.marks &= !SPOKEN;
+            self.remote = 0;
+        }
+        true
+    }
+
+    #[inline]
+    fn unpack(&self) -> Mapping {
+        #[allow(clippy::cast_possible_truncation)]
+        let weak = self.sessions as u16 & ((1 << WEAK_BITS) - 1);
+        Mapping {
+            out_key: self.out_key(),
+            outside: self.outside,
+            strong: self.sessions >> WEAK_BITS,
+            weak,
+            visitors: self.visitors,
+            first_weak: self.first_weak,
+            outside_port: self.outside_port,
+            rule: self.rule,
+            outside_realm: self.outside_realm,
+            kind: self.kind(),
+            reach: self.reach(),
+            spoken: (self.marks & SPOKEN != 0).then_some((self.remote, self.remote_port)),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct MappingTable {
-    slots: Vec<Mapping>,
+    slots: Vec<Packed>,
     /// First of the free slots.
     free: u32,
     live: u32,
@@ -251,7 +405,7 @@ impl MappingTable {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.capacity * size_of::<Mapping>() + self.index.bytes()
+        self.capacity * size_of::<Packed>() + self.index.bytes()
     }
 
     pub(crate) fn regions(&self) -> [Region; 2] {
@@ -271,41 +425,96 @@ impl MappingTable {
         u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
     }
 
-    pub(crate) fn get(&self, id: MappingId) -> Option<&Mapping> {
-        self.slots
-            .get(id.0 as usize)
-            .filter(|mapping| mapping.kind != MappingKind::Free)
+    #[inline]
+    pub(crate) fn get(&self, id: MappingId) -> Option<Mapping> {
+        let packed = self.slots.get(id.0 as usize)?;
+        (packed.kind() != MappingKind::Free).then(|| packed.unpack())
     }
 
-    pub(crate) fn get_mut(&mut self, id: MappingId) -> Option<&mut Mapping> {
-        self.slots
-            .get_mut(id.0 as usize)
-            .filter(|mapping| mapping.kind != MappingKind::Free)
+    /// Changes a mapping, but not its keys.
+    #[inline]
+    pub(crate) fn change<T>(
+        &mut self,
+        id: MappingId,
+        change: impl FnOnce(&mut Mapping) -> T,
+    ) -> Option<T> {
+        let mut mapping = self.get(id)?;
+        let result = change(&mut mapping);
+        *self.slots.get_mut(id.0 as usize)? = Packed::new(&mapping);
+        Some(result)
+    }
+
+    /// One more session that keeps it.
+    #[inline]
+    pub(crate) fn strengthen(&mut self, id: MappingId) {
+        if let Some(packed) = self.slots.get_mut(id.0 as usize) {
+            packed.sessions += 1 << WEAK_BITS;
+        }
+    }
+
+    /// Remembers a session to a remote address; false where a filter has to.
+    #[inline]
+    pub(crate) fn speak(&mut self, id: MappingId, remote: u32) -> bool {
+        let packed = self.slots.get_mut(id.0 as usize);
+        packed.is_some_and(|packed| packed.speak(remote))
+    }
+
+    /// Forgets it again; false where a filter has to.
+    pub(crate) fn unspeak(&mut self, id: MappingId, remote: u32) -> bool {
+        let packed = self.slots.get_mut(id.0 as usize);
+        packed.is_some_and(|packed| packed.unspeak(remote))
+    }
+
+    /// Loads the line of the index that a look-up begins with; answers the hash.
+    pub(crate) fn look_ahead(&self, key: FlowKey) -> u64 {
+        let hash = self.hash(key);
+        self.index.prefetch(hash);
+        hash
+    }
+
+    /// The mapping that the hash of a key from inside probably means, on the way, after
+    /// that line.
+    pub(crate) fn guess(&self, hash: u64) -> Option<MappingId> {
+        let entry = self.index.guess(hash).filter(|entry| entry & 1 == 0)?;
+        base::prefetch(self.slots.get((entry >> 1) as usize)?);
+        Some(MappingId(entry >> 1))
     }
 
     /// By inside endpoint (and what it depends on), in the scope of its pool.
     pub(crate) fn find_outbound(&self, out_key: FlowKey) -> Option<MappingId> {
-        self.find(out_key, |mapping| mapping.out_key == out_key, 0)
+        self.find_outbound_by(self.hash(out_key), out_key)
+    }
+
+    /// The same with the hash known.
+    #[inline]
+    pub(crate) fn find_outbound_by(&self, hash: u64, out_key: FlowKey) -> Option<MappingId> {
+        self.find(hash, |mapping| mapping.out_key() == out_key, 0)
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self, key: FlowKey) -> u64 {
+        key.hash(self.seed)
     }
 
     /// The mapping that a static one has pinned under this key; several may have the key.
     pub(crate) fn find_pinned(&self, out_key: FlowKey, number: u16) -> Option<MappingId> {
-        let same = |mapping: &Mapping| {
-            mapping.out_key == out_key
-                && mapping.kind == MappingKind::Static
+        let same = |mapping: &Packed| {
+            mapping.out_key() == out_key
+                && mapping.kind() == MappingKind::Static
                 && mapping.rule == number
         };
-        self.find(out_key, same, 0)
+        self.find(self.hash(out_key), same, 0)
     }
 
     /// By outside endpoint.
     pub(crate) fn find_inbound(&self, in_key: FlowKey) -> Option<MappingId> {
-        self.find(in_key, |mapping| mapping.in_key() == in_key, 1)
+        self.find(self.hash(in_key), |mapping| mapping.in_key() == in_key, 1)
     }
 
-    fn find(&self, key: FlowKey, same: impl Fn(&Mapping) -> bool, side: u32) -> Option<MappingId> {
+    #[inline]
+    fn find(&self, hash: u64, same: impl Fn(&Packed) -> bool, side: u32) -> Option<MappingId> {
         self.index
-            .find(key.hash(self.seed), |entry| {
+            .find(hash, |entry| {
                 entry & 1 == side && self.slots.get((entry >> 1) as usize).is_some_and(&same)
             })
             .map(|entry| MappingId(entry >> 1))
@@ -316,13 +525,30 @@ impl MappingTable {
     }
 
     pub(crate) fn insert(&mut self, new: &NewMapping) -> Result<MappingId, TableFull> {
-        let mapping = Mapping::new(new);
+        self.insert_with(new, self.hash(new.out_key), 0, None)
+    }
+
+    /// The same with the hash of its key known, and with sessions that keep it, the first
+    /// of them to a remote address that it is to remember.
+    #[inline]
+    pub(crate) fn insert_with(
+        &mut self,
+        new: &NewMapping,
+        out_hash: u64,
+        strong: u32,
+        remote: Option<u32>,
+    ) -> Result<MappingId, TableFull> {
+        let mapping = Mapping {
+            strong,
+            spoken: remote.map(|remote| (remote, 1)),
+            ..Mapping::new(new)
+        };
+        let packed = Packed::new(&mapping);
         let slot = match self.free {
             NIL if self.slots.len() < self.capacity => self.slots(),
             NIL => return Err(TableFull),
             slot => slot,
         };
-        let out_hash = mapping.out_key.hash(self.seed);
         let in_hash = mapping.in_key().hash(self.seed);
         self.index
             .insert(out_hash, slot << 1)
@@ -334,11 +560,15 @@ impl MappingTable {
         }
         if slot == self.free {
             if let Some(place) = self.slots.get_mut(slot as usize) {
-                self.free = place.block;
-                *place = mapping;
+                self.free = place.outside;
+                *place = packed;
+            }
+            // For the next one.
+            if let Some(next) = self.slots.get(self.free as usize) {
+                base::prefetch(next);
             }
         } else {
-            self.slots.push(mapping);
+            self.slots.push(packed);
         }
         self.live += 1;
         self.special.count(&mapping, 1);
@@ -346,17 +576,85 @@ impl MappingTable {
     }
 
     pub(crate) fn remove(&mut self, id: MappingId) -> Option<Mapping> {
-        let mapping = *self.get(id)?;
+        let mapping = self.get(id)?;
         self.index
             .remove(mapping.out_key.hash(self.seed), id.0 << 1);
         self.index
             .remove(mapping.in_key().hash(self.seed), id.0 << 1 | 1);
-        let place = self.get_mut(id)?;
-        place.kind = MappingKind::Free;
         let next = core::mem::replace(&mut self.free, id.0);
-        self.slots.get_mut(id.0 as usize)?.block = next;
+        let place = self.slots.get_mut(id.0 as usize)?;
+        place.marks = MappingKind::Free as u8;
+        place.outside = next;
         self.live -= 1;
         self.special.count(&mapping, -1);
         Some(mapping)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(reach: Reach) -> NewMapping {
+        let remote = if reach == Reach::Remote {
+            (0xc633_6401, 53)
+        } else {
+            (0, 0)
+        };
+        NewMapping {
+            out_key: FlowKey::new(0x6440_0007, remote.0, 4000, remote.1, 17, 3).scoped(5),
+            outside: 0xcb00_7101,
+            outside_port: 40_000,
+            outside_realm: 9,
+            rule: 7,
+            kind: MappingKind::Deterministic,
+            reach,
+        }
+    }
+
+    #[test]
+    fn what_is_packed_comes_back() {
+        for reach in [Reach::Endpoint, Reach::Remote, Reach::Hidden] {
+            for kind in KINDS {
+                let mut mapping = Mapping::new(&new(reach));
+                mapping.kind = kind;
+                (mapping.strong, mapping.weak) = (MAX_STRONG, 256);
+                mapping.visitors = 1000;
+                mapping.set_first_weak(Some(SessionId(12)));
+                let back = Packed::new(&mapping).unpack();
+                assert_eq!(format!("{back:?}"), format!("{mapping:?}"));
+                assert_eq!(Packed::new(&mapping).in_key(), mapping.in_key());
+                assert_eq!(mapping.pool().is_none(), kind == MappingKind::Static);
+            }
+        }
+    }
+
+    #[test]
+    fn whom_it_has_spoken_to_is_no_part_of_its_keys() {
+        let mut table = MappingTable::with_capacity(4, 1);
+        let id = table.insert(&new(Reach::Endpoint)).unwrap();
+        assert!(table.speak(id, 77));
+        assert!(table.speak(id, 77));
+        assert!(!table.speak(id, 78), "one remote only");
+        let known = table.get(id).unwrap();
+        assert!(known.has_spoken_to(77) && !known.has_spoken_to(78));
+        assert_eq!(table.find_outbound(new(Reach::Endpoint).out_key), Some(id));
+        assert_eq!(table.find_inbound(known.in_key()), Some(id));
+        assert!(!table.unspeak(id, 78));
+        assert!(table.unspeak(id, 77));
+        assert!(table.get(id).unwrap().has_spoken_to(77));
+        assert!(table.unspeak(id, 77));
+        assert!(!table.unspeak(id, 77));
+        assert!(table.speak(id, 78));
+        assert!(table.remove(id).is_some());
+        assert_eq!(table.find_outbound(new(Reach::Endpoint).out_key), None);
+    }
+
+    #[test]
+    fn one_that_depends_on_its_remote_remembers_no_other() {
+        let mut table = MappingTable::with_capacity(4, 1);
+        let id = table.insert(&new(Reach::Remote)).unwrap();
+        assert!(!table.speak(id, 77));
+        assert_eq!(table.find_outbound(new(Reach::Remote).out_key), Some(id));
     }
 }

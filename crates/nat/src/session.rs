@@ -183,6 +183,13 @@ impl Guess {
     /// No entry.
     pub const NONE: Self = Self(u32::MAX);
 
+    /// Whether there is none.
+    #[must_use]
+    #[inline]
+    pub const fn is_none(self) -> bool {
+        self.0 == Self::NONE.0
+    }
+
     /// None at first sight.
     const FURTHER: Self = Self(u32::MAX - 1);
 
@@ -750,6 +757,12 @@ impl SessionTable {
                 self.free = cold_place.link.next();
                 *hot_place = session;
                 *cold_place = cold;
+            }
+            // For the next one.
+            let next = self.free as usize;
+            if let (Some(hot), Some(cold)) = (self.hot.get(next), self.cold.get(next)) {
+                base::prefetch(hot);
+                base::prefetch(cold);
             }
         } else {
             self.hot.push(session);

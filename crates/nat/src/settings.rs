@@ -252,6 +252,9 @@ impl Limits {
     /// What of a limit is not for flows to this destination port.
     #[must_use]
     pub fn reserved_from(&self, port: u16) -> u32 {
+        if self.reserve == 0 {
+            return 0;
+        }
         let chosen = self
             .reserve_ports
             .iter()

@@ -6,11 +6,13 @@
 
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
+use core::num::NonZeroU32;
 
 use base::{Nanos, Ticks};
 
 use crate::index::Index;
 use crate::key::{FlowKey, Realm};
+use crate::layout::Plan;
 use crate::pool::NO_BLOCK;
 use crate::session::TableFull;
 use crate::settings::PortProtocol;
@@ -28,12 +30,13 @@ pub(crate) struct Pair {
     /// Number of the address.
     pub(crate) slot: u32,
     /// Blocks, and mappings that need none.
-    uses: u32,
+    uses: NonZeroU32,
     outside: Ipv4Addr,
 }
 
-/// One subscriber.
+/// One subscriber: two lines, of which a first packet mostly needs only the first.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
 pub struct Subscriber {
     /// Inside address.
     pub inside: Ipv4Addr,
@@ -43,15 +46,15 @@ pub struct Subscriber {
     pub remote: bool,
     /// More of a ports limit is used than the watermark says.
     pub(crate) is_high: bool,
-    pairs: [Option<Pair>; PAIRS],
-    /// First of its blocks, the active one.
-    pub(crate) block: u32,
     /// Blocks it has.
     pub blocks: u16,
+    /// First of its blocks, the active one.
+    pub(crate) block: u32,
     /// Sessions it has.
     pub sessions: u32,
     /// Ports it uses, by [`PortProtocol`].
     pub ports: [u32; PortProtocol::COUNT],
+    pairs: [Option<Pair>; PAIRS],
     /// Sessions refused.
     pub refused: u64,
     /// When its being refused was told last.
@@ -61,6 +64,8 @@ pub struct Subscriber {
     /// The last change of the layout that ended a session of it, or would have.
     pub(crate) touched: u32,
 }
+
+const _: () = assert!(size_of::<Option<Subscriber>>() == 128);
 
 impl Subscriber {
     fn key(&self) -> FlowKey {
@@ -85,12 +90,34 @@ impl Subscriber {
         self.pairs.into_iter().flatten().map(|pair| pair.slot)
     }
 
-    /// The one it is paired with that has this address.
-    pub(crate) fn slot_with(&self, outside: u32) -> Option<u32> {
-        let mut pairs = self.pairs.iter().flatten();
-        pairs
-            .find(|pair| pair.outside.to_bits() == outside)
-            .map(|pair| pair.slot)
+    /// Those it is paired with that have this address.
+    pub(crate) fn slots_with(&self, outside: u32) -> [Option<u32>; PAIRS] {
+        self.pairs.map(|pair| {
+            pair.filter(|pair| pair.outside.to_bits() == outside)
+                .map(|pair| pair.slot)
+        })
+    }
+
+    /// One more port; true if from now on it uses much of them, which is said once until
+    /// it uses less.
+    pub(crate) fn use_port(&mut self, plan: &Plan, side: PortProtocol) -> bool {
+        let side = side as usize;
+        let (Some(used), Some(high), Some(low)) = (
+            self.ports.get_mut(side),
+            plan.high.get(side),
+            plan.low.get(side),
+        ) else {
+            return false;
+        };
+        *used += 1;
+        if !self.is_high && *used >= *high {
+            self.is_high = true;
+            return true;
+        }
+        if self.is_high && *used < *low {
+            self.is_high = false;
+        }
+        false
     }
 
     /// One use more of an outside address; true if it is the first. A subscriber
@@ -102,7 +129,7 @@ impl Subscriber {
             .flatten()
             .find(|pair| pair.slot == slot)
         {
-            pair.uses += 1;
+            pair.uses = pair.uses.saturating_add(1);
             return false;
         }
         let Some(place) = self.pairs.iter_mut().find(|pair| pair.is_none()) else {
@@ -110,7 +137,7 @@ impl Subscriber {
         };
         *place = Some(Pair {
             slot,
-            uses: 1,
+            uses: NonZeroU32::MIN,
             outside,
         });
         true
@@ -118,19 +145,16 @@ impl Subscriber {
 
     /// One use less; true if it was the last.
     pub(crate) fn unpair(&mut self, slot: u32) -> bool {
-        for place in &mut self.pairs {
-            if let Some(pair) = place
-                && pair.slot == slot
-            {
-                pair.uses -= 1;
-                let last = pair.uses == 0;
-                if last {
-                    *place = None;
-                }
-                return last;
-            }
-        }
-        false
+        let place = self
+            .pairs
+            .iter_mut()
+            .find(|place| place.is_some_and(|pair| pair.slot == slot));
+        let Some(place) = place else { return false };
+        *place = place.and_then(|pair| {
+            let uses = NonZeroU32::new(pair.uses.get() - 1)?;
+            Some(Pair { uses, ..pair })
+        });
+        place.is_none()
     }
 }
 
@@ -177,6 +201,27 @@ impl SubscriberTable {
 
     pub(crate) fn get_mut(&mut self, id: SubscriberId) -> Option<&mut Subscriber> {
         self.slots.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    /// Loads the line of the index that a look-up begins with; answers the hash.
+    pub(crate) fn look_ahead(&self, inside: u32, realm: Realm) -> u64 {
+        let hash = key(inside, realm).hash(self.seed);
+        self.index.prefetch(hash);
+        hash
+    }
+
+    /// Loads the record that a hash probably means, after that line.
+    pub(crate) fn guess(&self, hash: u64) -> Option<SubscriberId> {
+        let slot = self.index.guess(hash)?;
+        base::prefetch(self.slots.get(slot as usize)?);
+        Some(SubscriberId(slot))
+    }
+
+    /// Whether this is the subscriber of an inside address.
+    #[inline]
+    pub(crate) fn is(&self, id: SubscriberId, inside: u32, realm: Realm) -> bool {
+        self.get(id)
+            .is_some_and(|found| found.inside.to_bits() == inside && found.realm == realm)
     }
 
     pub(crate) fn find(&self, inside: u32, realm: Realm) -> Option<SubscriberId> {

@@ -5,8 +5,9 @@
 //! micro udp-out       {"scenario": "udp-out", "packets": 65536, "allocations": 0}
 //! ```
 //!
-//! `micro exhaustion` is another program: ten million packets for a pool that is
-//! too small (`exhaustion.rs`).
+//! `micro exhaustion` and `micro opening` are other programs: ten million packets for a
+//! pool that is too small (`exhaustion.rs`), and first packets while a table fills
+//! (`opening.rs`).
 //!
 //! `perf/micro/check` runs each scenario under callgrind, which collects only in
 //! [`measured`], so the difference between two builds is that of the worker
@@ -17,6 +18,7 @@ mod allocator;
 mod appliance;
 mod exhaustion;
 mod frames;
+mod opening;
 mod scenario;
 mod wire_side;
 
@@ -30,12 +32,16 @@ fn main() -> ExitCode {
     if wanted == "exhaustion" {
         return exhaustion::run();
     }
+    if wanted == "opening" {
+        return opening::run(std::env::args().nth(2).as_deref());
+    }
     let Some(scenario) = Scenario::ALL.into_iter().find(|one| one.name() == wanted) else {
         eprintln!("usage: micro SCENARIO, one of:");
         for scenario in Scenario::ALL {
             eprintln!("  {}", scenario.name());
         }
         eprintln!("  exhaustion");
+        eprintln!("  opening [LOG2]");
         return ExitCode::from(2);
     };
     let mut appliance = Appliance::new();

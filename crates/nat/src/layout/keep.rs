@@ -2,7 +2,6 @@
 
 use super::{Layout, number};
 use crate::mapping::{Mapping, MappingKind};
-use crate::pool::{NO_BLOCK, slot_of};
 use crate::session::SessionView;
 use crate::settings::{Action, Division, Rule};
 
@@ -31,19 +30,9 @@ impl Layout {
         else {
             return false;
         };
-        let slot = if mapping.block == NO_BLOCK {
-            before
-                .outside_address(mapping.outside_realm, mapping.outside)
-                .and_then(|known| {
-                    known.slots().find(|slot| {
-                        before.address(*slot).is_some_and(|found| {
-                            before.draws_on(mapping.rule, usize::from(found.pool))
-                        })
-                    })
-                })
-        } else {
-            Some(slot_of(mapping.block))
-        };
+        let slot = mapping
+            .pool()
+            .and_then(|pool| before.slot_with(pool, mapping.outside));
         let stays = slot.is_some_and(|slot| {
             let (Some(old), Some(new)) = (before.address(slot), self.address(slot)) else {
                 return false;

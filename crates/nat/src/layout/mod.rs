@@ -12,7 +12,10 @@
 
 mod keep;
 mod number;
+mod outside;
 mod owner;
+mod plan;
+mod ways;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -21,10 +24,15 @@ use core::net::Ipv4Addr;
 use hashbrown::HashMap;
 use wire::ipv4::protocol;
 
-use crate::key::Realm;
+use crate::key::{FlowKey, Realm};
 use crate::pool::{Geometry, count};
 use crate::settings::{Pool, PortProtocol, Rule, Settings, Static, Timeouts};
 use crate::shard::ANY_PROTOCOL;
+use outside::OutsideTable;
+use ways::Ways;
+
+pub(crate) use plan::{Lender, Plan};
+pub(crate) use ways::{Sure, is_usual};
 
 /// Most pools that can share an outside address.
 pub(crate) const MAX_SHARING: usize = 4;
@@ -84,6 +92,14 @@ impl OutsideAddress {
         self.slots.into_iter().take_while(|slot| *slot != NONE)
     }
 
+    /// The number of the pool address it is, if it is one only.
+    pub(crate) const fn only_slot(self) -> Option<u32> {
+        let [slot, NONE, ..] = self.slots else {
+            return None;
+        };
+        if slot == NONE { None } else { Some(slot) }
+    }
+
     fn add(&mut self, slot: u32) {
         if let Some(place) = self.slots.iter_mut().find(|slot| **slot == NONE) {
             *place = slot;
@@ -107,7 +123,11 @@ pub struct Layout {
     /// Numbers of the addresses of each pool.
     of_pool: Vec<Vec<u32>>,
     statics: Vec<Option<Static>>,
-    outside: HashMap<(Realm, u32), OutsideAddress>,
+    /// The rules of `order` by interface.
+    ways: Ways,
+    /// Of the rules that translate.
+    plans: Vec<Option<Plan>>,
+    outside: OutsideTable,
     /// Inside host of each outside address that is mapped as a whole, by protocol.
     whole: HashMap<(Realm, u32, u8), (Realm, u32)>,
     /// Inside host of each static outside port.
@@ -141,7 +161,9 @@ impl Layout {
             addresses: Vec::new(),
             of_pool: Vec::new(),
             statics: Vec::new(),
-            outside: HashMap::new(),
+            ways: Ways::default(),
+            plans: Vec::new(),
+            outside: OutsideTable::new(&HashMap::new()),
             whole: HashMap::new(),
             forwards: HashMap::new(),
             gathered: HashMap::new(),
@@ -196,7 +218,9 @@ impl Layout {
             of_pool,
             whole: HashMap::new(),
             statics,
-            outside: HashMap::new(),
+            ways: Ways::default(),
+            plans: Vec::new(),
+            outside: OutsideTable::new(&HashMap::new()),
             forwards: HashMap::new(),
             gathered: HashMap::new(),
             leads_to: Vec::new(),
@@ -217,6 +241,7 @@ impl Layout {
 
     /// Fills the tables that follow from the numbers.
     fn index(&mut self) {
+        let mut outside_addresses = HashMap::new();
         for (slot, address) in self.addresses.iter().enumerate() {
             let Some(address) = address else { continue };
             let realm = self
@@ -224,7 +249,7 @@ impl Layout {
                 .get(usize::from(address.pool))
                 .and_then(Option::as_ref)
                 .map_or(0, |pool| pool.realm);
-            self.outside
+            outside_addresses
                 .entry((realm, address.address.to_bits()))
                 .or_insert(OutsideAddress::NEW)
                 .add(count(slot));
@@ -233,8 +258,7 @@ impl Layout {
             let (inside, outside) = (one.inside.to_bits(), one.outside.to_bits());
             for nth in 0..one.count {
                 let address = outside.wrapping_add(nth);
-                let known = self
-                    .outside
+                let known = outside_addresses
                     .entry((one.outside_realm, address))
                     .or_insert(OutsideAddress::NEW);
                 known.whole |= one.ports.is_none() && one.protocol.is_none();
@@ -259,6 +283,15 @@ impl Layout {
                 self.gathered.insert((one.realm, other.to_bits()), inside);
             }
         }
+        self.outside = OutsideTable::new(&outside_addresses);
+        let numbered = self.order.iter().filter_map(|number| {
+            let rule = self.rules.get(usize::from(*number))?;
+            Some((*number, rule.as_ref()?))
+        });
+        self.ways = Ways::new(&numbered.collect::<Vec<_>>());
+        self.plans = (0..self.rules.len())
+            .map(|number| Plan::new(self, number))
+            .collect();
         for rule in self.rules.iter().flatten() {
             let way = (rule.realm, rule.outside_realm);
             if !self.leads_to.contains(&way) {
@@ -299,6 +332,11 @@ impl Layout {
         self.rules.get(number)?.as_ref()
     }
 
+    /// What a translating rule wants of first packets.
+    pub(crate) fn plan(&self, number: usize) -> Option<&Plan> {
+        self.plans.get(number)?.as_ref()
+    }
+
     /// One more than the highest number of a rule.
     #[must_use]
     pub fn rule_count(&self) -> usize {
@@ -307,17 +345,41 @@ impl Layout {
 
     /// Rules for traffic from inside with their numbers, first match first.
     pub fn rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
-        self.in_order(&self.order)
+        self.in_order(self.order.iter().copied())
+    }
+
+    /// Those of them that are for traffic from an interface.
+    pub(crate) fn rules_from(&self, interface: usize) -> impl Iterator<Item = (usize, &Rule)> {
+        self.in_order(self.ways.numbers(interface))
+    }
+
+    /// What can be said of a packet from an interface without asking them.
+    #[inline]
+    pub(crate) fn sure_match(&self, interface: usize, key: FlowKey) -> Sure {
+        self.ways.sure(interface, key)
+    }
+
+    /// Whether packets from this interface are from inside for some rule.
+    #[must_use]
+    pub fn is_inside(&self, interface: usize) -> bool {
+        self.ways.is_inside(interface)
+    }
+
+    /// Whether whatever comes by this interface is from outside, with no rule to ask.
+    #[must_use]
+    #[inline]
+    pub fn is_only_outside(&self, interface: usize) -> bool {
+        self.outside_order.is_empty() && self.ways.is_outside(interface)
     }
 
     /// Rules for remote hosts, likewise.
     pub(crate) fn outside_rules(&self) -> impl Iterator<Item = (usize, &Rule)> {
-        self.in_order(&self.outside_order)
+        self.in_order(self.outside_order.iter().copied())
     }
 
-    fn in_order<'a>(&'a self, order: &'a [u16]) -> impl Iterator<Item = (usize, &'a Rule)> {
-        order.iter().filter_map(|number| {
-            let number = usize::from(*number);
+    fn in_order(&self, order: impl Iterator<Item = u16>) -> impl Iterator<Item = (usize, &Rule)> {
+        order.filter_map(|number| {
+            let number = usize::from(number);
             Some((number, self.rule(number)?))
         })
     }
@@ -419,20 +481,21 @@ impl Layout {
 
     /// What the translator has to do with an address of the outside, if anything.
     #[must_use]
+    #[inline]
     pub fn outside_address(&self, realm: Realm, address: u32) -> Option<OutsideAddress> {
-        self.outside.get(&(realm, address)).copied()
+        self.outside.get(realm, address).copied()
     }
 
     /// The realm in which `address` is translated, seen from a realm: itself, or
     /// one that its flows leave to.
     #[must_use]
     pub fn outside_seen_from(&self, realm: Realm, address: u32) -> Option<Realm> {
-        if self.outside.contains_key(&(realm, address)) {
+        if self.outside.get(realm, address).is_some() {
             return Some(realm);
         }
         self.leads_to
             .iter()
-            .find(|(from, to)| *from == realm && self.outside.contains_key(&(*to, address)))
+            .find(|(from, to)| *from == realm && self.outside.get(*to, address).is_some())
             .map(|(_, to)| *to)
     }
 

@@ -11,12 +11,9 @@ use core::net::Ipv4Addr;
 
 use base::Ticks;
 
-use super::{NO_BLOCK, count, low16};
-use crate::rng::Rng;
+use super::{Geometry, NO_BLOCK, count, low16};
+use crate::rng::{Rng, scaled};
 use crate::settings::PortProtocol;
-
-/// Random probes before a block's words are walked.
-const PROBES: u32 = 6;
 
 /// Shared ports looked at for one that is free towards a remote.
 const SHARED_PROBES: u16 = 128;
@@ -86,6 +83,8 @@ pub(crate) struct Wish {
     pub(crate) odd: Option<bool>,
     /// This very one.
     pub(crate) exact: Option<u16>,
+    /// By this draw; another is made if there is none.
+    pub(crate) chance: Option<u32>,
 }
 
 /// One outside address of this shard.
@@ -98,6 +97,8 @@ pub(crate) struct Address {
     /// What newcomers are spread by: blocks lent, or subscribers paired.
     pub(crate) load: u32,
     pub(crate) blocks: Box<[Block]>,
+    /// Where its ports are, unless they are computed.
+    pub(crate) geometry: Geometry,
     shared: Option<u16>,
     /// Blocks that can be lent in front, and where each block is in this list.
     order: Box<[u16]>,
@@ -137,6 +138,7 @@ impl Address {
             pool,
             draining: false,
             load: 0,
+            geometry: Geometry::default(),
             shared: blocks
                 .iter()
                 .position(|block| block.owner == Owner::Shared)
@@ -256,7 +258,21 @@ impl Address {
 
     // --- ports, by their place in a block ------------------------------------
 
+    /// Loads a block and the words of a protocol.
+    pub(crate) fn look_ahead(&self, block: u16, side: PortProtocol) {
+        if let Some(found) = self.blocks.get(usize::from(block)) {
+            base::prefetch(found);
+        }
+        let first = self.first_word(block, side);
+        for at in [first, (first + self.words).saturating_sub(1)] {
+            if let Some(word) = self.bits.get(at) {
+                base::prefetch(word);
+            }
+        }
+    }
+
     /// Takes a port of a block.
+    #[inline]
     pub(crate) fn take(
         &mut self,
         block: u16,
@@ -264,28 +280,49 @@ impl Address {
         wish: Wish,
         rng: &mut Rng,
     ) -> Option<u16> {
-        let found = *self.blocks.get(usize::from(block))?;
-        if found.left(side) == 0 {
-            return None;
-        }
+        let chance = wish.chance.unwrap_or_else(|| rng.half());
+        let offset = self.choose(block, side, wish, chance)?;
+        self.set(block, side, offset);
+        let found = self.blocks.get_mut(usize::from(block))?;
+        *found.used.get_mut(side as usize)? += 1;
+        Some(offset)
+    }
+
+    /// A port of a block: the one wished for, or the first free one from a place by chance
+    /// on.
+    #[inline]
+    pub(crate) fn choose(
+        &self,
+        block: u16,
+        side: PortProtocol,
+        wish: Wish,
+        chance: u32,
+    ) -> Option<u16> {
+        let first = self.first_word(block, side);
+        let found = self.blocks.get(usize::from(block))?;
+        let len = found.len;
+        let bits = self
+            .bits
+            .get(first..first + usize::from(len).div_ceil(64))?;
+        let is_free = |offset: u16| {
+            let word = bits.get(usize::from(offset) / 64);
+            offset < len && word.is_some_and(|word| word >> (offset % 64) & 1 == 0)
+        };
         let exact = wish
             .exact
             .and_then(|port| port.checked_sub(found.first_port))
-            .filter(|offset| *offset < found.len && !self.bit(block, side, *offset));
-        let odd = wish.odd.map(|odd| u16::from(odd) ^ found.first_port & 1);
-        let offset = match (exact, odd) {
-            (Some(offset), _) => offset,
-            (None, Some(parity)) => self
-                .search(block, side, Some(parity), rng)
-                .or_else(|| self.search(block, side, None, rng))?,
-            (None, None) => self.search(block, side, None, rng)?,
-        };
-        self.set(block, side, offset);
-        let used = self.blocks.get_mut(usize::from(block))?;
-        if let Some(used) = used.used.get_mut(side as usize) {
-            *used += 1;
+            .filter(|offset| is_free(*offset));
+        if exact.is_some() {
+            return exact;
         }
-        Some(offset)
+        let odd = wish.odd.map(|odd| u16::from(odd) ^ found.first_port & 1);
+        let wanted = match (odd, *found.left.get(side as usize)?) {
+            (_, [0, 0]) => return None,
+            (Some(0), [even, _]) if even > 0 => EVEN,
+            (Some(1), [_, odd]) if odd > 0 => !EVEN,
+            _ => u64::MAX,
+        };
+        first_free(bits, len, wanted, scaled(chance, u32::from(len)))
     }
 
     /// Marks a port as never to be given out; false if it was taken already.
@@ -388,6 +425,23 @@ impl Address {
         (usize::from(block) * SIDES + side as usize) * self.words * 64 + usize::from(offset)
     }
 
+    /// Whether a port is one that could be given out; `None` where one look cannot tell.
+    pub(crate) fn is_free(&self, port: u16, side: PortProtocol) -> Option<bool> {
+        // Of an address that shards have together, the port may be another's.
+        if self.geometry.divided {
+            return None;
+        }
+        let (block, offset) = self.place_of(port)?;
+        Some(!self.bit(block, side, offset))
+    }
+
+    /// The block of a port, and its place there; `None` if that is computed.
+    pub(crate) fn place_of(&self, port: u16) -> Option<(u16, u16)> {
+        let block = self.geometry.block_at(port)?;
+        let offset = port.checked_sub(self.geometry.ports_of(block).0)?;
+        Some((low16(block), offset))
+    }
+
     // --- bits ----------------------------------------------------------------
 
     fn first_word(&self, block: u16, side: PortProtocol) -> usize {
@@ -419,60 +473,29 @@ impl Address {
             block.count_left(side, offset, 1);
         }
     }
+}
 
-    /// A free port of a parity, or of any; bounded by the words of a block, and
-    /// made only where one is left.
-    fn search(
-        &self,
-        block: u16,
-        side: PortProtocol,
-        parity: Option<u16>,
-        rng: &mut Rng,
-    ) -> Option<u16> {
-        let found = self.blocks.get(usize::from(block))?;
-        let [even, odd] = *found.left.get(side as usize)?;
-        let left = match parity {
-            None => even.max(odd),
-            Some(0) => even,
-            Some(_) => odd,
+/// The places in a word that are even.
+const EVEN: u64 = 0x5555_5555_5555_5555;
+
+/// The first place from `start` on, around `len` bits, that is free and wanted.
+#[inline]
+fn first_free(bits: &[u64], len: u16, wanted: u64, start: u32) -> Option<u16> {
+    let (len, start) = (usize::from(len), start as usize);
+    // The word of the start comes last once more, for what is before it.
+    let mut from = wanted & u64::MAX << (start % 64);
+    let mut at = start / 64;
+    for _ in 0..=bits.len() {
+        let in_block = match len - at * 64 {
+            left @ 1..64 => u64::MAX >> (64 - left),
+            _ => u64::MAX,
         };
-        if left == 0 {
-            return None;
+        let free = !*bits.get(at)? & in_block & from;
+        if free != 0 {
+            return u16::try_from(at * 64 + free.trailing_zeros() as usize).ok();
         }
-        let len = found.len;
-        let first = self.first_word(block, side);
-        let words = usize::from(len).div_ceil(64);
-        let bits = self.bits.get(first..first + words)?;
-        let wanted: u64 = match parity {
-            None => u64::MAX,
-            Some(0) => 0x5555_5555_5555_5555,
-            Some(_) => 0xaaaa_aaaa_aaaa_aaaa,
-        };
-        let mut start = 0;
-        for _ in 0..PROBES {
-            start = rng.below(u32::from(len));
-            let offset = match parity {
-                Some(parity) => low16(start) & !1 | parity,
-                None => low16(start),
-            };
-            let word = bits.get(usize::from(offset) / 64)?;
-            if offset < len && word >> (offset % 64) & 1 == 0 {
-                return Some(offset);
-            }
-        }
-        // From the last probe on, around to it.
-        let start = start as usize / 64;
-        for step in 0..words {
-            let at = (start + step) % words;
-            let in_block = match usize::from(len) - at * 64 {
-                left @ 1..64 => u64::MAX >> (64 - left),
-                _ => u64::MAX,
-            };
-            let free = !*bits.get(at)? & wanted & in_block;
-            if free != 0 {
-                return u16::try_from(at * 64 + free.trailing_zeros() as usize).ok();
-            }
-        }
-        None
+        from = wanted;
+        at = if at + 1 == bits.len() { 0 } else { at + 1 };
     }
+    None
 }

@@ -75,14 +75,14 @@ struct Pool {
 }
 
 impl Pool {
-    /// Percent in use, of what is scarcest.
-    fn percent(&self) -> u64 {
-        let of = |used: u64, all: u64| (used * 100).checked_div(all).unwrap_or(0);
-        if self.division == Division::Shared {
-            let ports = self.ports.iter();
-            ports.map(|[all, used]| of(*used, *all)).max().unwrap_or(0)
+    /// Whether at least this many percent are in use, of what is scarcest.
+    fn reaches(&self, percent: u8) -> bool {
+        let reaches = |used: u64, all: u64| used * 100 >= all * u64::from(percent) && all > 0;
+        if matches!(self.division, Division::Shared) {
+            let mut ports = self.ports.iter();
+            ports.any(|[all, used]| reaches(*used, *all))
         } else {
-            of(self.used.blocks_used, self.used.blocks_total)
+            reaches(self.used.blocks_used, self.used.blocks_total)
         }
     }
 }
@@ -168,6 +168,13 @@ impl Pools {
         });
         let mut address = Address::new(known.address, known.pool, blocks);
         address.draining = known.draining;
+        let computed = matches!(
+            settings.division,
+            Division::Whole | Division::Deterministic { .. }
+        );
+        if !computed {
+            address.geometry = geometry;
+        }
         if settings.overloads {
             address.allow_sharing();
         }
@@ -287,6 +294,11 @@ impl Pools {
         }
     }
 
+    /// Whether the ports of a pool are computed.
+    pub(crate) fn is_computed(&self, pool: usize) -> bool {
+        matches!(self.division(pool), Some(Division::Deterministic { .. }))
+    }
+
     fn address(&self, slot: u32) -> Option<&Address> {
         match self.addresses.get(slot as usize) {
             Some(Some((address, _))) => Some(address),
@@ -324,6 +336,17 @@ impl Pools {
         self.address_mut(slot_of(block))?
             .blocks
             .get_mut(usize::from(nth_of(block)))
+    }
+
+    /// The block of a port of an address, and its place there; `None` if that is computed.
+    pub(crate) fn place_of(&self, slot: u32, port: u16) -> Option<(u32, u16)> {
+        let (block, offset) = self.address(slot)?.place_of(port)?;
+        Some((block_id(slot, block), offset))
+    }
+
+    /// Whether a port of an address could be given out; `None` where one look cannot tell.
+    pub(crate) fn is_free(&self, slot: u32, port: u16, side: PortProtocol) -> Option<bool> {
+        self.address(slot)?.is_free(port, side)
     }
 
     // --- addresses and blocks ------------------------------------------------
@@ -449,12 +472,11 @@ impl Pools {
             return None;
         };
         let (high, low) = pool.watermarks?;
-        let percent = pool.percent();
-        if !pool.is_high && percent >= u64::from(high) {
+        if !pool.is_high && pool.reaches(high) {
             pool.is_high = true;
             return Some(Crossed::High);
         }
-        if pool.is_high && percent <= u64::from(low) {
+        if pool.is_high && !pool.reaches(low.saturating_add(1)) {
             pool.is_high = false;
             return Some(Crossed::Low);
         }
@@ -478,6 +500,45 @@ impl Pools {
         Some(offset)
     }
 
+    /// Loads a block and what of its ports is taken.
+    pub(crate) fn look_ahead(&self, block: u32, side: PortProtocol) {
+        if let Some(address) = self.address(slot_of(block)) {
+            address.look_ahead(nth_of(block), side);
+        }
+    }
+
+    /// The outside endpoint that [`Pools::take_lent_port`] will answer, as things are.
+    pub(crate) fn foresee(&self, block: u32, side: PortProtocol, wish: Wish) -> Option<(u32, u16)> {
+        let address = self.address(slot_of(block))?;
+        let nth = nth_of(block);
+        let offset = address.choose(nth, side, wish, wish.chance?)?;
+        let first = address.blocks.get(usize::from(nth))?.first_port;
+        Some((address.ip.to_bits(), first.wrapping_add(offset)))
+    }
+
+    /// Takes a port of a lent block, if that is of this pool, not on its way out, and
+    /// young enough; answers the place in the block and the outside endpoint.
+    pub(crate) fn take_lent_port(
+        &mut self,
+        block: u32,
+        pool: usize,
+        is_young: impl Fn(Ticks) -> bool,
+        (side, wish): (PortProtocol, Wish),
+        rng: &mut Rng,
+    ) -> Option<(u16, Ipv4Addr, u16)> {
+        let address = self.address_mut(slot_of(block))?;
+        if usize::from(address.pool) != pool || address.draining {
+            return None;
+        }
+        let found = address.blocks.get(usize::from(nth_of(block)))?;
+        let first = found.first_port;
+        if !is_young(found.since) {
+            return None;
+        }
+        let offset = address.take(nth_of(block), side, wish, rng)?;
+        Some((offset, address.ip, first.wrapping_add(offset)))
+    }
+
     /// Frees a port; `was_held` if it had been held down. True if the block is now unused.
     pub(crate) fn free_port(
         &mut self,
@@ -499,9 +560,13 @@ impl Pools {
         let Some(number) = self.pool_of(slot) else {
             return;
         };
-        if let Some(Some(pool)) = self.list.get_mut(number)
-            && let Some([_, used]) = pool.ports.get_mut(side as usize)
-        {
+        let Some(Some(pool)) = self.list.get_mut(number) else {
+            return;
+        };
+        if !matches!(pool.division, Division::Shared) {
+            return;
+        }
+        if let Some([_, used]) = pool.ports.get_mut(side as usize) {
             *used = used.saturating_add_signed(change);
         }
         // Only a shared range becomes full or free by single ports.

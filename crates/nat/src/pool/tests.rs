@@ -45,7 +45,10 @@ fn pools(pool: PoolSettings) -> Pools {
 }
 
 fn wish(odd: Option<bool>) -> Wish {
-    Wish { odd, exact: None }
+    Wish {
+        odd,
+        ..Wish::default()
+    }
 }
 
 #[test]
@@ -89,6 +92,7 @@ fn a_wished_port_is_given_if_it_is_free() {
     let exact = Wish {
         odd: None,
         exact: Some(1042),
+        ..Wish::default()
     };
     let side = PortProtocol::Tcp;
     assert_eq!(pools.take_port(0, side, exact, &mut rng), Some(42));
@@ -96,6 +100,7 @@ fn a_wished_port_is_given_if_it_is_free() {
     let elsewhere = Wish {
         odd: None,
         exact: Some(1142),
+        ..Wish::default()
     };
     assert!(pools.take_port(0, side, elsewhere, &mut rng).is_some());
 }

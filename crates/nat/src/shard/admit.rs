@@ -4,12 +4,10 @@ use base::{Counter, Nanos, Ticks};
 
 use super::{Refusal, Shard};
 use crate::key::FlowKey;
+use crate::layout::Plan;
 use crate::notice::Notice;
-use crate::settings::{Division, PortProtocol, Translate};
+use crate::settings::{PortProtocol, Translate};
 use crate::subscriber::SubscriberId;
-
-/// A subscriber is reported again once it has fallen by this many percent.
-const HYSTERESIS: u32 = 10;
 
 /// How often it is told that a subscriber is refused.
 const TELL_REFUSAL: Nanos = Nanos::from_secs(60);
@@ -85,86 +83,41 @@ impl Shard {
     pub(super) fn admit_port(
         &self,
         id: SubscriberId,
-        translate: &Translate,
+        plan: &Plan,
         side: PortProtocol,
         to: u16,
     ) -> Result<(), Refusal> {
-        let used = self.ports_used(id, side);
-        let (most, kept) = (
-            self.port_limit(translate, side),
-            translate.limits.reserved_from(to),
-        );
+        let used = self
+            .subscribers
+            .get(id)
+            .and_then(|subscriber| subscriber.ports.get(side as usize))
+            .copied()
+            .unwrap_or(0);
+        let most = plan.most.get(side as usize).copied().unwrap_or(u32::MAX);
+        let kept = plan.translate.limits.reserved_from(to);
         if used >= most.saturating_sub(kept) {
             return Err(Counter::DropPortLimit);
         }
         Ok(())
     }
 
-    fn ports_used(&self, id: SubscriberId, side: PortProtocol) -> u32 {
-        self.subscribers
-            .get(id)
-            .and_then(|subscriber| subscriber.ports.get(side as usize))
-            .copied()
-            .unwrap_or(0)
+    /// Counts one more port of a subscriber, and reports it if that is much.
+    pub(super) fn count_port(&mut self, id: SubscriberId, plan: &Plan, side: PortProtocol) {
+        let record = self.subscribers.get_mut(id);
+        if record.is_some_and(|record| record.use_port(plan, side)) {
+            self.tell_high(id);
+        }
     }
 
-    /// Most ports of a subscriber: as the rule says, or the computed range.
-    fn port_limit(&self, translate: &Translate, side: PortProtocol) -> u32 {
-        let limits = translate.limits.ports;
-        let of_rule = limits.get(side as usize).copied().unwrap_or(u32::MAX);
-        let computed =
-            translate
-                .pools
-                .iter()
-                .find_map(|pool| match self.layout.pool(pool)?.division {
-                    Division::Deterministic { most, .. } => most,
-                    _ => None,
-                });
-        of_rule.min(computed.unwrap_or(u32::MAX))
-    }
-
-    /// Reports a subscriber that uses much of its ports, once until it uses less.
-    pub(super) fn watch_ports(
-        &mut self,
-        id: SubscriberId,
-        translate: &Translate,
-        side: PortProtocol,
-    ) {
-        let most = match self.port_limit(translate, side) {
-            u32::MAX => translate.pools.iter().find_map(|pool| {
-                let pool = self.layout.pool(pool)?;
-                match pool.division {
-                    Division::Deterministic {
-                        computed,
-                        overflow: None,
-                        ..
-                    } => Some(u32::from(computed.ports_per_host())),
-                    Division::Blocks {
-                        size,
-                        max_per_subscriber,
-                        ..
-                    } => Some(u32::from(size) * u32::from(max_per_subscriber)),
-                    _ => None,
-                }
-            }),
-            most => Some(most),
-        };
-        let Some(most) = most else { return };
-        let used = self.ports_used(id, side);
-        let percent = u32::from(translate.limits.watermark);
-        let at = |percent: u32| u64::from(most) * u64::from(percent) / 100;
-        let Some(subscriber) = self.subscribers.get_mut(id) else {
-            return;
-        };
-        if !subscriber.is_high && u64::from(used) >= at(percent) {
-            subscriber.is_high = true;
+    /// Reports a subscriber that uses much of its ports.
+    #[cold]
+    pub(super) fn tell_high(&mut self, id: SubscriberId) {
+        if let Some(subscriber) = self.subscribers.get(id) {
             self.notices.push(Notice::SubscriberHigh {
                 inside: subscriber.inside,
                 realm: subscriber.realm,
             });
             self.counters.bump(Counter::EventSubscriberHigh);
-        } else if subscriber.is_high && u64::from(used) < at(percent.saturating_sub(HYSTERESIS)) {
-            subscriber.is_high = false;
         }
     }
 

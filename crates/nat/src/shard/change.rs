@@ -22,7 +22,7 @@ use crate::holddown::Resting;
 use crate::key::{FlowKey, Realm};
 use crate::layout::Layout;
 use crate::mapping::{MappingKind, NewMapping, Reach};
-use crate::pool::{NO_BLOCK, count, low16, slot_of};
+use crate::pool::{count, low16, slot_of};
 use crate::session::{Flags, SessionView};
 use crate::settings::{Action, Dependence, Division, PortProtocol, Rule, Static};
 use crate::subscriber::SubscriberId;
@@ -225,9 +225,9 @@ impl Shard {
             return true;
         };
         if self.change.trial {
-            other.keeps(&self.layout, view, mapping)
+            other.keeps(&self.layout, view, mapping.as_ref())
         } else {
-            self.layout.keeps(other, view, mapping)
+            self.layout.keeps(other, view, mapping.as_ref())
         }
     }
 
@@ -235,7 +235,7 @@ impl Shard {
     fn tell(&mut self, view: &SessionView, put: &mut impl FnMut(Touched) -> bool) -> bool {
         let subscriber = view
             .mapping
-            .and_then(|id| self.mappings.get(id)?.subscriber())
+            .and_then(|id| self.subscriber_of(&self.mappings.get(id)?))
             .and_then(|id| self.subscribers.get_mut(id));
         let mark = self.change.mark;
         if subscriber
@@ -261,10 +261,9 @@ impl Shard {
             return;
         }
         if let Some(id) = view.mapping
-            && let Some(mapping) = self.mappings.get(id).copied()
+            && let Some(mapping) = self.mappings.get(id)
             && self.filters_by_address(&mapping)
-            && let Some(filter) = &mut self.filter
-            && filter.add(id, view.out_key.dst()).is_ok()
+            && self.speak(id, view.out_key.dst()).is_ok()
         {
             self.sessions
                 .change_flags(view.id, Flags::default(), Flags::FILTER);
@@ -357,8 +356,6 @@ impl Shard {
             let _ = shard.mappings.insert(&NewMapping {
                 out_key: key,
                 outside,
-                subscriber: None,
-                block: NO_BLOCK,
                 outside_port: port.unwrap_or(0),
                 rule: number,
                 outside_realm: one.outside_realm,

@@ -1,12 +1,14 @@
 //! First packets from outside: mapping, filtering, session (RFC 4787 section 5).
 
 use base::{Counter, Direction, Ticks};
+use wire::ipv4::is_multicast;
 
 use super::{First, MAX_WEAK, NO_RULE, Opened, Refusal, Shard, first_state, opens, static_key};
-use crate::key::FlowKey;
+use crate::key::{FlowKey, Realm};
+use crate::layout::OutsideAddress;
 use crate::mapping::{Mapping, MappingId, MappingKind};
-use crate::session::{Flags, NewSession};
-use crate::settings::{Action, Dependence};
+use crate::session::{Flags, NewSession, TableFull};
+use crate::settings::{Dependence, PortProtocol};
 use crate::subscriber::SubscriberId;
 
 impl Shard {
@@ -21,7 +23,7 @@ impl Shard {
         let (id, mapping) = self.admitted(first)?;
         opens(first)?;
         let id = self.share_load(id, &mapping, key, first.now.ticks());
-        let mapping = *self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
+        let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
         let pinned = mapping.kind == MappingKind::Static;
         let refresh = if pinned {
             Flags::INBOUND_REFRESH
@@ -32,7 +34,8 @@ impl Shard {
         if weak && mapping.weak >= MAX_WEAK {
             return Err(Counter::DropInboundLimit);
         }
-        if let Some(subscriber) = mapping.subscriber()
+        let subscriber = self.subscriber_of(&mapping);
+        if let Some(subscriber) = subscriber
             && let Err(reason) = self.admit_visitor(subscriber, &mapping)
         {
             self.refused(subscriber, first.now.ticks());
@@ -75,20 +78,22 @@ impl Shard {
                 rule: if pinned { NO_RULE } else { mapping.rule },
                 mapping: Some(id),
             },
+            &mapping,
+            sender.or(subscriber),
             first.now,
         );
         if let (Err(_), Some(sender)) = (inserted, sender) {
             self.refused(sender, first.now.ticks());
         }
         let opened = inserted?;
-        if let Some(mapping) = self.mappings.get_mut(id) {
-            if weak {
+        if weak {
+            let next = self.mappings.change(id, |mapping| {
                 mapping.weak += 1;
-                let next = mapping.set_first_weak(Some(opened));
-                self.sessions.set_next_weak(opened, next);
-            } else {
-                mapping.strong += 1;
-            }
+                mapping.set_first_weak(Some(opened))
+            });
+            self.sessions.set_next_weak(opened, next.flatten());
+        } else {
+            self.mappings.strengthen(id);
         }
         Ok(opened)
     }
@@ -111,6 +116,31 @@ impl Shard {
         admitted.map(|()| subscriber)
     }
 
+    /// Whether one look at a bit says that nobody has an outside endpoint. False where
+    /// somebody has it, and where that is not so simple.
+    #[must_use]
+    #[inline]
+    pub fn nobody_has(&self, realm: Realm, address: u32, protocol: u8, port: u16) -> bool {
+        let Some(side) = PortProtocol::of(protocol) else {
+            return false;
+        };
+        let slot = self
+            .layout
+            .outside_address(realm, address)
+            .and_then(OutsideAddress::only_slot);
+        self.mappings.special().whole == 0
+            && slot.is_some_and(|slot| self.pools.is_free(slot, port, side) == Some(true))
+    }
+
+    /// Why a packet from a remote host to an outside address opens nothing, if it does not;
+    /// `None` as well for any other address.
+    #[must_use]
+    pub fn turned_away(&self, first: &First) -> Option<Refusal> {
+        self.layout
+            .outside_address(first.outside_realm, first.key.dst())?;
+        self.admitted(first).err()
+    }
+
     /// Whether anybody inside could be reached by this packet from a remote that
     /// nobody has written to.
     #[must_use]
@@ -124,7 +154,7 @@ impl Shard {
         let id = self
             .mapping_to(key, first.outside_realm)
             .ok_or(Counter::DropNoMapping)?;
-        let mapping = *self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
+        let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
         if !mapping.is_open() {
             return Err(Counter::DropNoMapping);
         }
@@ -191,10 +221,13 @@ impl Shard {
         match self.filtering(mapping) {
             Dependence::Endpoint => true,
             Dependence::Address if mapping.out_key.dst() != 0 => mapping.out_key.dst() == remote,
-            Dependence::Address => self
-                .filter
-                .as_ref()
-                .is_some_and(|filter| filter.admits(id, remote)),
+            Dependence::Address => {
+                mapping.has_spoken_to(remote)
+                    || self
+                        .filter
+                        .as_ref()
+                        .is_some_and(|filter| filter.admits(id, remote))
+            }
             Dependence::AddressAndPort => false,
         }
     }
@@ -206,13 +239,29 @@ impl Shard {
                 .static_at(mapping.rule)
                 .map_or(Dependence::Endpoint, |one| one.filtering);
         }
-        match self
-            .layout
-            .rule(usize::from(mapping.rule))
-            .map(|rule| &rule.action)
+        self.layout
+            .plan(usize::from(mapping.rule))
+            .map_or(Dependence::AddressAndPort, |plan| plan.translate.filtering)
+    }
+
+    /// Remembers that a mapping has written to a remote address: in the mapping if that
+    /// has room, for it is one that most only have, else in the filter.
+    pub(super) fn speak(&mut self, id: MappingId, remote: u32) -> Result<(), TableFull> {
+        if !is_multicast(remote) && self.mappings.speak(id, remote) {
+            return Ok(());
+        }
+        match &mut self.filter {
+            Some(filter) => filter.add(id, remote),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets it, once for each time it was remembered.
+    pub(super) fn unspeak(&mut self, id: MappingId, remote: u32) {
+        if !self.mappings.unspeak(id, remote)
+            && let Some(filter) = &mut self.filter
         {
-            Some(Action::Translate(translate)) => translate.filtering,
-            _ => Dependence::AddressAndPort,
+            filter.remove(id, remote);
         }
     }
 

@@ -5,7 +5,7 @@ use base::{Counter, Direction, Ticks};
 
 use super::{Refusal, Shard};
 use crate::holddown::Resting;
-use crate::mapping::{Mapping, MappingId, MappingKind};
+use crate::mapping::{MappingId, MappingKind};
 use crate::session::{Flags, Hit, Session, SessionId};
 use crate::settings::PortProtocol;
 use crate::tcp_state::Segment;
@@ -40,7 +40,7 @@ impl Shard {
                         .sessions
                         .mapping(hit.id)
                         .and_then(|id| self.mappings.get(id))
-                        .is_some_and(Mapping::is_open);
+                        .is_some_and(|mapping| mapping.is_open());
                     if !open {
                         return Err(Counter::DropNoMapping);
                     }
@@ -72,9 +72,7 @@ impl Shard {
         };
         if let Some(mapping_id) = view.mapping {
             self.unchain_weak(mapping_id, id, self.sessions.next_weak(id));
-            if let Some(mapping) = self.mappings.get_mut(mapping_id) {
-                mapping.strong += 1;
-            }
+            self.mappings.strengthen(mapping_id);
         }
         self.admit_remote(id, Flags::WEAK);
     }
@@ -86,10 +84,9 @@ impl Shard {
         };
         let mut set = Flags::default();
         if let Some(mapping_id) = view.mapping
-            && let Some(mapping) = self.mappings.get(mapping_id).copied()
+            && let Some(mapping) = self.mappings.get(mapping_id)
             && self.filters_by_address(&mapping)
-            && let Some(filter) = &mut self.filter
-            && filter.add(mapping_id, view.out_key.dst()).is_ok()
+            && self.speak(mapping_id, view.out_key.dst()).is_ok()
         {
             set = Flags::FILTER;
         }
@@ -102,24 +99,30 @@ impl Shard {
         let Some(view) = self.sessions.remove(id) else {
             return false;
         };
-        let subscriber = self.charged(view.mapping, view.flags, view.out_key, view.outside_realm);
+        let mapping = view.mapping.and_then(|id| self.mappings.get(id));
+        let subscriber = self.charged(
+            mapping.as_ref(),
+            view.flags,
+            view.out_key,
+            view.outside_realm,
+        );
         self.counters.bump(Counter::NatSessionsEnded);
         self.count_session(view.rule, view.out_key.realm(), -1);
         if let Some(mapping_id) = view.mapping {
-            if view.flags.has(Flags::FROM_OUTSIDE)
-                && let Some(mapping) = self.mappings.get_mut(mapping_id)
-            {
-                mapping.visitors = mapping.visitors.saturating_sub(1);
+            if view.flags.has(Flags::FROM_OUTSIDE) {
+                self.mappings.change(mapping_id, |mapping| {
+                    mapping.visitors = mapping.visitors.saturating_sub(1);
+                });
             }
-            if view.flags.has(Flags::FILTER)
-                && let Some(filter) = &mut self.filter
-            {
-                filter.remove(mapping_id, view.out_key.dst());
+            if view.flags.has(Flags::FILTER) {
+                self.unspeak(mapping_id, view.out_key.dst());
             }
             if view.flags.has(Flags::WEAK) {
                 self.unchain_weak(mapping_id, id, next);
-            } else if let Some(mapping) = self.mappings.get_mut(mapping_id) {
-                mapping.strong = mapping.strong.saturating_sub(1);
+            } else {
+                self.mappings.change(mapping_id, |mapping| {
+                    mapping.strong = mapping.strong.saturating_sub(1);
+                });
                 self.end_visitors(mapping_id, now);
             }
             self.end_mapping_if_unused(mapping_id, now);
@@ -136,15 +139,15 @@ impl Shard {
     /// Takes a session that was never answered out of its mapping's chain of at
     /// most [`MAX_WEAK`](super::MAX_WEAK); `next` is what was behind it.
     fn unchain_weak(&mut self, mapping: MappingId, id: SessionId, next: Option<SessionId>) {
-        let Some(mapping) = self.mappings.get_mut(mapping) else {
-            return;
-        };
-        mapping.weak = mapping.weak.saturating_sub(1);
-        if mapping.first_weak() == Some(id) {
-            mapping.set_first_weak(next);
-            return;
-        }
-        let mut at = mapping.first_weak();
+        let first = self.mappings.change(mapping, |mapping| {
+            mapping.weak = mapping.weak.saturating_sub(1);
+            let first = mapping.first_weak();
+            if first == Some(id) {
+                mapping.set_first_weak(next);
+            }
+            first
+        });
+        let mut at = first.flatten().filter(|first| *first != id);
         while let Some(before) = at {
             let behind = self.sessions.next_weak(before);
             if behind == Some(id) {
@@ -179,7 +182,7 @@ impl Shard {
         };
         self.counters.bump(Counter::NatMappingsEnded);
         self.release(&mapping, now);
-        if let Some(owner) = mapping.subscriber() {
+        if let Some(owner) = self.subscriber_of(&mapping) {
             self.forget_if_idle(owner);
         }
     }

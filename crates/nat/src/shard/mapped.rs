@@ -6,34 +6,39 @@ use base::{Counter, Ticks};
 use super::ports::{ADDRESS_PROBES, Taken, Wanted};
 use super::{ANY_PROTOCOL, First, Refusal, Shard, dynamic_key, rule_number, whole_key};
 use crate::key::{FlowKey, Realm};
-use crate::mapping::{MappingId, MappingKind, NewMapping, Reach, inbound_key};
-use crate::pool::{NO_BLOCK, Wish, slot_of};
+use crate::layout::Plan;
+use crate::mapping::{Mapping, MappingId, MappingKind, NewMapping, Reach, inbound_key};
+use crate::pool::{Wish, block_id, slot_of};
 use crate::settings::{Dependence, Division, Pairing, PortProtocol, Translate};
 use crate::subscriber::SubscriberId;
 
 impl Shard {
     /// Finds or makes the mapping for a flow under a rule, after the
     /// subscriber's limits.
-    pub(super) fn mapping_for(&mut self, first: &First, rule: usize) -> Result<MappingId, Refusal> {
+    pub(super) fn mapping_for(
+        &mut self,
+        first: &First,
+        rule: usize,
+    ) -> Result<(MappingId, SubscriberId), Refusal> {
         let key = first.key;
-        let (translate, outside_realm) = self.translate_of(rule).ok_or(Counter::DropNoRule)?;
-        if let Err(reason) = self.admit_rule(rule, &translate, key) {
+        let plan = *self.layout.plan(rule).ok_or(Counter::DropNoRule)?;
+        let translate = &plan.translate;
+        if let Err(reason) = self.admit_rule(rule, translate, key) {
             self.refused_known(key, first.now.ticks());
             return Err(reason);
         }
-        let remote = self.is_outside_rule(rule_number(rule));
-        let subscriber = self.subscriber_for(key, remote)?;
+        let subscriber = self.subscriber_for(key, plan.is_outside)?;
         let result = self
-            .admit_session(subscriber, &translate, Some(key.dst_port()))
-            .and_then(|()| self.admit_rate(subscriber, &translate, first.now))
-            .and_then(|()| match self.existing_mapping(key, &translate) {
+            .admit_session(subscriber, translate, Some(key.dst_port()))
+            .and_then(|()| self.admit_rate(subscriber, translate, first.now))
+            .and_then(|()| match self.existing_mapping(key, &plan) {
                 Some(found) => Ok(found),
-                None => self.new_mapping(first, rule, &translate, outside_realm, subscriber),
+                None => self.new_mapping(first, rule, &plan, subscriber),
             });
         if result.is_err() {
             self.refused(subscriber, first.now.ticks());
         }
-        result
+        result.map(|mapping| (mapping, subscriber))
     }
 
     pub(super) fn subscriber_for(
@@ -52,11 +57,16 @@ impl Shard {
         Ok(new)
     }
 
-    fn existing_mapping(&self, key: FlowKey, translate: &Translate) -> Option<MappingId> {
+    fn existing_mapping(&self, key: FlowKey, plan: &Plan) -> Option<MappingId> {
+        let translate = &plan.translate;
         let dependence = match PortProtocol::of(key.protocol()) {
             Some(_) => translate.mapping,
             None => Dependence::AddressAndPort,
         };
+        if let Some(lender) = plan.lender {
+            let key = dynamic_key(key, dependence, usize::from(lender.pool));
+            return self.mappings.find_outbound(key);
+        }
         let find = |pool: usize| {
             let key = match self.layout.pool(pool)?.division {
                 Division::Whole => whole_key(key, pool),
@@ -74,28 +84,24 @@ impl Shard {
         &mut self,
         first: &First,
         rule: usize,
-        translate: &Translate,
-        outside_realm: Realm,
+        plan: &Plan,
         subscriber: SubscriberId,
     ) -> Result<MappingId, Refusal> {
         if !self.mappings.has_room() {
             return Err(Counter::DropMappingTable);
         }
+        let (translate, outside_realm) = (&plan.translate, plan.outside_realm);
         let key = first.key;
         let now = first.now.ticks();
-        let whole = translate
-            .pools
-            .iter()
-            .any(|pool| self.pools.division(pool) == Some(Division::Whole));
-        let side = PortProtocol::of(key.protocol()).filter(|_| !whole);
+        let side = PortProtocol::of(key.protocol()).filter(|_| !plan.is_whole);
         let Some(side) = side else {
-            return if whole {
+            return if plan.is_whole {
                 self.whole_mapping(first, rule, translate, outside_realm, subscriber)
             } else {
                 self.pair_mapping(key, rule, translate, outside_realm, subscriber)
             };
         };
-        self.admit_port(subscriber, translate, side, key.dst_port())?;
+        self.admit_port(subscriber, plan, side, key.dst_port())?;
         let wanted = Wanted {
             side,
             low: key.src_port() < 1024,
@@ -103,24 +109,24 @@ impl Shard {
                 odd: (translate.parity && side == PortProtocol::Udp)
                     .then_some(key.src_port() & 1 == 1),
                 exact: translate.preserve.then_some(key.src_port()),
+                chance: None,
             },
         };
-        let taken = self.take_port(subscriber, translate, wanted, now);
+        let taken = self.take_port(subscriber, plan, wanted, now);
         let taken = match taken {
             Err(reason) if translate.overload => self
                 .share_port(subscriber, translate, key, outside_realm, side)
                 .ok_or(reason),
             other => other,
         }?;
-        let kind = match self.pools.division(taken.pool) {
-            Some(Division::Deterministic { .. }) => MappingKind::Deterministic,
-            _ => MappingKind::Dynamic,
+        let kind = if taken.computed {
+            MappingKind::Deterministic
+        } else {
+            MappingKind::Dynamic
         };
         let new = NewMapping {
             out_key: dynamic_key(key, translate.mapping, taken.pool),
             outside: taken.outside,
-            subscriber: Some(subscriber),
-            block: taken.block,
             outside_port: taken.port,
             rule: rule_number(rule),
             outside_realm,
@@ -141,15 +147,10 @@ impl Shard {
             self.pools.share(taken.block, taken.offset, side);
         }
         self.counters.bump(Counter::NatMappingsCreated);
-        if let Some(ports) = self
-            .subscribers
-            .get_mut(subscriber)
-            .and_then(|found| found.ports.get_mut(side as usize))
-        {
-            *ports += 1;
+        if plan.lender.is_none() {
+            self.pair_by_port(subscriber, taken.block);
         }
-        self.pair_by_port(subscriber, taken.block);
-        self.watch_ports(subscriber, translate, side);
+        self.count_port(subscriber, plan, side);
         Ok(id)
     }
 
@@ -173,8 +174,6 @@ impl Shard {
                             outside,
                             outside_port,
                             outside_realm,
-                            subscriber: None,
-                            block,
                             rule: 0,
                             kind: MappingKind::Dynamic,
                             reach: Reach::Remote,
@@ -192,6 +191,7 @@ impl Shard {
                         outside,
                         port,
                         shared: true,
+                        computed: self.pools.is_computed(pool),
                     });
                 }
             }
@@ -215,8 +215,6 @@ impl Shard {
         let new = NewMapping {
             out_key: whole_key(first.key, pool),
             outside: outside.to_bits(),
-            subscriber: Some(subscriber),
-            block,
             outside_port: 0,
             rule: rule_number(rule),
             outside_realm,
@@ -266,8 +264,6 @@ impl Shard {
                 let new = NewMapping {
                     out_key: dynamic_key(key, Dependence::AddressAndPort, pool),
                     outside: outside.to_bits(),
-                    subscriber: Some(subscriber),
-                    block: NO_BLOCK,
                     outside_port: key.src_port(),
                     rule: rule_number(rule),
                     outside_realm,
@@ -319,51 +315,61 @@ impl Shard {
         whole(key.protocol()).or_else(|| whole(ANY_PROTOCOL))
     }
 
-    /// The place of a mapping's port in its block.
-    fn offset_of(&self, mapping: &crate::mapping::Mapping) -> Option<u16> {
-        let pool = self.pools.pool_of(slot_of(mapping.block))?;
-        if let Some(Division::Deterministic { computed, .. }) = self.pools.division(pool) {
+    /// Number of the outside address of a subscriber's mapping.
+    fn slot_for(&self, owner: SubscriberId, mapping: &Mapping) -> Option<u32> {
+        let (pool, outside) = (mapping.pool()?, mapping.outside);
+        let paired = self.subscribers.get(owner)?.slots_with(outside);
+        paired
+            .into_iter()
+            .flatten()
+            .find(|slot| self.pools.pool_of(*slot) == Some(pool))
+            .or_else(|| self.layout.slot_with(pool, outside))
+    }
+
+    /// The block of a mapping's port, and its place there.
+    fn place_for(&self, slot: u32, mapping: &Mapping) -> Option<(u32, u16)> {
+        if self.pools.is_computed(mapping.pool()?) {
             // Of the layout in force: a range that is gone takes its ports with it.
-            let slot = self.layout.slot_with(pool, mapping.outside)?;
-            let place = self.layout.address(slot)?.place;
-            return Some(computed.holder(place, mapping.outside_port)?.1);
+            let slot = self.layout.slot_with(mapping.pool()?, mapping.outside)?;
+            return self.layout.place_of(slot, mapping.outside_port);
         }
-        let first = self.pools.block(mapping.block)?.first_port;
-        mapping.outside_port.checked_sub(first)
+        self.pools.place_of(slot, mapping.outside_port)
     }
 
     /// Frees what a mapping has of a pool.
-    pub(super) fn release(&mut self, mapping: &crate::mapping::Mapping, now: Ticks) {
-        let Some(owner) = mapping.subscriber() else {
+    pub(super) fn release(&mut self, mapping: &Mapping, now: Ticks) {
+        let Some(owner) = self.subscriber_of(mapping) else {
             return;
         };
-        if mapping.block == NO_BLOCK {
-            let subscriber = self.subscribers.get(owner);
-            if let Some(slot) = subscriber.and_then(|found| found.slot_with(mapping.outside)) {
-                self.unpair(owner, slot);
-            }
-            return;
-        }
-        let Some(side) = PortProtocol::of(mapping.out_key.protocol()) else {
-            self.pools
-                .free_port(mapping.block, 0, PortProtocol::Tcp, false);
-            self.rest_block(mapping.block, now);
-            return;
-        };
-        if let Some(ports) = self
-            .subscribers
-            .get_mut(owner)
-            .and_then(|found| found.ports.get_mut(side as usize))
+        let side = PortProtocol::of(mapping.out_key.protocol());
+        if let Some(side) = side
+            && let Some(ports) = self
+                .subscribers
+                .get_mut(owner)
+                .and_then(|found| found.ports.get_mut(side as usize))
         {
             *ports = ports.saturating_sub(1);
         }
-        self.unpair_by_port(owner, mapping.block);
-        let Some(offset) = self.offset_of(mapping) else {
+        let Some(slot) = self.slot_for(owner, mapping) else {
             return;
         };
-        if mapping.reach == Reach::Remote && self.pools.unshare(mapping.block, offset, side) {
+        let Some(side) = side else {
+            if mapping.is_whole() {
+                let block = block_id(slot, 0);
+                self.pools.free_port(block, 0, PortProtocol::Tcp, false);
+                self.rest_block(block, now);
+            } else {
+                self.unpair(owner, slot);
+            }
+            return;
+        };
+        let Some((block, offset)) = self.place_for(slot, mapping) else {
+            return;
+        };
+        self.unpair_by_port(owner, block);
+        if mapping.reach == Reach::Remote && self.pools.unshare(block, offset, side) {
             return;
         }
-        self.rest_port(mapping.block, offset, side, now);
+        self.rest_port(block, offset, side, now);
     }
 }

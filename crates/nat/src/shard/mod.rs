@@ -11,6 +11,8 @@
 //! protocol and its blocks. Refusals change nothing.
 
 mod admit;
+mod ahead;
+mod at_once;
 mod change;
 mod inbound;
 mod life;
@@ -30,8 +32,8 @@ use crate::affinity::Affinity;
 use crate::filter::AddressFilter;
 use crate::holddown::Resting;
 use crate::key::{FlowKey, Realm};
-use crate::layout::Layout;
-use crate::mapping::{Mapping, MappingId, MappingKind, MappingTable, inbound_key};
+use crate::layout::{Layout, Sure, is_usual};
+use crate::mapping::{MAX_STRONG, Mapping, MappingId, MappingKind, MappingTable, inbound_key};
 use crate::notice::{Notice, Notices};
 use crate::pool::{PoolUse, Pools, count, low16};
 use crate::region::Region;
@@ -44,6 +46,7 @@ use crate::subscriber::{Subscriber, SubscriberId, SubscriberTable};
 use crate::tcp_state::{Segment, State};
 use change::Change;
 
+pub use ahead::Ahead;
 pub use change::{Changed, Touched};
 
 /// Scope of static mappings' outbound keys; pools use their number plus one.
@@ -86,6 +89,8 @@ pub struct First {
     pub outside_realm: Realm,
     /// Rule of a sender inside that keeps its source (a hairpin).
     pub sender_rule: Option<usize>,
+    /// What is known of it already ([`Shard::look_ahead`]).
+    pub ahead: Option<Ahead>,
     /// Now.
     pub now: Nanos,
 }
@@ -205,6 +210,13 @@ impl Shard {
         self.sessions.live()
     }
 
+    /// Sessions that ever began.
+    #[must_use]
+    #[inline]
+    pub fn sessions_created(&self) -> u64 {
+        self.counters.value(Counter::NatSessionsCreated)
+    }
+
     /// Mappings there are.
     #[must_use]
     pub fn mapping_count(&self) -> u32 {
@@ -292,27 +304,37 @@ impl Shard {
     /// Whether packets from this interface are from inside for some rule.
     #[must_use]
     pub fn is_inside(&self, interface: usize) -> bool {
-        self.layout.rules().any(|(_, rule)| {
-            rule.interfaces
-                .as_ref()
-                .is_some_and(|inside| inside.get(interface) == Some(&true))
-        })
+        self.layout.is_inside(interface)
+    }
+
+    /// The translating rule that a packet from `interface` meets for certain.
+    #[must_use]
+    #[inline]
+    pub fn sure_rule(&self, interface: usize, key: FlowKey) -> Option<usize> {
+        match self.layout.sure_match(interface, key) {
+            Sure::Rule(number) => self.layout.plan(number).map(|_| number),
+            Sure::None | Sure::Unsure => None,
+        }
     }
 
     /// What the rules say about a packet from `interface`; the first match wins.
     #[must_use]
     pub fn match_rule(&self, interface: usize, key: FlowKey) -> Match<'_> {
-        first_match(self.layout.rules(), key, |rule| match &rule.interfaces {
-            Some(inside) => inside.get(interface) == Some(&true),
-            None => true,
-        })
+        match self.layout.sure_match(interface, key) {
+            Sure::Rule(number) => match self.layout.rule(number) {
+                Some(rule) => Match::Rule(number, &rule.action),
+                None => Match::None,
+            },
+            Sure::None => Match::None,
+            Sure::Unsure => first_match(self.layout.rules_from(interface), key),
+        }
     }
 
     /// The rule that gives the sender of a packet from outside an address
     /// towards the inside (twice NAT).
     #[must_use]
     pub fn match_outside_rule(&self, key: FlowKey) -> Option<(usize, Translate)> {
-        match first_match(self.layout.outside_rules(), key, |_| true) {
+        match first_match(self.layout.outside_rules(), key) {
             Match::Rule(number, Action::Translate(translate)) => Some((number, *translate)),
             _ => None,
         }
@@ -323,7 +345,7 @@ impl Shard {
     #[must_use]
     pub fn passes_back(&self, key: FlowKey) -> bool {
         matches!(
-            first_match(self.layout.rules(), key.reversed(), |_| true),
+            first_match(self.layout.rules(), key.reversed()),
             Match::Rule(_, Action::Pass)
         )
     }
@@ -441,7 +463,7 @@ impl Shard {
 
     /// The mapping with number `slot`, if there is one.
     #[must_use]
-    pub fn mapping_at(&self, slot: u32) -> Option<&Mapping> {
+    pub fn mapping_at(&self, slot: u32) -> Option<Mapping> {
         self.mappings.get(MappingId(slot))
     }
 
@@ -465,14 +487,20 @@ impl Shard {
 
     // --- helpers -----------------------------------------------------------
 
-    fn insert_session(&mut self, new: &NewSession, now: Nanos) -> Result<SessionId, Refusal> {
+    /// Makes a session under a mapping, which counts for a subscriber.
+    fn insert_session(
+        &mut self,
+        new: &NewSession,
+        mapping: &Mapping,
+        charged: Option<SubscriberId>,
+        now: Nanos,
+    ) -> Result<SessionId, Refusal> {
         // Hosts that share an outside endpoint may choose the same remote.
-        let chosen = new
-            .mapping
-            .and_then(|id| self.mappings.get(id))
-            .is_some_and(|mapping| mapping.kind != MappingKind::Static);
-        if !chosen && self.find_way_back(new) {
+        if mapping.kind == MappingKind::Static && self.find_way_back(new) {
             return Err(Counter::DropAddressPair);
+        }
+        if mapping.strong >= MAX_STRONG {
+            return Err(Counter::DropSessionTable);
         }
         let id = self
             .sessions
@@ -481,11 +509,12 @@ impl Shard {
         self.counters.bump(Counter::NatSessionsCreated);
         self.count_session(new.rule, new.out_key.realm(), 1);
         if new.flags.has(Flags::FROM_OUTSIDE)
-            && let Some(mapping) = new.mapping.and_then(|id| self.mappings.get_mut(id))
+            && let Some(id) = new.mapping
         {
-            mapping.visitors = mapping.visitors.saturating_add(1);
+            self.mappings.change(id, |mapping| {
+                mapping.visitors = mapping.visitors.saturating_add(1);
+            });
         }
-        let charged = self.charged(new.mapping, new.flags, new.out_key, new.outside_realm);
         if let Some(subscriber) = charged.and_then(|id| self.subscribers.get_mut(id)) {
             subscriber.sessions += 1;
         }
@@ -495,7 +524,7 @@ impl Shard {
     /// The subscriber that a session counts for.
     fn charged(
         &self,
-        mapping: Option<MappingId>,
+        mapping: Option<&Mapping>,
         flags: Flags,
         out_key: FlowKey,
         outside_realm: Realm,
@@ -503,7 +532,16 @@ impl Shard {
         if flags.has(Flags::PRESERVED) {
             return self.subscribers.find(out_key.dst(), outside_realm);
         }
-        self.mappings.get(mapping?)?.subscriber()
+        self.subscriber_of(mapping?)
+    }
+
+    /// Who a mapping counts for; nobody for static ones.
+    fn subscriber_of(&self, mapping: &Mapping) -> Option<SubscriberId> {
+        if mapping.kind == MappingKind::Static {
+            return None;
+        }
+        let key = mapping.out_key;
+        self.subscribers.find(key.src(), key.realm())
     }
 
     fn find_way_back(&self, new: &NewSession) -> bool {
@@ -554,27 +592,24 @@ fn timeouts(layout: &Layout) -> [u32; State::COUNT] {
     timeouts
 }
 
-fn first_match<'a>(
-    rules: impl Iterator<Item = (usize, &'a Rule)>,
-    key: FlowKey,
-    from: impl Fn(&Rule) -> bool,
-) -> Match<'a> {
+fn first_match<'a>(rules: impl Iterator<Item = (usize, &'a Rule)>, key: FlowKey) -> Match<'a> {
     let (src, dst) = (Ipv4Addr::from_bits(key.src()), key.destination());
     let protocol = key.protocol();
-    let has_ports = matches!(
-        protocol,
-        protocol::TCP | protocol::UDP | protocol::DCCP | protocol::SCTP | protocol::UDP_LITE
-    );
+    let has_ports = || {
+        matches!(
+            protocol,
+            protocol::TCP | protocol::UDP | protocol::DCCP | protocol::SCTP | protocol::UDP_LITE
+        )
+    };
     let mut but_for_protocol = false;
     for (number, rule) in rules {
         let matches = rule.realm == key.realm()
-            && from(rule)
             && rule.source.iter().any(|prefix| prefix.contains(src))
             && (rule.destination.is_empty()
                 || rule.destination.iter().any(|prefix| prefix.contains(dst)))
             && (rule.protocols.is_empty() || rule.protocols.contains(&protocol))
             && (rule.destination_ports.is_empty()
-                || has_ports
+                || has_ports()
                     && rule
                         .destination_ports
                         .iter()
@@ -594,11 +629,6 @@ fn first_match<'a>(
     } else {
         Match::None
     }
-}
-
-/// What a translating rule takes that names no protocol.
-const fn is_usual(protocol: u8) -> bool {
-    matches!(protocol, protocol::TCP | protocol::UDP | protocol::ICMP)
 }
 
 /// A TCP connection begins with a SYN.

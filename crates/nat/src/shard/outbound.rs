@@ -5,6 +5,7 @@ use base::{Counter, Direction};
 use super::{First, NO_RULE, Opened, Refusal, Shard, first_state, opens, rule_number};
 use crate::mapping::{MappingId, MappingKind};
 use crate::session::{Flags, NewSession};
+use crate::subscriber::SubscriberId;
 
 impl Shard {
     /// Opens a session for a packet from inside. `rule` is the number of the
@@ -15,25 +16,34 @@ impl Shard {
     /// The drop reason, with nothing changed.
     pub fn open_outbound(&mut self, first: &First, rule: Option<usize>) -> Result<Opened, Refusal> {
         opens(first)?;
-        let mapping = match self.static_mapping(first.key) {
-            Some(mapping) => mapping,
-            None => self.mapping_for(first, rule.ok_or(Counter::DropNoRule)?)?,
+        if let Some(rule) = rule
+            && let Some(opened) = self.open_at_once(first, rule)
+        {
+            return Ok(opened);
+        }
+        let (mapping, subscriber) = if let Some(mapping) = self.static_mapping(first.key) {
+            (mapping, None)
+        } else {
+            let rule = rule.ok_or(Counter::DropNoRule)?;
+            let (mapping, subscriber) = self.mapping_for(first, rule)?;
+            (mapping, Some(subscriber))
         };
-        let opened = self.open_under(first, mapping, rule);
+        let opened = self.open_under(first, mapping, rule, subscriber);
         if opened.is_err() {
             self.end_mapping_if_unused(mapping, first.now.ticks());
         }
         opened
     }
 
-    fn open_under(
+    pub(super) fn open_under(
         &mut self,
         first: &First,
         id: MappingId,
         rule: Option<usize>,
+        subscriber: Option<SubscriberId>,
     ) -> Result<Opened, Refusal> {
         let key = first.key;
-        let mapping = *self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
+        let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
         let mut flags = if mapping.kind == MappingKind::Static {
             Flags::INBOUND_REFRESH
         } else {
@@ -43,9 +53,8 @@ impl Shard {
             flags = flags.with(Flags::HAIRPIN);
         }
         let filtered = self.filters_by_address(&mapping);
-        if filtered && let Some(filter) = &mut self.filter {
-            filter
-                .add(id, key.dst())
+        if filtered {
+            self.speak(id, key.dst())
                 .map_err(|_| Counter::DropSessionTable)?;
             flags = flags.with(Flags::FILTER);
         }
@@ -59,18 +68,12 @@ impl Shard {
             rule: rule.map_or(NO_RULE, rule_number),
             mapping: Some(id),
         };
-        let opened = self.insert_session(&new, first.now);
+        let opened = self.insert_session(&new, &mapping, subscriber, first.now);
         match opened {
             Ok(_) => {
-                if let Some(mapping) = self.mappings.get_mut(id) {
-                    mapping.strong += 1;
-                }
+                self.mappings.strengthen(id);
             }
-            Err(_) if filtered => {
-                if let Some(filter) = &mut self.filter {
-                    filter.remove(id, key.dst());
-                }
-            }
+            Err(_) if filtered => self.unspeak(id, key.dst()),
             Err(_) => {}
         }
         opened

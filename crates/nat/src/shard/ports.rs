@@ -3,6 +3,7 @@
 use base::{Counter, Ticks};
 
 use super::{Refusal, Shard};
+use crate::layout::{Lender, Plan};
 use crate::notice::{BlockNotice, Notice};
 use crate::pool::{Crossed, NO_BLOCK, Owner, Wish, block_id, count, low16, slot_of};
 use crate::settings::{Division, Pairing, PortProtocol, Translate};
@@ -31,6 +32,8 @@ pub(super) struct Taken {
     pub(super) port: u16,
     /// Others use it too.
     pub(super) shared: bool,
+    /// Of a computed range.
+    pub(super) computed: bool,
 }
 
 impl Shard {
@@ -39,10 +42,16 @@ impl Shard {
     pub(super) fn take_port(
         &mut self,
         id: SubscriberId,
-        translate: &Translate,
+        plan: &Plan,
         wanted: Wanted,
         now: Ticks,
     ) -> Result<Taken, Refusal> {
+        let translate = &plan.translate;
+        if let Some(lender) = plan.lender
+            && let Some(taken) = self.take_from_active(id, lender, translate.pairing, wanted, now)
+        {
+            return Ok(taken);
+        }
         let mut refusal = Counter::DropNoPort;
         let paired = match translate.pairing {
             Pairing::Off => None,
@@ -64,6 +73,40 @@ impl Shard {
             }
         }
         Err(refusal)
+    }
+
+    /// From the subscriber's active block, where nothing else comes into question.
+    fn take_from_active(
+        &mut self,
+        id: SubscriberId,
+        lender: Lender,
+        pairing: Pairing,
+        wanted: Wanted,
+        now: Ticks,
+    ) -> Option<Taken> {
+        let subscriber = self.subscribers.get(id)?;
+        let block = subscriber.block;
+        if pairing == Pairing::Soft && subscriber.slots().next() != Some(slot_of(block)) {
+            return None;
+        }
+        let pool = usize::from(lender.pool);
+        let (offset, outside, port) = self.pools.take_lent_port(
+            block,
+            pool,
+            |since| lender.lends_from(since, now),
+            (wanted.side, wanted.wish),
+            &mut self.rng,
+        )?;
+        self.watch_pool(pool);
+        Some(Taken {
+            pool,
+            block,
+            offset,
+            outside: outside.to_bits(),
+            port,
+            shared: false,
+            computed: false,
+        })
     }
 
     fn take_in_pool(
@@ -111,6 +154,7 @@ impl Shard {
             outside,
             port,
             shared: false,
+            computed: self.pools.is_computed(pool),
         })
     }
 
@@ -564,7 +608,7 @@ impl Shard {
 
     // --- what is to be told --------------------------------------------------
 
-    fn watch_pool(&mut self, pool: usize) {
+    pub(super) fn watch_pool(&mut self, pool: usize) {
         let number = low16(count(pool));
         match self.pools.crossed(pool) {
             Some(Crossed::High) => {

@@ -1,0 +1,112 @@
+//! First packets that are seen coming: what opening their sessions will touch is loaded
+//! for many of them at once, a step at a time.
+//!
+//! ```text
+//!  key ─> index lines of subscriber and mapping
+//!      ─> subscriber's record; the mapping, if it seems to be there
+//!      ─> block and bitmap
+//!      ─> the port that chance will choose ─> index lines of mapping and session inwards
+//! ```
+//!
+//! Nothing is decided or changed here but that chance is drawn: opening uses the same
+//! draw, and so mostly comes to the same port. Whatever is foreseen wrongly costs a line
+//! loaded in vain.
+
+use super::{Shard, dynamic_key};
+use crate::key::FlowKey;
+use crate::mapping::{MappingId, inbound_key};
+use crate::pool::{NO_BLOCK, Wish};
+use crate::settings::{Dependence, PortProtocol};
+use crate::subscriber::SubscriberId;
+
+/// A first packet from inside that is seen coming.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead {
+    key: FlowKey,
+    /// The rule that it meets.
+    pub rule: usize,
+    /// What chance says about its port.
+    pub(super) chance: u32,
+    subscriber_hash: u64,
+    pub(super) mapping_hash: u64,
+    pub(super) subscriber: Option<SubscriberId>,
+    known: Option<MappingId>,
+    block: u32,
+}
+
+impl Ahead {
+    /// One that meets a rule for certain.
+    #[must_use]
+    pub const fn new(key: FlowKey, rule: usize) -> Self {
+        Self {
+            key,
+            rule,
+            chance: 0,
+            subscriber_hash: 0,
+            mapping_hash: 0,
+            subscriber: None,
+            known: None,
+            block: NO_BLOCK,
+        }
+    }
+}
+
+impl Shard {
+    /// Loads what opening these sessions will touch, and draws their chance.
+    pub fn look_ahead(&mut self, coming: &mut [Ahead]) {
+        for one in coming.iter_mut() {
+            one.chance = self.rng.half();
+            one.subscriber_hash = self.subscribers.look_ahead(one.key.src(), one.key.realm());
+            if let Some(lender) = self.layout.plan(one.rule).and_then(|plan| plan.lender) {
+                let pool = usize::from(lender.pool);
+                let key = dynamic_key(one.key, Dependence::Endpoint, pool);
+                one.mapping_hash = self.mappings.look_ahead(key);
+            }
+        }
+        for one in coming.iter_mut() {
+            one.known = self.mappings.guess(one.mapping_hash);
+            one.subscriber = self.subscribers.guess(one.subscriber_hash);
+        }
+        for one in coming.iter_mut().filter(|one| one.known.is_none()) {
+            let record = one.subscriber.and_then(|id| self.subscribers.get(id));
+            one.block = record.map_or(NO_BLOCK, |record| record.block);
+            if let Some(side) = PortProtocol::of(one.key.protocol()) {
+                self.pools.look_ahead(one.block, side);
+            }
+        }
+        for one in coming.iter() {
+            self.foresee(one);
+        }
+    }
+
+    /// Loads the lines of the indexes by which the session will be found from outside.
+    fn foresee(&self, one: &Ahead) -> Option<()> {
+        let (key, plan) = (one.key, self.layout.plan(one.rule)?);
+        let side = PortProtocol::of(key.protocol())?;
+        let (outside, port) = if let Some(known) = one.known {
+            let mapping = self.mappings.get(known)?;
+            if let Some(filter) = &self.filter {
+                filter.look_ahead(known, key.dst());
+            }
+            (mapping.outside, mapping.outside_port)
+        } else {
+            let wish = Wish {
+                odd: (plan.translate.parity && side == PortProtocol::Udp)
+                    .then_some(key.src_port() & 1 == 1),
+                exact: None,
+                chance: Some(one.chance),
+            };
+            let (outside, port) = self.pools.foresee(one.block, side, wish)?;
+            let realm = plan.outside_realm;
+            self.mappings
+                .look_ahead(inbound_key(outside, port, key.protocol(), realm));
+            (outside, port)
+        };
+        let inwards = key
+            .reversed()
+            .with_dst(outside, port)
+            .in_realm(plan.outside_realm);
+        let _ = self.sessions.glance().begin(inwards);
+        Some(())
+    }
+}
