@@ -19,6 +19,7 @@ mod plan;
 mod reload;
 mod run;
 mod sim;
+mod steering;
 mod whois;
 
 use std::path::{Path, PathBuf};

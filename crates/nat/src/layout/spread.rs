@@ -57,6 +57,9 @@ pub struct Spread {
     pub subscribers: Vec<u64>,
     /// Each pool that rules draw on.
     pub pools: Vec<PoolSpread>,
+    /// Static mappings whose packets from outside come to another shard than their
+    /// inside host's, and all of them; by address, where they map many.
+    pub statics: (u64, u64),
 }
 
 impl Layout {
@@ -78,26 +81,28 @@ impl Layout {
                 .filter(|number| self.is_for_subscribers(*number))
                 .filter_map(|number| self.spread_of(number))
                 .collect(),
+            statics: self.statics_elsewhere(),
         }
     }
 
-    /// Redirection tables by load for these settings: of the inside, with as many
-    /// subscribers for each shard, and of the outside, with as many addresses of each pool.
+    /// A redirection table of the inside by load: as many subscribers for each shard.
     #[must_use]
-    pub fn balanced(&self, key: &[u8], (inside, outside): (usize, usize)) -> (Vec<u16>, Vec<u16>) {
+    pub fn balanced_inside(&self, key: &[u8], entries: usize) -> Vec<u16> {
         let sources: Vec<Prefix> = self.sources().collect();
-        let subscribers = steering::load_of_prefixes(key, inside, &sources);
-        let pools = (0..self.pool_count())
+        let subscribers = steering::load_of_prefixes(key, entries, &sources);
+        steering::balance(&[subscribers], entries, self.shards)
+    }
+
+    /// One of the outside by load: as many addresses of each pool for each shard.
+    #[must_use]
+    pub fn balanced_outside(&self, key: &[u8], entries: usize) -> Vec<u16> {
+        let addresses: Vec<Vec<u64>> = (0..self.pool_count())
             .filter(|number| self.is_for_subscribers(*number))
             .filter_map(|number| self.pool(number))
-            .filter(|pool| !matches!(pool.division, Division::Deterministic { .. }));
-        let addresses: Vec<Vec<u64>> = pools
-            .map(|pool| steering::load_of_addresses(key, outside, &pool.addresses))
+            .filter(|pool| !matches!(pool.division, Division::Deterministic { .. }))
+            .map(|pool| steering::load_of_addresses(key, entries, &pool.addresses))
             .collect();
-        (
-            steering::balance(&[subscribers], inside, self.shards),
-            steering::balance(&addresses, outside, self.shards),
-        )
+        steering::balance(&addresses, entries, self.shards)
     }
 
     /// Whether each shard would own an address of a pool, if they are owned whole.
@@ -178,10 +183,27 @@ impl Layout {
         Some(spread)
     }
 
+    fn statics_elsewhere(&self) -> (u64, u64) {
+        let (mut elsewhere, mut all) = (0, 0);
+        for one in self.static_mappings() {
+            for nth in 0..one.count.min(MOST_STATICS) {
+                let inside = one.inside.to_bits().wrapping_add(nth);
+                let outside = one.outside.to_bits().wrapping_add(nth);
+                let owner = self.inside_owner(one.realm, inside);
+                all += 1;
+                elsewhere += u64::from(self.steering.outside.worker_of(outside) != owner);
+            }
+        }
+        (elsewhere, all)
+    }
+
     fn none(&self) -> Vec<u64> {
         alloc::vec![0; self.shards as usize]
     }
 }
+
+/// Addresses of one static mapping that are looked at.
+const MOST_STATICS: u32 = 1 << 16;
 
 fn add(counts: &mut [u64], worker: u32, more: u64) {
     if let Some(count) = counts.get_mut(worker as usize) {

@@ -235,7 +235,8 @@ fn tables_by_load_make_small_pools_whole() {
     let settings = settings(pools);
     let in_turn = Layout::new(&settings, 6).unwrap();
     assert_eq!(in_turn.spread().pools[1].dealt, Dealt::Divided);
-    let (inside, outside) = in_turn.balanced(&DEFAULT_KEY, (512, 512));
+    let inside = in_turn.balanced_inside(&DEFAULT_KEY, 512);
+    let outside = in_turn.balanced_outside(&DEFAULT_KEY, 512);
     let layout = Layout::steered(&settings, 6, steering(6, inside, outside)).unwrap();
     let spread = layout.spread();
     for pool in &spread.pools {

@@ -18,6 +18,7 @@ use crate::book::{Book, PortFigures};
 use crate::console::{Console, Sink};
 use crate::plan::{Plan, sizes};
 use crate::reload;
+use crate::steering::Arrivals;
 
 /// Buffers in a ring between worker and slow path.
 const RING: usize = 4096;
@@ -129,7 +130,7 @@ impl Engine {
         let read = Arc::clone(&figures);
         let console = Console::new(
             config,
-            Book::new(config, &plan, layout),
+            Book::new(config, &plan, layout, Arrivals::ALL),
             vec![published],
             Box::new(move || {
                 read.lock()
