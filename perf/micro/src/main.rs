@@ -6,7 +6,8 @@
 //! ```
 //!
 //! `micro exhaustion` is another program: ten million packets for a pool that is
-//! too small (`exhaustion.rs`).
+//! too small (`exhaustion.rs`); so is `micro steering`: up to a billion answers, none of
+//! which may come to a wrong worker (`steering.rs`).
 //!
 //! `perf/micro/check` runs each scenario under callgrind, which collects only in
 //! [`measured`], so the difference between two builds is that of the worker
@@ -18,6 +19,7 @@ mod appliance;
 mod exhaustion;
 mod frames;
 mod scenario;
+mod steering;
 mod wire_side;
 
 use std::process::ExitCode;
@@ -31,12 +33,16 @@ fn main() -> ExitCode {
     if wanted == "exhaustion" {
         return exhaustion::run();
     }
+    if wanted == "steering" {
+        return steering::run(std::env::args().nth(2).as_deref());
+    }
     let Some(scenario) = Scenario::ALL.into_iter().find(|one| one.name() == wanted) else {
         eprintln!("usage: micro SCENARIO, one of:");
         for scenario in Scenario::ALL {
             eprintln!("  {}", scenario.name());
         }
         eprintln!("  exhaustion");
+        eprintln!("  steering [TUPLES]");
         return ExitCode::from(2);
     };
     let mut appliance = Appliance::new();
