@@ -37,8 +37,10 @@ const ADDRESSES: u32 = 2048;
 /// First of 2^22 inside addresses.
 const INSIDE: u32 = 0x6440_0000;
 
-/// Owners looked up for the time of one.
-const LOOKUPS: u32 = 1 << 26;
+/// Owners looked up in one slice, and slices: the best of them is that without others on
+/// the core.
+const LOOKUPS: u32 = 1 << 16;
+const SLICES: u32 = 1 << 10;
 
 pub(crate) fn run(tuples: Option<&str>) -> ExitCode {
     let Some(tuples) = tuples.map_or(Some(TUPLES), |text| text.parse().ok()) else {
@@ -182,17 +184,21 @@ const fn word(word: u64) -> u32 {
     word as u32
 }
 
-/// Nanoseconds for the owner of an address.
+/// Nanoseconds for the owner of an address, in the best slice.
 fn time_of_owner() -> f64 {
     let steering = Steering::in_turn(8);
-    let mut sum = 0;
-    let began = Instant::now();
-    for nth in 0..LOOKUPS {
-        let address = black_box(INSIDE.wrapping_add(nth.wrapping_mul(0x9e37_79b1)));
-        sum += u64::from(steering.inside.worker_of(address));
-    }
-    black_box(sum);
-    began.elapsed().as_secs_f64() * 1e9 / f64::from(LOOKUPS)
+    let slice = |first: u32| {
+        let mut sum = 0;
+        let began = Instant::now();
+        for nth in first..first + LOOKUPS {
+            let address = black_box(INSIDE.wrapping_add(nth.wrapping_mul(0x9e37_79b1)));
+            sum += u64::from(steering.inside.worker_of(address));
+        }
+        black_box(sum);
+        began.elapsed().as_secs_f64() * 1e9 / f64::from(LOOKUPS)
+    };
+    let slices = (0..SLICES).map(|nth| slice(nth * LOOKUPS));
+    slices.fold(f64::INFINITY, f64::min)
 }
 
 /// Of this processor; 1 where it is not told.
