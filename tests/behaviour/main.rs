@@ -35,6 +35,7 @@ mod other_protocols;
 mod overloading;
 mod pairing;
 mod pipe;
+mod plan;
 mod pooling;
 mod ports;
 mod protocol_hairpins;

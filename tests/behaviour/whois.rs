@@ -1,7 +1,7 @@
 //! `portolan whois` through the built binary (RFC 7422 section 2, RFC 6888 REQ-12): no
 //! appliance runs, the file alone answers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -32,6 +32,10 @@ impl File {
         let path = std::env::temp_dir().join(name);
         std::fs::write(&path, config.yaml()).unwrap();
         Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     fn ask(&self, words: &str) -> Said {

@@ -18,6 +18,7 @@ pub struct Config {
     nat: Vec<String>,
     top: Vec<String>,
     cores: String,
+    steering: String,
 }
 
 /// Keys and values of one flow mapping, in order.
@@ -89,6 +90,7 @@ impl Config {
             nat: Vec::new(),
             top: Vec::new(),
             cores: "[1]".into(),
+            steering: String::new(),
         }
     }
 
@@ -205,13 +207,19 @@ impl Config {
         self
     }
 
+    /// Adds keys to the workers'.
+    pub fn steering(mut self, keys: &str) -> Self {
+        self.steering = format!(", {keys}");
+        self
+    }
+
     /// The file.
     pub fn yaml(&self) -> String {
         let mut yaml = String::from("dpdk: { eal_args: [\"--no-pci\"], memory_mb: 64 }\n");
         let mut line = |text: String| writeln!(yaml, "{text}").unwrap();
         line(format!(
-            "workers: {{ cores: {}, slow_path_core: 0 }}",
-            self.cores
+            "workers: {{ cores: {}, slow_path_core: 0{} }}",
+            self.cores, self.steering
         ));
         line(format!("limits: {}", flow(&self.limits)));
         let entries = |list: &[Entry]| list.iter().map(flow).collect::<Vec<_>>();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::{Report, Wrong};
 use crate::interfaces::Interfaces;
-use crate::model::{Control, Dpdk, Limits, VrfId, Workers};
+use crate::model::{Control, Dpdk, Limits, Steering, VrfId, Workers};
 use crate::node::{Kind, Node};
 use crate::section::{Found, Section, list};
 use crate::text::{self, shown};
@@ -42,7 +42,15 @@ pub(crate) fn dpdk(top: &Section<'_>, report: &mut Report) -> Dpdk {
 }
 
 pub(crate) fn workers(top: &Section<'_>, report: &mut Report) -> Workers {
-    let section = section(top, "workers", &["cores", "slow_path_core"], report);
+    let keys = [
+        "cores",
+        "slow_path_core",
+        "rss",
+        "reta",
+        "rss_key",
+        "reta_size",
+    ];
+    let section = section(top, "workers", &keys, report);
     let one_core = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
     let core = |text: &str| {
         let number = text::integer(text, &(0..=HIGHEST_CORE))?;
@@ -85,7 +93,75 @@ pub(crate) fn workers(top: &Section<'_>, report: &mut Report) -> Workers {
     Workers {
         cores,
         slow_path_core,
+        steering: steering(&section, report),
     }
+}
+
+fn steering(section: &Section<'_>, report: &mut Report) -> Steering {
+    let one_of = |[no, yes]: [&'static str; 2]| {
+        move |text: &str| match text {
+            _ if text == no => Ok(false),
+            _ if text == yes => Ok(true),
+            _ => Err(Wrong::new(
+                format!("{} is neither `{no}` nor `{yes}`", shown(text)),
+                format!("write one of these, or leave it out for `{no}`"),
+            )),
+        }
+    };
+    let external = section.value("rss", report, one_of(["device", "external"]));
+    let rebalance = section.value("reta", report, one_of(["device", "rebalance"]));
+    let key = section.value("rss_key", report, hash_key);
+    let entries = section.value("reta_size", report, |text| {
+        let entries = text::integer(text, &(1..=65_536))?;
+        let entries = u32::try_from(entries).unwrap_or_default();
+        if entries.is_power_of_two() {
+            Ok(entries)
+        } else {
+            Err(Wrong::new(
+                format!("a redirection table has a power of two of entries, not {entries}"),
+                format!("write {}", entries.next_power_of_two()),
+            ))
+        }
+    });
+    let is_external = external.as_ref().is_some_and(|found| found.value);
+    if is_external && let Some(found) = rebalance.as_ref().filter(|found| found.value) {
+        report.error(
+            found.at,
+            "`reta: rebalance` writes the tables of devices, and `rss: external` has none",
+            "leave out one of the two",
+        );
+    }
+    Steering {
+        external: is_external,
+        rebalance: rebalance.is_some_and(|found| found.value),
+        key: key.map(|found| found.value),
+        entries: entries.map_or(512, |found| found.value),
+    }
+}
+
+/// Bytes in hexadecimal, with or without colons between them.
+fn hash_key(text: &str) -> Result<Vec<u8>, Wrong> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
+    let bytes: Option<Vec<u8>> = digits
+        .chunks(2)
+        .map(|pair| {
+            let [high, low] = pair else { return None };
+            let digit = |byte: u8| {
+                char::from(byte)
+                    .to_digit(16)
+                    .and_then(|d| u8::try_from(d).ok())
+            };
+            Some(digit(*high)? << 4 | digit(*low)?)
+        })
+        .collect();
+    bytes
+        .filter(|bytes| (40..=64).contains(&bytes.len()))
+        .ok_or_else(|| {
+            Wrong::new(
+                format!("{} is no key of 40 to 64 bytes in hexadecimal", shown(text)),
+                "write what `ethtool -x` shows, or 52 bytes for any device",
+            )
+        })
 }
 
 const HIGHEST_CORE: u64 = 1_023;

@@ -64,6 +64,22 @@ pub struct Workers {
     pub cores: Vec<u16>,
     /// The core of the slow path; at best not one of `cores`.
     pub slow_path_core: u16,
+    /// How packets are brought to them.
+    pub steering: Steering,
+}
+
+/// How packets are brought to workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Steering {
+    /// `rss: external`: queues are filled by something else than the device's own RSS,
+    /// in the same way. Default: by the device, as far as it can.
+    pub external: bool,
+    /// `reta: rebalance`: redirection tables are written by load. Default: left as they are.
+    pub rebalance: bool,
+    /// `rss_key:`, 40 to 64 bytes. Default: one that spreads neighbouring addresses.
+    pub key: Option<Vec<u8>>,
+    /// `reta_size:`, entries of redirection tables where no device says how many. Default 512.
+    pub entries: u32,
 }
 
 /// Sizes of the tables, for the whole appliance; divided among the workers.

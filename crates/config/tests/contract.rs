@@ -107,6 +107,23 @@ fn the_contract_parses() {
     assert_eq!(config::warnings(&config).len(), 1, "only the gateways");
 }
 
+#[test]
+fn steering_is_the_devices_own_unless_the_file_says_more() {
+    let steering = |text: &str| with(text).workers.steering;
+    let default = steering("workers: { cores: [1, 2] }\n");
+    assert_eq!((default.external, default.rebalance), (false, false));
+    assert_eq!((default.key, default.entries), (None, 512));
+    let key = ["6d"; 40];
+    for joint in ["", ":"] {
+        let key = key.join(joint);
+        let text = format!("workers: {{ rss: external, rss_key: \"{key}\", reta_size: 128 }}\n");
+        let external = steering(&text);
+        assert_eq!(external.key, Some(vec![0x6d; 40]));
+        assert_eq!((external.external, external.entries), (true, 128));
+    }
+    assert!(steering("workers: { reta: rebalance }\n").rebalance);
+}
+
 /// Two cores can carry two workers; the slow path mostly sleeps.
 #[test]
 fn a_slow_path_on_a_core_of_several_workers_is_warned_about() {

@@ -219,6 +219,9 @@ pub struct WorkerRow {
     pub handoff_out: u64,
     /// Packets other workers had no room for.
     pub handoff_dropped: u64,
+    /// Share of packets that were to be handed over by what the devices said at the start,
+    /// 0 to 1; of all workers.
+    pub handoff_expected: f64,
     /// Packets to the slow path.
     pub punted: u64,
     /// Share of time with packets to work on, 0 to 1.
@@ -451,8 +454,8 @@ mod tests {
         ),
         (
             What::Workers,
-            "worker core packets sessions mappings handoff_in handoff_out handoff_dropped punted \
-             busy",
+            "worker core packets sessions mappings handoff_in handoff_out handoff_dropped \
+             handoff_expected punted busy",
         ),
         (What::Neighbors, "interface ip mac state age"),
         (

@@ -23,6 +23,7 @@ mod pages;
 mod pool;
 mod port;
 mod ring;
+mod rss;
 
 pub use eal::{Eal, Registration, version};
 pub use error::{DpdkError, Errno};
@@ -30,5 +31,6 @@ pub use io::{DpdkIo, Queue};
 pub use mbuf::Mbuf;
 pub use pages::advise_huge;
 pub use pool::{Mempool, MempoolConfig};
-pub use port::{Link, Port, PortConfig, PortStats, Rss, RssField, RssSupport};
+pub use port::{Link, Port, PortConfig, PortStats};
 pub use ring::{Receiver, Sender};
+pub use rss::{Rss, RssField, RssSupport};

@@ -6,14 +6,14 @@ use std::ptr::{NonNull, null};
 use std::sync::Arc;
 
 use dpdk_sys::{
-    rte_dev_iterator, rte_device, rte_eth_conf, rte_eth_dev_info, rte_eth_rss_reta_entry64,
-    rte_eth_stats, rte_ether_addr,
+    rte_dev_iterator, rte_device, rte_eth_conf, rte_eth_dev_info, rte_eth_stats, rte_ether_addr,
 };
 
 use crate::eal::{Eal, EalInner, c_string};
 use crate::error::{DpdkError, EEXIST, ENODEV, ENOTSUP, Errno};
 use crate::io::Queue;
 use crate::pool::Mempool;
+use crate::rss::{Rss, RssSupport, Spread};
 
 /// How a port is to be opened.
 #[derive(Clone, Debug)]
@@ -46,43 +46,6 @@ impl PortConfig {
             tx_descriptors: 1024,
         }
     }
-}
-
-/// Receive-side scaling by one address of IPv4 packets.
-#[derive(Clone, Debug)]
-pub struct Rss {
-    /// The address that is hashed.
-    pub field: RssField,
-    /// Key of the Toeplitz hash; at least 40 bytes, or 52 for some devices.
-    pub key: Vec<u8>,
-}
-
-/// Which address is hashed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RssField {
-    /// The source: subscribers stay with their worker.
-    Source,
-    /// The destination: outside addresses stay with their worker.
-    Destination,
-}
-
-/// How a started port spreads packets over its queues.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RssSupport {
-    /// Not by a hash that can be set: there is one queue, nothing was asked for,
-    /// or the device has its own way.
-    None,
-    /// By a hash over more than the address asked for; packets have to be handed
-    /// to their owner.
-    Other,
-    /// As asked: Toeplitz over one address, with the key given.
-    Address {
-        /// The queue for each value of the hash's low bits; empty if the device
-        /// does not tell.
-        reta: Vec<u16>,
-        /// Bytes of the key that are in use.
-        key_len: usize,
-    },
 }
 
 /// What a port's link is.
@@ -203,6 +166,21 @@ impl Port {
     #[must_use]
     pub fn rss(&self) -> &RssSupport {
         &self.rss
+    }
+
+    /// Writes the redirection table of a port that hashes one address, and reads it
+    /// back: what [`Port::rss`] then says is what the device says. The table is as
+    /// long as the one it had.
+    ///
+    /// # Errors
+    ///
+    /// [`DpdkError::Call`] if the device does not take it; it then has the old one.
+    pub fn set_reta(&mut self, table: &[u16]) -> Result<(), DpdkError> {
+        self.inner.write_reta(table)?;
+        if let RssSupport::Address { reta, .. } = &mut self.rss {
+            *reta = self.inner.reta(reta.len()).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// Whether the device verifies IPv4 header checksums.
@@ -421,39 +399,8 @@ impl PortInner {
         Ok(mac.addr_bytes)
     }
 
-    fn rss_support(&self, spread: &Spread, reta_size: u16) -> RssSupport {
-        if spread.hash == 0 {
-            RssSupport::None
-        } else if spread.by_address {
-            RssSupport::Address {
-                reta: self.reta(reta_size).unwrap_or_default(),
-                key_len: spread.key.len(),
-            }
-        } else {
-            RssSupport::Other
-        }
-    }
-
-    /// The device's redirection table, if it tells.
-    fn reta(&self, size: u16) -> Option<Vec<u16>> {
-        let groups = usize::from(size).div_ceil(RETA_GROUP);
-        let mut table = vec![
-            rte_eth_rss_reta_entry64 {
-                mask: u64::MAX,
-                reta: [0; RETA_GROUP],
-            };
-            groups
-        ];
-        // SAFETY: `table` is writable for `size` entries in groups of 64; the
-        // port exists.
-        let result =
-            unsafe { dpdk_sys::rte_eth_dev_rss_reta_query(self.id, table.as_mut_ptr(), size) };
-        let entries = table.iter().flat_map(|group| group.reta);
-        (result == 0).then(|| entries.take(usize::from(size)).collect())
-    }
-
     /// Turns a negative result into an error that names the device.
-    fn check(&self, call: &'static str, result: c_int) -> Result<(), DpdkError> {
+    pub(crate) fn check(&self, call: &'static str, result: c_int) -> Result<(), DpdkError> {
         match Errno::check(result) {
             Ok(_) => Ok(()),
             Err(errno) => Err(DpdkError::Call {
@@ -482,48 +429,6 @@ impl Drop for PortInner {
             unsafe { dpdk_sys::rte_dev_remove(device.as_ptr()) };
         }
         open_ports.remove(&self.id);
-    }
-}
-
-/// How a device is told to spread packets.
-#[derive(Debug, Default)]
-struct Spread {
-    /// Hash functions in the words of DPDK; zero for none.
-    hash: u64,
-    /// The hash is over the address asked for, alone.
-    by_address: bool,
-    key: Vec<u8>,
-}
-
-impl Spread {
-    /// The best the device offers for what is asked: one address of all IPv4
-    /// packets, else whatever it hashes of them.
-    fn choose(config: &PortConfig, info: &rte_eth_dev_info) -> Result<Self, DpdkError> {
-        let ipv4 = info.flow_type_rss_offloads & dpdk_sys::PTL_RSS_IPV4_ALL;
-        let Some(rss) = &config.rss else {
-            return Ok(Self::default());
-        };
-        if config.queues < 2 || ipv4 == 0 {
-            return Ok(Self::default());
-        }
-        let field = match rss.field {
-            RssField::Source => 1 << dpdk_sys::PTL_RSS_L3_SRC_ONLY_BIT,
-            RssField::Destination => 1 << dpdk_sys::PTL_RSS_L3_DST_ONLY_BIT,
-        } & info.flow_type_rss_offloads;
-        let needed = match info.hash_key_size {
-            0 => DEFAULT_KEY_LEN,
-            size => usize::from(size),
-        };
-        let key = rss.key.get(..needed).ok_or(DpdkError::RssKeyTooShort {
-            device: config.device.clone(),
-            given: rss.key.len(),
-            needed,
-        })?;
-        Ok(Self {
-            hash: ipv4 | field,
-            by_address: field != 0,
-            key: key.to_vec(),
-        })
     }
 }
 
@@ -600,7 +505,3 @@ fn first_port(device: &CStr) -> Option<u16> {
 const NO_PORT: u16 = dpdk_sys::PTL_NO_PORT;
 /// Header and FCS, which DPDK counts in a frame where the driver does not say.
 const ETHERNET_OVERHEAD: u32 = 18;
-/// Entries in a group of the redirection table.
-const RETA_GROUP: usize = dpdk_sys::PTL_RETA_GROUP;
-/// Length of the key where a device does not tell.
-const DEFAULT_KEY_LEN: usize = 40;

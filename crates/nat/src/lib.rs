@@ -32,13 +32,14 @@ mod rng;
 mod session;
 pub mod settings;
 mod shard;
+pub mod steering;
 mod subscriber;
 mod tcp_state;
 mod wheel;
 
 pub use deterministic::{Algorithm, Computed, Key};
 pub use key::{FlowKey, Realm};
-pub use layout::{Layout, OutsideAddress, PoolAddress, ReviseError};
+pub use layout::{Dealt, Layout, OutsideAddress, PoolAddress, PoolSpread, ReviseError, Spread};
 pub use mapping::{Mapping, MappingId, MappingKind};
 pub use notice::{BlockNotice, Notice};
 pub use pool::PoolUse;
@@ -50,5 +51,6 @@ pub use settings::Settings;
 pub use shard::{
     ANY_PROTOCOL, Ahead, Changed, First, Match, Opened, Refusal, Shard, Sizes, Touched,
 };
+pub use steering::Steering;
 pub use subscriber::{Subscriber, SubscriberId};
 pub use tcp_state::{Segment, State, TcpEvent};

@@ -12,6 +12,7 @@ use control::rows::{
 use dataplane::SessionFilter;
 use nat::{Layout, Mapping, MappingKind, SessionView, Subscriber};
 
+use crate::steering::{Arrivals, Forecast};
 use portolan::plan::Plan;
 
 /// Protocols with a name; others are shown by number.
@@ -48,11 +49,19 @@ pub(crate) struct Book {
     zones: Vec<ZoneRow>,
     algs: Vec<AlgRow>,
     layout: Arc<Layout>,
+    arrivals: Arrivals,
+    /// Share of packets that will be handed over, if what the devices said holds.
+    pub(crate) handoff_expected: f64,
     pub(crate) cores: Vec<u16>,
 }
 
 impl Book {
-    pub(crate) fn new(config: &Config, plan: &Plan, layout: Arc<Layout>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        plan: &Plan,
+        layout: Arc<Layout>,
+        arrivals: Arrivals,
+    ) -> Self {
         Self {
             vrfs: config.vrfs.clone(),
             interfaces: interface_rows(config, plan),
@@ -74,7 +83,9 @@ impl Book {
                     ..AlgRow::default()
                 })
                 .collect(),
+            handoff_expected: expected(&layout, &arrivals),
             layout,
+            arrivals,
             cores: config.workers.cores.clone(),
         }
     }
@@ -86,6 +97,7 @@ impl Book {
 
     /// Other settings are in force from now on.
     pub(crate) fn set_layout(&mut self, layout: Arc<Layout>) {
+        self.handoff_expected = expected(&layout, &self.arrivals);
         self.layout = layout;
     }
 
@@ -313,6 +325,13 @@ impl Book {
     pub(crate) fn vrf(&self, id: u8) -> String {
         self.vrfs.get(usize::from(id)).cloned().unwrap_or_default()
     }
+}
+
+fn expected(layout: &Layout, arrivals: &Arrivals) -> f64 {
+    if layout.shards() == 1 {
+        return 0.0;
+    }
+    Forecast::new(layout, &layout.spread(), arrivals).share()
 }
 
 fn interface_rows(config: &Config, plan: &Plan) -> Vec<InterfaceRow> {

@@ -419,6 +419,7 @@ impl<K: Sink> Console<K> {
                     handoff_in: counters.value(Counter::HandoffIn),
                     handoff_out: counters.value(Counter::HandoffOut),
                     handoff_dropped: counters.value(Counter::HandoffDropped),
+                    handoff_expected: self.book.handoff_expected,
                     punted: counters.value(Counter::PuntSent),
                     busy: worker.busy(),
                 }

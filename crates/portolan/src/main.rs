@@ -4,7 +4,7 @@
 //!  file ─> config ─> plan (engine's terms) ─┬─> run: DPDK ports, threads, control socket
 //!                                           └─> sim: ports in memory, virtual time
 //!  show, clear ─> control socket of a running appliance
-//!  whois ─> the file alone
+//!  whois, plan ─> the file alone
 //! ```
 //!
 //! Exit codes: 0 done, 2 a bad file (or bad arguments), 1 anything else, each
@@ -15,9 +15,11 @@ mod book;
 mod client;
 mod console;
 mod events;
+mod paper;
 mod reload;
 mod run;
 mod sim;
+mod steering;
 mod whois;
 
 use std::path::{Path, PathBuf};
@@ -56,6 +58,8 @@ enum Command {
     Reload(client::Reload),
     /// Tell from the configuration alone who has an outside endpoint, or which ones a host has.
     Whois(whois::Options),
+    /// Tell from the configuration alone how subscribers and outside addresses would spread over workers.
+    Plan(paper::Options),
 }
 
 /// A configuration file.
@@ -86,6 +90,9 @@ fn main() -> ExitCode {
         Command::Reload(reload) => client::reload(&reload).map_err(Failure::from),
         Command::Whois(options) => load(&options.config)
             .and_then(|config| whois::whois(&config, &options).map_err(Failure::from)),
+        Command::Plan(options) => load(&options.config).and_then(|config| {
+            paper::plan(&config, &options).map_err(|error| Failure::Other(error.to_string()))
+        }),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,6 +18,7 @@ use config::model::{Limits, Nat, Pool};
 use control::reloaded::Reloaded;
 use nat::Layout;
 
+use crate::steering;
 use portolan::plan::Plan;
 
 /// Entries of one list of differences.
@@ -68,7 +69,7 @@ pub(crate) fn prepare(
         .map_err(|error| format!("nothing was changed: {error}"))?;
     let mut reloaded = Reloaded {
         dry_run,
-        warnings: config::warnings(&config),
+        warnings: warnings(&config, &revised),
         ..Reloaded::default()
     };
     differences(&now.nat, &config.nat, &mut reloaded);
@@ -87,6 +88,15 @@ pub(crate) fn prepare(
         layout: Arc::new(revised),
         reloaded,
     })
+}
+
+/// What the file is warned about, and workers left without outside addresses.
+fn warnings(config: &Config, layout: &Layout) -> Vec<String> {
+    let mut warnings = config::warnings(config);
+    if layout.shards() > 1 {
+        warnings.extend(steering::starved(layout, &layout.spread()));
+    }
+    warnings
 }
 
 /// The parts that differ and are laid out once, at the start.

@@ -5,9 +5,10 @@
 //! micro udp-out       {"scenario": "udp-out", "packets": 65536, "allocations": 0}
 //! ```
 //!
-//! `micro exhaustion` and `micro opening` are other programs: ten million packets for a
-//! pool that is too small (`exhaustion.rs`), and first packets while a table fills
-//! (`opening.rs`).
+//! `micro exhaustion`, `micro opening` and `micro steering` are other programs: ten million
+//! packets for a pool that is too small (`exhaustion.rs`), first packets while a table
+//! fills (`opening.rs`), and up to a billion answers, none of which may come to a wrong
+//! worker (`steering.rs`).
 //!
 //! `perf/micro/check` runs each scenario under callgrind, which collects only in
 //! [`measured`], so the difference between two builds is that of the worker
@@ -20,6 +21,7 @@ mod exhaustion;
 mod frames;
 mod opening;
 mod scenario;
+mod steering;
 mod wire_side;
 
 use std::process::ExitCode;
@@ -35,6 +37,9 @@ fn main() -> ExitCode {
     if wanted == "opening" {
         return opening::run(std::env::args().nth(2).as_deref());
     }
+    if wanted == "steering" {
+        return steering::run(std::env::args().nth(2).as_deref());
+    }
     let Some(scenario) = Scenario::ALL.into_iter().find(|one| one.name() == wanted) else {
         eprintln!("usage: micro SCENARIO, one of:");
         for scenario in Scenario::ALL {
@@ -42,6 +47,7 @@ fn main() -> ExitCode {
         }
         eprintln!("  exhaustion");
         eprintln!("  opening [LOG2]");
+        eprintln!("  steering [TUPLES]");
         return ExitCode::from(2);
     };
     let mut appliance = Appliance::new();

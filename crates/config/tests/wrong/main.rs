@@ -168,6 +168,26 @@ fn machine() {
                 &["`-1` is not a whole number"],
             ),
             ("workers: { cores: [§5000] }\n", &["out of range"]),
+            (
+                "workers: { rss: §nic }\n",
+                &["`nic` is neither `device` nor `external`"],
+            ),
+            (
+                "workers: { rss: external, reta: §rebalance }\n",
+                &["leave out one of the two"],
+            ),
+            (
+                "workers: { rss_key: §6d5a }\n",
+                &["no key of 40 to 64 bytes", "`ethtool -x`"],
+            ),
+            (
+                "workers: { reta_size: §500 }\n",
+                &["a power of two", "write 512"],
+            ),
+            (
+                "workers: { reta_size: §0 }\n",
+                &["write a number from 1 to 65536"],
+            ),
             ("limits: { sessions: §0 }\n", &["`0` is out of range"]),
             (
                 "limits: { sessions: §2000000000 }\n",

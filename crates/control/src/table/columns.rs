@@ -108,6 +108,7 @@ pub(super) const WORKERS: &[Column<WorkerRow>] = &[
     Column::number("HANDOFF IN", |row| row.handoff_in.to_string()),
     Column::number("OUT", |row| row.handoff_out.to_string()),
     Column::number("DROPPED", |row| row.handoff_dropped.to_string()),
+    Column::number("EXPECTED", |row| percent(row.handoff_expected)),
     Column::number("PUNTED", |row| row.punted.to_string()),
 ];
 

@@ -15,9 +15,13 @@ mod number;
 mod outside;
 mod owner;
 mod plan;
+mod spread;
+#[cfg(test)]
+mod tests;
 mod ways;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
@@ -31,8 +35,11 @@ use crate::shard::ANY_PROTOCOL;
 use outside::OutsideTable;
 use ways::Ways;
 
+use crate::steering::Steering;
 pub(crate) use plan::{Lender, Plan};
 pub(crate) use ways::{Sure, is_usual};
+
+pub use spread::{Dealt, PoolSpread, Spread};
 
 /// Most pools that can share an outside address.
 pub(crate) const MAX_SHARING: usize = 4;
@@ -66,7 +73,7 @@ pub struct PoolAddress {
     pub address: Ipv4Addr,
     /// Number of its pool.
     pub pool: u16,
-    /// Its place in the pool, which decides who owns it.
+    /// Its place in the pool, which decides who has what where ports are divided or computed.
     pub place: u32,
     /// Nothing new is lent from it.
     pub draining: bool,
@@ -111,6 +118,7 @@ impl OutsideAddress {
 #[derive(Debug)]
 pub struct Layout {
     shards: u32,
+    steering: Arc<Steering>,
     rules: Vec<Option<Rule>>,
     /// Numbers of the rules for traffic from inside, first match first.
     order: Vec<u16>,
@@ -144,15 +152,30 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Numbers settings for so many shards, at least one.
+    /// Numbers settings for so many shards, at least one, whatever brings packets
+    /// to them.
     ///
     /// # Errors
     ///
     /// [`ReviseError`] if there are more addresses, rules, pools or static
     /// mappings than numbers.
     pub fn new(settings: &Settings, shards: u32) -> Result<Self, ReviseError> {
+        Self::steered(settings, shards, Arc::new(Steering::in_turn(shards)))
+    }
+
+    /// The same for shards to which packets are brought in a known way.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layout::new`].
+    pub fn steered(
+        settings: &Settings,
+        shards: u32,
+        steering: Arc<Steering>,
+    ) -> Result<Self, ReviseError> {
         Self {
             shards: shards.max(1),
+            steering,
             rules: Vec::new(),
             order: Vec::new(),
             outside_order: Vec::new(),
@@ -180,20 +203,20 @@ impl Layout {
     /// The same for other settings: what is in both keeps its number.
     ///
     /// A pool or rule is the same if its name is; a pool whose ports are divided
-    /// in another way is another one. Static mappings are the same if all of
-    /// them is.
+    /// in another way is another one, also one that has to be because a shard would own
+    /// none of its addresses any more. Static mappings are the same if all of them is.
     ///
     /// # Errors
     ///
     /// As [`Layout::new`]; old and new count together.
     pub fn revise(&self, settings: &Settings) -> Result<Self, ReviseError> {
-        let (pools, pool_numbers) = number::pools(&self.pools, &settings.pools)?;
+        let (pools, pool_numbers) = number::pools(self, &settings.pools)?;
         let mut geometry = Vec::with_capacity(pools.len());
         for (number, pool) in pools.iter().enumerate() {
             let before = self.pool(number).and(self.geometry.get(number));
             geometry.push(match (before, pool) {
                 (Some(before), Some(pool)) if number::same_pool(self.pool(number), pool) => *before,
-                (_, Some(pool)) => Geometry::new(pool, self.shards),
+                (_, Some(pool)) => Geometry::new(pool, self.shards, !self.reaches_all(pool)),
                 (_, None) => Geometry::default(),
             });
         }
@@ -209,6 +232,7 @@ impl Layout {
         let (statics, _) = number::statics(&self.statics, &settings.statics)?;
         let mut layout = Self {
             shards: self.shards,
+            steering: Arc::clone(&self.steering),
             rules,
             order,
             outside_order,
@@ -306,6 +330,12 @@ impl Layout {
     #[must_use]
     pub const fn shards(&self) -> u32 {
         self.shards
+    }
+
+    /// What brings packets to the shards.
+    #[must_use]
+    pub fn steering(&self) -> &Steering {
+        &self.steering
     }
 
     /// Timeouts.

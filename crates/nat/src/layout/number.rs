@@ -80,7 +80,8 @@ pub(super) fn same_pool(old: Option<&Pool>, new: &Pool) -> bool {
 }
 
 /// Pools, their numbers in the order of the settings, and overflows by number.
-pub(super) fn pools(old: &[Option<Pool>], new: &[Pool]) -> Result<Numbered<Pool>, ReviseError> {
+pub(super) fn pools(before: &Layout, new: &[Pool]) -> Result<Numbered<Pool>, ReviseError> {
+    let old = &before.pools;
     let by_name: HashMap<&str, usize> = old
         .iter()
         .enumerate()
@@ -88,7 +89,9 @@ pub(super) fn pools(old: &[Option<Pool>], new: &[Pool]) -> Result<Numbered<Pool>
         .collect();
     let (mut all, numbers) = merge("pools", old, new.to_vec(), |pool| {
         let number = *by_name.get(pool.name.as_str())?;
-        same_pool(old.get(number)?.as_ref(), pool).then_some(number)
+        // One whose addresses some shard would have none of has to be divided.
+        let serves_all = before.geometry(number).divided || before.reaches_all(pool);
+        (same_pool(old.get(number)?.as_ref(), pool) && serves_all).then_some(number)
     })?;
     for pool in all.iter_mut().flatten() {
         if let Division::Deterministic { overflow, .. } = &mut pool.division {

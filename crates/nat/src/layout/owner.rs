@@ -1,14 +1,14 @@
 //! Who owns what (DESIGN section 3), and where in it: the way from an outside
 //! endpoint to a block and back.
 //!
-//! A subscriber belongs to the shard its inside address hashes to. An outside
-//! address belongs whole to one shard; where a pool began with fewer addresses
-//! than there are shards, its blocks are dealt out instead, and what has no ports
-//! to tell them by belongs to the first shard. What is bound to an inside host
-//! (static, deterministic) follows that host. All threads compute the same.
+//! A subscriber belongs to the shard to which the NIC brings its inside address, an
+//! outside address whole to the one to which it brings that ([`crate::steering`]). Where
+//! that leaves some shard none of a pool, its blocks are dealt out in turn instead, and
+//! what has no ports to tell them by belongs to the first shard. What is bound to an
+//! inside host (static, deterministic) follows that host. All threads compute the same.
 
 use super::Layout;
-use crate::key::{FlowKey, Realm};
+use crate::key::Realm;
 use crate::pool::{block_id, low16, nth_of, slot_of};
 use crate::settings::{Action, Division, PortProtocol};
 
@@ -25,7 +25,7 @@ impl Layout {
         } else {
             *self.gathered.get(&(realm, address)).unwrap_or(&address)
         };
-        scale(FlowKey::new(address, 0, 0, 0, 0, 0).hash(0), self.shards)
+        self.steering.inside.worker_of(address)
     }
 
     /// The shard of all that hosts send in a protocol without ports by a rule, if it
@@ -39,7 +39,11 @@ impl Layout {
             return None;
         };
         let mut pools = translate.pools.iter();
-        pools.any(|pool| self.geometry(pool).divided).then_some(0)
+        let by_ports = |pool| {
+            let geometry = self.geometry(pool);
+            geometry.divided && !geometry.whole
+        };
+        pools.any(by_ports).then_some(0)
     }
 
     /// The shard of an outside endpoint; `None` if the address is not translated.
@@ -88,6 +92,9 @@ impl Layout {
             return Some(self.inside_owner(realm, first.to_bits().wrapping_add(host)));
         }
         let block = PortProtocol::of(protocol).and_then(|_| geometry.block_at(port));
+        if block.is_none() && geometry.divided && !geometry.whole {
+            return Some(0);
+        }
         Some(self.owner_of_block(slot, block.unwrap_or(0)))
     }
 
@@ -105,8 +112,9 @@ impl Layout {
                 let host = address.place * geometry.blocks + block;
                 self.inside_owner(realm, first.to_bits().wrapping_add(host))
             }
-            _ if geometry.divided => block % self.shards,
-            _ => address.place % self.shards,
+            _ if self.shards == 1 => 0,
+            _ if geometry.divided => (address.place * geometry.blocks + block) % self.shards,
+            _ => self.steering.outside.worker_of(address.address.to_bits()),
         }
     }
 
@@ -150,9 +158,4 @@ impl Layout {
                 .is_some_and(|found| usize::from(found.pool) == pool)
         })
     }
-}
-
-#[allow(clippy::cast_possible_truncation)]
-fn scale(hash: u64, shards: u32) -> u32 {
-    (((hash >> 32) * u64::from(shards)) >> 32) as u32
 }

@@ -2,7 +2,7 @@
 
 use crate::settings::{Division, Pool};
 
-use super::{count, low16};
+use super::low16;
 
 /// First port that is no system port (RFC 6335 section 6).
 const FIRST_USER_PORT: u16 = 1024;
@@ -30,18 +30,18 @@ pub(crate) struct Geometry {
     pub(crate) blocks: u32,
     /// First and number of the low ports, which are the last block.
     low: (u16, u16),
-    /// The address belongs to several shards, block by block.
+    /// Blocks are dealt out to the shards in turn: too few addresses for each to own one.
     pub(crate) divided: bool,
     /// All ports, whatever they are.
-    whole: bool,
+    pub(crate) whole: bool,
 }
 
 impl Geometry {
-    /// That of a pool, for so many shards.
-    pub(crate) fn new(pool: &Pool, shards: u32) -> Self {
+    /// That of a pool, for so many shards, each of which owns some of its addresses or,
+    /// if it is divided, of its blocks.
+    pub(crate) fn new(pool: &Pool, shards: u32, divided: bool) -> Self {
         let (first, last) = (pool.first_port, pool.last_port);
         let range = u32::from(last) + 1 - u32::from(first);
-        let divided = count(pool.addresses.len()) < shards;
         let plain = Self {
             first_port: first,
             last_port: last,
@@ -78,7 +78,6 @@ impl Geometry {
             Division::Whole => Self {
                 size: 1,
                 blocks: 1,
-                divided: false,
                 whole: true,
                 ..plain
             },

@@ -184,7 +184,7 @@ fn system_ports_are_a_block_of_their_own_in_a_shared_range() {
         division: Division::Shared,
         ..settings(512, 65_535, 1, &[])
     };
-    let geometry = Geometry::new(&pool, 1);
+    let geometry = Geometry::new(&pool, 1, false);
     assert_eq!((geometry.blocks, geometry.low_block()), (2, Some(1)));
     assert_eq!(geometry.ports_of(0), (1024, 64_512));
     assert_eq!(geometry.ports_of(1), (512, 512));

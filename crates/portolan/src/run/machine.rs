@@ -3,12 +3,18 @@
 use std::sync::Arc;
 
 use config::Config;
-use dpdk::{DpdkError, Eal, Mempool, MempoolConfig, Port, PortConfig, Registration, Rss, RssField};
+use dpdk::{
+    DpdkError, Eal, Mempool, MempoolConfig, Port, PortConfig, Registration, Rss, RssField,
+    RssSupport,
+};
+use nat::settings::Rule;
+use nat::steering::DEFAULT_KEY;
 use pktio::PortId;
 use tracing::info;
 
 use super::RunError;
 use crate::book::PortFigures;
+use crate::steering::{Device, Steered};
 use portolan::plan::Plan;
 
 /// Descriptors of each queue.
@@ -20,14 +26,6 @@ const CACHE: u16 = 512;
 /// Bytes of a buffer besides its room for a frame: descriptor, head room, alignment.
 const OVERHEAD: u64 = 128 + 128 + 192;
 
-/// Any key spreads well enough where packets are handed to their owner anyway.
-const RSS_KEY: [u8; 52] = [
-    0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0,
-    0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c,
-    0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d,
-    0x43, 0xa3, 0x8f, 0xb0,
-];
-
 /// Everything of DPDK that outlives the threads. Fields are dropped in this order.
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -36,6 +34,7 @@ pub(super) struct Machine {
     pub(super) pool: Mempool,
     pub(super) eal: Eal,
     pub(super) plan: Plan,
+    pub(super) steered: Steered,
 }
 
 impl Machine {
@@ -67,10 +66,13 @@ impl Machine {
         )?;
         info!("{buffers} packet buffers for frames of up to {room} bytes");
         let mut ports = Vec::new();
+        let mut devices = Vec::new();
         let mut queues: Vec<Vec<dpdk::Queue>> = (0..workers).map(|_| Vec::new()).collect();
         for (number, device) in plan.devices.iter().enumerate() {
             let id = PortId(u16::try_from(number).unwrap_or(u16::MAX));
-            let mut port = Port::open(&eal, &port_config(&plan, id, device, workers), &pool)?;
+            let field = hashed_field(&plan, id);
+            let port_config = port_config(config, plan.mtu_of(id), device, field);
+            let mut port = Port::open(&eal, &port_config, &pool)?;
             for of_worker in &mut queues {
                 of_worker.extend(port.take_queue());
             }
@@ -79,8 +81,20 @@ impl Machine {
                 port.driver(),
                 workers
             );
+            devices.push(Device {
+                name: device.clone(),
+                field,
+                rss: port.rss().clone(),
+            });
             ports.push(port);
         }
+        let steered = Steered::choose(
+            &config.workers.steering,
+            &plan.settings,
+            u32::from(workers),
+            &mut devices,
+            |number, table| write_table(ports.get_mut(number), table),
+        )?;
         plan.set_macs(|port| {
             ports
                 .get(usize::from(port.0))
@@ -93,6 +107,7 @@ impl Machine {
             pool,
             eal,
             plan,
+            steered,
         })
     }
 
@@ -128,6 +143,7 @@ impl Machine {
             pool,
             eal,
             plan: _,
+            steered: _,
         } = self;
         drop(queues);
         drop(ports);
@@ -188,31 +204,60 @@ fn frame_size(device: &str) -> u16 {
         .unwrap_or(0)
 }
 
-fn port_config(plan: &Plan, id: PortId, device: &str, workers: u16) -> PortConfig {
-    let inside = plan
-        .topology
-        .interfaces
-        .iter()
-        .enumerate()
-        .filter(|(_, interface)| interface.port == id)
-        .any(|(number, _)| {
-            plan.settings.rules.iter().any(|rule| {
-                rule.interfaces
-                    .as_ref()
-                    .is_some_and(|inside| inside.get(number) == Some(&true))
-            })
-        });
-    let field = if inside {
+/// Writes a redirection table and answers the one that is then in force.
+fn write_table(port: Option<&mut Port>, table: &[u16]) -> Result<Vec<u16>, String> {
+    let port = port.ok_or("no such port")?;
+    port.set_reta(table).map_err(|error| error.to_string())?;
+    match port.rss() {
+        RssSupport::Address { reta, .. } => Ok(reta.clone()),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Which address of the packets of a port says whose they are: subscribers come by
+/// ports that are inside for some rule.
+fn hashed_field(plan: &Plan, id: PortId) -> RssField {
+    let rules = &plan.settings.rules;
+    let interfaces = plan.topology.interfaces.iter().enumerate();
+    let mut on_port = interfaces.filter(|(_, interface)| interface.port == id);
+    if on_port.any(|(number, _)| rules.iter().any(|rule| comes_by(plan, rule, number))) {
         RssField::Source
     } else {
         RssField::Destination
+    }
+}
+
+/// Whether hosts of a rule come by an interface: where it names none, those whose
+/// networks and routes have some of them.
+fn comes_by(plan: &Plan, rule: &Rule, number: usize) -> bool {
+    if let Some(inside) = &rule.interfaces {
+        return inside.get(number) == Some(&true);
+    }
+    let Some(interface) = plan.topology.interfaces.get(number) else {
+        return false;
     };
+    let connected = interface.addresses.iter().map(|(_, network)| *network);
+    let routes = plan.topology.routes.iter();
+    let routed = routes.filter(|route| usize::from(route.interface) == number);
+    interface.realm == rule.realm
+        && connected
+            .chain(routed.map(|route| route.prefix))
+            .filter(|network| network.length() > 0)
+            .any(|network| {
+                let mut sources = rule.source.iter().filter(|source| source.length() > 0);
+                sources.any(|source| source.overlaps(network))
+            })
+}
+
+fn port_config(config: &Config, mtu: u16, device: &str, field: RssField) -> PortConfig {
+    let workers = u16::try_from(config.workers.cores.len()).unwrap_or(u16::MAX);
+    let key = config.workers.steering.key.as_deref();
     PortConfig {
         queues: workers,
-        mtu: plan.mtu_of(id),
+        mtu,
         rss: (workers > 1).then(|| Rss {
             field,
-            key: RSS_KEY.to_vec(),
+            key: key.unwrap_or(&DEFAULT_KEY).to_vec(),
         }),
         rx_descriptors: DESCRIPTORS,
         tx_descriptors: DESCRIPTORS,

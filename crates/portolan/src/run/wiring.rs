@@ -9,13 +9,14 @@ use dataplane::{Ports, Published, SlowPath, SlowPorts};
 use dpdk::DpdkIo;
 use nat::{Layout, Shard};
 use pktio::Io;
-use tracing::info;
+use tracing::{debug, info, warn};
 
 use super::machine::Machine;
 use super::{Asked, DpdkSlowPath, DpdkWorker, RunError, now};
 use crate::book::Book;
 use crate::console::Console;
 use crate::reload;
+use crate::steering::{self, Forecast};
 use portolan::plan::{describe_memory, sizes};
 
 /// Packets in a ring between two threads.
@@ -43,7 +44,12 @@ impl Wiring {
         let plan = &machine.plan;
         let count = config.workers.cores.len();
         let shards = u32::try_from(count).unwrap_or(u32::MAX);
-        let layout = Arc::new(Layout::new(&plan.settings, shards)?);
+        let steered = &machine.steered;
+        let steering = Arc::clone(&steered.steering);
+        let layout = Arc::new(Layout::steered(&plan.settings, shards, steering)?);
+        if shards > 1 {
+            report(&layout, machine, config.workers.steering.rebalance);
+        }
         let sizes = sizes(config, shards);
         let mut handoffs = Handoffs::new(machine, count)?;
         let mut workers = Vec::new();
@@ -105,7 +111,7 @@ impl Wiring {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
         let console = Console::new(
             config,
-            Book::new(config, plan, layout),
+            Book::new(config, plan, layout, steered.arrivals.clone()),
             published,
             Box::new(move || Machine::figures(&ports)),
             Box::new(move |other, dry_run| match other.map(Path::new) {
@@ -126,6 +132,38 @@ impl Wiring {
         })
     }
 }
+
+/// The self-test of steering: what the model says of every pool address and all
+/// subscribers, and what the devices lack.
+fn report(layout: &Layout, machine: &Machine, by_load: bool) {
+    let spread = layout.spread();
+    let settings = &machine.plan.settings;
+    let (least, most) = steering::range(&spread.subscribers);
+    info!("subscribers: {least} to {most} for each worker");
+    for line in steering::describe_pools(layout, &spread) {
+        info!("{line}");
+    }
+    for line in steering::starved(layout, &spread) {
+        warn!("{line}");
+    }
+    if !by_load {
+        for pool in steering::would_be_whole(layout, &spread, settings) {
+            info!("pool {pool} would not be divided with `workers: {{ reta: rebalance }}`");
+        }
+    }
+    let rules = settings.rules.iter().flat_map(|rule| &rule.source);
+    for prefix in rules.take(MOST_SAMPLES) {
+        for host in [prefix.network(), prefix.last()] {
+            let worker = layout.steering().inside.worker_of(host.to_bits());
+            debug!("packets of {host} belong to worker {worker}");
+        }
+    }
+    let forecast = Forecast::new(layout, &spread, &machine.steered.arrivals);
+    info!("hand-off expected: {}", forecast.text());
+}
+
+/// Prefixes whose first and last host are told.
+const MOST_SAMPLES: usize = 16;
 
 /// A ring from each worker to each other.
 struct Handoffs {

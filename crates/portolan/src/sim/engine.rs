@@ -17,6 +17,7 @@ use wire::ethernet::{Mac, Tags};
 use crate::book::{Book, PortFigures};
 use crate::console::{Console, Sink};
 use crate::reload;
+use crate::steering::Arrivals;
 use portolan::plan::{Plan, sizes};
 
 /// Buffers in a ring between worker and slow path.
@@ -129,7 +130,7 @@ impl Engine {
         let read = Arc::clone(&figures);
         let console = Console::new(
             config,
-            Book::new(config, &plan, layout),
+            Book::new(config, &plan, layout, Arrivals::ALL),
             vec![published],
             Box::new(move || {
                 read.lock()
