@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::{Counter, Nanos};
-use dataplane::{Ports, Published, SlowPath, SlowPorts, Worker};
+use dataplane::{Command, Ports, Published, SessionFilter, SlowPath, SlowPorts, Worker};
 use dpdk::{Mbuf, Receiver, Sender};
 use nat::{Layout, Notice, Shard};
 use pktio::Io;
@@ -186,8 +186,15 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
         moved
     }
 
+    /// Begins to end all sessions.
+    pub(crate) fn clear(&mut self) {
+        self.slow
+            .command(0, Command::Clear(SessionFilter::default()));
+    }
+
     fn look_after(&mut self, now: Nanos) {
         if self.slow.turn(now) > 0 {
+            drop(self.slow.take_rows());
             let notices = self.slow.take_notices();
             let blocks = notices.iter().filter(|(.., notice)| {
                 matches!(notice, Notice::BlockLent(_) | Notice::BlockReturned(_))

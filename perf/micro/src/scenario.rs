@@ -170,10 +170,7 @@ impl Appliance {
         self.drain();
         let count = self.worker.shard().session_count() as usize;
         self.now = self.now.plus(Nanos::from_secs(2));
-        self.verdicts = self
-            .worker
-            .counters()
-            .value(Scenario::Expiry.verdict());
+        self.verdicts = self.worker.counters().value(Scenario::Expiry.verdict());
         count
     }
 
