@@ -180,7 +180,7 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
     pub(crate) fn turn_at(&mut self, now: Nanos) -> usize {
         let moved = self.worker.turn(now);
         self.turns = self.turns.wrapping_add(1);
-        if self.turns % TURNS == 0 {
+        if self.turns.is_multiple_of(TURNS) {
             self.look_after(now);
         }
         moved
@@ -253,12 +253,12 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
         work(self);
         let (seconds, share) = watch.read();
         let after = value(self);
-        let [packets, forwarded, dropped] =
-            core::array::from_fn(|place| after[place] - before[place]);
+        let ([packets, forwarded, dropped], [packets_before, forwarded_before, dropped_before]) =
+            (after, before);
         Run {
-            packets,
-            forwarded,
-            dropped,
+            packets: packets - packets_before,
+            forwarded: forwarded - forwarded_before,
+            dropped: dropped - dropped_before,
             seconds,
             share,
             gaps: Gaps::default(),

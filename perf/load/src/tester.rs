@@ -205,7 +205,7 @@ impl Tester {
                 (remote, endpoint(self.responders.get(number as usize)))
             };
             template.write(packet, from, to);
-            packet.set_port(PortId(if port == 0 { 0 } else { 1 }));
+            packet.set_port(PortId(u16::from(port != 0)));
             packet.set_mark(u64::from(number) << 32 | u64::from(stamp));
         }
         ring.push(&mut burst);

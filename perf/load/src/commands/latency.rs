@@ -4,7 +4,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::two_cores::{length, search, trial};
+use super::two_cores::{length, search, trial, undisturbed};
 use super::{count, lines, report, wrong};
 use crate::LoadError;
 use crate::appliance::Appliance;
@@ -53,6 +53,7 @@ struct Latency {
     /// G17.
     added_us: Percentiles,
     lost_percent: Spread,
+    lowest_share: f64,
     tables: String,
     configuration: Vec<String>,
 }
@@ -116,10 +117,12 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
     let rate = Some(limit * 0.8);
     let mut pairs = Vec::new();
     for _ in 0..options.pairs {
-        let base = trial(machine, &mut swap_tester, core, &both(rate), || {
-            swap.turn();
+        let base = undisturbed(|| {
+            trial(machine, &mut swap_tester, core, &both(rate), || {
+                swap.turn();
+            })
         })?;
-        pairs.push((base, nat(rate)?));
+        pairs.push((base, undisturbed(|| nat(rate))?));
     }
     let micros = |latency: &Histogram, per_mille| latency.at(per_mille);
     let result = Latency {
@@ -134,11 +137,15 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
             micros(&nat.latency, at) - micros(&base.latency, at)
         }),
         lost_percent: Spread::of(pairs.iter().map(|(_, nat)| nat.loss() * 100.0)),
+        lowest_share: pairs
+            .iter()
+            .map(|(base, nat)| base.share.min(nat.share))
+            .fold(1.0, f64::min),
         tables: one.memory.clone(),
         configuration: lines(&file),
     };
     eprintln!(
-        "limit {:.2} Mpps; at {:.2}: p50 {:.1} us, p99.9 {:.1}; macswap {:.1}, {:.1}; added {:.1}, {:.1}; {:.4} % lost",
+        "limit {:.2} Mpps; at {:.2}: p50 {:.1} us, p99.9 {:.1}; macswap {:.1}, {:.1}; added {:.1}, {:.1}; {:.4} % lost, CPU {:.3}",
         result.limit_mpps,
         result.at_mpps,
         result.nat_us.p50,
@@ -147,7 +154,8 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
         result.macswap_us.p99_9,
         result.added_us.p50,
         result.added_us.p99_9,
-        result.lost_percent
+        result.lost_percent,
+        result.lowest_share
     );
     report(machine, "latency", result)
 }
