@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::{Counter, Nanos};
-use dataplane::{Ports, Published, SlowPath, SlowPorts, Worker};
+use dataplane::{Command, Ports, Published, SessionFilter, SlowPath, SlowPorts, Worker};
 use dpdk::{Mbuf, Receiver, Sender};
 use nat::{Layout, Notice, Shard};
 use pktio::Io;
@@ -180,14 +180,21 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
     pub(crate) fn turn_at(&mut self, now: Nanos) -> usize {
         let moved = self.worker.turn(now);
         self.turns = self.turns.wrapping_add(1);
-        if self.turns % TURNS == 0 {
+        if self.turns.is_multiple_of(TURNS) {
             self.look_after(now);
         }
         moved
     }
 
+    /// Begins to end all sessions.
+    pub(crate) fn clear(&mut self) {
+        self.slow
+            .command(0, Command::Clear(SessionFilter::default()));
+    }
+
     fn look_after(&mut self, now: Nanos) {
         if self.slow.turn(now) > 0 {
+            drop(self.slow.take_rows());
             let notices = self.slow.take_notices();
             let blocks = notices.iter().filter(|(.., notice)| {
                 matches!(notice, Notice::BlockLent(_) | Notice::BlockReturned(_))
@@ -246,12 +253,12 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
         work(self);
         let (seconds, share) = watch.read();
         let after = value(self);
-        let [packets, forwarded, dropped] =
-            core::array::from_fn(|place| after[place] - before[place]);
+        let ([packets, forwarded, dropped], [packets_before, forwarded_before, dropped_before]) =
+            (after, before);
         Run {
-            packets,
-            forwarded,
-            dropped,
+            packets: packets - packets_before,
+            forwarded: forwarded - forwarded_before,
+            dropped: dropped - dropped_before,
             seconds,
             share,
             gaps: Gaps::default(),

@@ -90,21 +90,20 @@ nat:
 "#,
         cores = cores.join(", ")
     );
-    for (number, group) in groups.iter().enumerate() {
+    let pools = groups.iter().enumerate().map(|(number, group)| {
         let prefixes = group.outside_prefixes().join(", ");
         let last = group.last_port();
-        text += &format!(
+        format!(
             "    - {{ name: pool-{number}, prefixes: [{prefixes}], ports: {FIRST_PORT}-{last}, \
              blocks: {{ size: {BLOCK}, max_per_subscriber: {blocks}, idle_timeout: 120s }} }}\n"
-        );
-    }
-    text += "  rules:\n";
-    for (number, group) in groups.iter().enumerate() {
+        )
+    });
+    let rules = groups.iter().enumerate().map(|(number, group)| {
         let source = group.inside_prefix();
         // Limits that are looked at for every session, and refuse none.
         let most = BLOCK * blocks;
         let sessions = most.saturating_mul(group.per_mapping());
-        text += &format!(
+        format!(
             "    - name: rule-{number}
       inside: inside
       source: {source}
@@ -115,8 +114,11 @@ nat:
       hairpin: {{ enabled: true, source: translate }}
       limits: {{ sessions: {sessions}, new_sessions_per_second: 1000000, ports: {{ tcp: {most}, udp: {most}, icmp: 64 }} }}
 "
-        );
-    }
+        )
+    });
+    text.extend(pools);
+    text += "  rules:\n";
+    text.extend(rules);
     text
 }
 

@@ -231,14 +231,11 @@ mod tests {
                 whole.owned(own, own, 2).unwrap()
             })
             .collect();
-        for (worker, part) in parts.iter().enumerate() {
+        for (worker, part) in (0..).zip(&parts) {
             for session in 0..part.sessions() {
                 let (inside, _) = part.outbound(session);
                 let (_, outside) = part.inbound(session);
-                assert_eq!(
-                    (inside.0 % 2, outside.0 % 2),
-                    (worker as u32, worker as u32)
-                );
+                assert_eq!((inside.0 % 2, outside.0 % 2), (worker, worker));
             }
         }
         assert_eq!(whole.times(2).addresses(), 2 * whole.addresses());

@@ -72,7 +72,8 @@ impl Template {
 
     fn ip(port: usize, len: usize, protocol: u8, total: usize) -> Self {
         let mut bytes = [0; SHORTEST];
-        let [ours, theirs] = [OURS, THEIRS].map(|macs| macs[port & 1]);
+        let [ours, theirs] =
+            [OURS, THEIRS].map(|[inside, outside]| if port == 0 { inside } else { outside });
         bytes[0..6].copy_from_slice(&ours);
         bytes[6..12].copy_from_slice(&theirs);
         // No DF, so an identification is written as well.
@@ -146,11 +147,9 @@ impl Template {
 #[inline]
 pub(crate) fn endpoints(frame: &[u8]) -> Option<(Endpoint, Endpoint)> {
     let flow = frame.get(26..)?.first_chunk::<12>()?;
-    let [a, b, c, d, e, f, g, h, i, j, k, l] = *flow;
-    Some((
-        (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([i, j])),
-        (u32::from_be_bytes([e, f, g, h]), u16::from_be_bytes([k, l])),
-    ))
+    let address = |at| wire::be32(flow, at);
+    let port = |at| wire::be16(flow, at);
+    Some(((address(0)?, port(8)?), (address(4)?, port(10)?)))
 }
 
 #[inline]

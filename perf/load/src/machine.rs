@@ -7,7 +7,7 @@ use crate::LoadError;
 
 /// Buffers of the pool. Few, and given out again last in, first out: so they stay
 /// in the cache, as those of a device with short queues do.
-const BUFFERS: u32 = (1 << 14) - 1;
+const BUFFERS: u32 = (1 << 15) - 1;
 
 /// Buffers that each thread keeps to itself.
 const CACHE: u16 = 512;

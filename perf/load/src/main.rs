@@ -5,6 +5,7 @@
 //! ```text
 //!   flows ──> udp, tcp: scripts ──> own: ports on the worker's own core ──> appliance: the worker
 //!   (tuples by number)                                                └──> swap: macswap
+//!         └──> tester: another core <── rings ──> the same two
 //! ```
 //!
 //! Each command prints one JSON object on standard output and lines for people on
@@ -18,11 +19,15 @@ mod figures;
 mod file;
 mod flows;
 mod frame;
+mod histogram;
 mod machine;
 mod own;
 mod permutation;
+mod plot;
+mod rings;
 mod swap;
 mod tcp;
+mod tester;
 mod udp;
 
 use std::process::ExitCode;
@@ -65,6 +70,12 @@ enum Command {
     Expiry(commands::expiry::Options),
     /// Two workers on two cores, compared with one (G15).
     Workers(commands::workers::Options),
+    /// Latency added at 80 % load, with a tester on another core (G17).
+    Latency(commands::latency::Options),
+    /// All phases of RFC 9693, with a tester on another core.
+    Rfc9693(commands::rfc9693::Options),
+    /// Nanoseconds a packet by the number of sessions, for perf/model.
+    Sweep(commands::sweep::Options),
 }
 
 /// Why a measurement cannot be had.
@@ -98,6 +109,9 @@ pub(crate) enum LoadError {
     /// A thread ended.
     #[error("worker {0} is gone")]
     Gone(usize),
+    /// The plot cannot be written.
+    #[error("cannot write the plot: {0}")]
+    Plot(#[from] std::io::Error),
     /// The result cannot be written.
     #[error("cannot write the result: {0}")]
     Output(#[from] serde_json::Error),
@@ -113,6 +127,9 @@ fn main() -> ExitCode {
         Command::Memory(options) => commands::memory::run(&machine, options),
         Command::Expiry(options) => commands::expiry::run(&machine, options),
         Command::Workers(options) => commands::workers::run(&machine, options),
+        Command::Latency(options) => commands::latency::run(&machine, options),
+        Command::Rfc9693(options) => commands::rfc9693::run(&machine, options),
+        Command::Sweep(options) => commands::sweep::run(&machine, options),
     });
     match result {
         Ok(json) => {

@@ -30,9 +30,8 @@ impl<I: Io> Swap<I> {
 #[inline]
 fn exchange(frame: &mut [u8]) {
     if let Some(macs) = frame.first_chunk_mut::<12>() {
-        let [a, b, c, d, e, f, rest @ ..] = *macs;
-        let [g, h, i, j, k, l] = rest;
-        *macs = [g, h, i, j, k, l, a, b, c, d, e, f];
+        let (destination, source) = macs.split_at_mut(6);
+        destination.swap_with_slice(source);
     }
 }
 

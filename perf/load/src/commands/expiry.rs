@@ -80,7 +80,7 @@ impl Gap {
 }
 
 /// Nothing is waited for longer.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// How long the rate before is looked at.
 const BEFORE: Duration = Duration::from_millis(500);
@@ -182,7 +182,7 @@ fn round(one: &mut UdpAppliance, residents: Group, many: Group) -> Result<Round,
         let left = one.worker.shard().session_count();
         return Err(wrong(one, format!("{left} sessions are left, not {stay}")));
     }
-    let equal = Duration::from_secs_f64((during.seconds / during.share).clamp(0.01, 30.0));
+    let equal = Duration::from_secs_f64((during.seconds / during.share).clamp(0.01, 120.0));
     let without = one.watch(equal, |_| false);
     // As many ports as there were sessions.
     one.clock.jump(Nanos::from_secs(130));

@@ -33,9 +33,9 @@ struct Misses {
     sessions: u32,
     pairs: u32,
     hits_mpps: Spread,
-    misses_mpps: Spread,
+    flood_mpps: Spread,
     /// G18.
-    misses_to_hits: Spread,
+    to_hits: Spread,
     lowest_share: f64,
     tables: String,
     configuration: Vec<String>,
@@ -68,8 +68,8 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
         sessions: known.sessions(),
         pairs: options.pairs,
         hits_mpps: Spread::of(measured.iter().map(|(hits, _)| hits.rate() / 1e6)),
-        misses_mpps: Spread::of(measured.iter().map(|(_, misses)| misses.rate() / 1e6)),
-        misses_to_hits: Spread::of(
+        flood_mpps: Spread::of(measured.iter().map(|(_, misses)| misses.rate() / 1e6)),
+        to_hits: Spread::of(
             measured
                 .iter()
                 .map(|(hits, misses)| misses.rate() / hits.rate()),
@@ -83,7 +83,7 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
     };
     eprintln!(
         "hits {:.1} Mpps, misses {:.1} Mpps: {:.2}; CPU {:.2}",
-        result.hits_mpps, result.misses_mpps, result.misses_to_hits, result.lowest_share
+        result.hits_mpps, result.flood_mpps, result.to_hits, result.lowest_share
     );
     report(machine, "misses", result)
 }

@@ -1,15 +1,20 @@
 //! The measurements, a file each, and what they share.
 
 pub(crate) mod expiry;
+pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod misses;
 pub(crate) mod ratio;
+pub(crate) mod rfc9693;
 pub(crate) mod setup;
+pub(crate) mod sweep;
 pub(crate) mod tcp;
+mod two_cores;
 pub(crate) mod workers;
 
 use std::time::Duration;
 
+use base::{Counter, Nanos};
 use pktio::Io;
 use serde::Serialize;
 
@@ -40,6 +45,28 @@ pub(crate) struct Report<T> {
     circumstances: Circumstances,
     #[serde(flatten)]
     result: T,
+}
+
+/// Lets time pass until nothing is left, and no port or block rests any more.
+pub(crate) fn forget<I: Io<Buf = dpdk::Mbuf>>(one: &mut Appliance<I>) -> Result<(), LoadError> {
+    let kept = |one: &Appliance<I>| {
+        let counters = one.worker.counters();
+        counters.value(Counter::NatBlocksAllocated) - counters.value(Counter::NatBlocksReleased)
+    };
+    // Timers, rests of ports and of blocks follow one another, at the pace that the
+    // worker ends things.
+    for _ in 0..64 {
+        if one.worker.shard().session_count() == 0 && kept(one) == 0 {
+            return Ok(());
+        }
+        one.clock.jump(Nanos::from_secs(151));
+        for _ in 0..one.worker.shard().session_slots() / 64 + 1024 {
+            one.turn();
+        }
+    }
+    let sessions = one.worker.shard().session_count();
+    let what = format!("{sessions} sessions and {} blocks are left", kept(one));
+    Err(wrong(one, what))
 }
 
 /// The JSON of a result.

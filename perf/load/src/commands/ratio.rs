@@ -6,11 +6,16 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use super::{busy, count, lines, nanoseconds, report, swap, swap_for, undisturbed, wrong};
+use super::{
+    UdpAppliance, busy, count, lines, nanoseconds, report, swap, swap_for, undisturbed, wrong,
+};
 use crate::LoadError;
 use crate::figures::Spread;
 use crate::flows::Group;
 use crate::machine::Machine;
+use crate::own::Own;
+use crate::swap::Swap;
+use crate::udp::Udp;
 
 /// What to measure.
 #[derive(Args, Debug)]
@@ -51,13 +56,26 @@ struct Size {
     configuration: Vec<String>,
 }
 
-/// A round of one size.
-struct Pair {
-    swap: f64,
-    nat: f64,
+/// A slice of each: million packets a second, and what else is told.
+pub(crate) struct Pair {
+    pub(crate) swap: f64,
+    pub(crate) nat: f64,
     added: f64,
     share: f64,
     dropped: u64,
+}
+
+/// A slice of `macswap`, then one of the worker.
+pub(crate) fn pair(one: &mut UdpAppliance, swap: &mut Swap<Own<Udp>>, slice: Duration) -> Pair {
+    let base = undisturbed(|| swap_for(swap, slice));
+    let nat = undisturbed(|| one.run_for(slice));
+    Pair {
+        swap: base.rate() / 1e6,
+        nat: nat.rate() / 1e6,
+        added: nanoseconds(&nat) - nanoseconds(&base),
+        share: base.share.min(nat.share),
+        dropped: nat.dropped,
+    }
 }
 
 /// Measures.
@@ -79,15 +97,7 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
     }
     for _ in 0..options.pairs {
         for (_, one, _, swap, pairs) in &mut all {
-            let base = undisturbed(|| swap_for(swap, slice));
-            let nat = undisturbed(|| one.run_for(slice));
-            pairs.push(Pair {
-                swap: base.rate() / 1e6,
-                nat: nat.rate() / 1e6,
-                added: nanoseconds(&nat) - nanoseconds(&base),
-                share: base.share.min(nat.share),
-                dropped: nat.dropped,
-            });
+            pairs.push(pair(one, swap, slice));
         }
     }
     let first: Vec<f64> = all

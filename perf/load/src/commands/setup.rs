@@ -5,9 +5,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use base::{Counter, Nanos};
-
-use super::{UdpAppliance, appliance, count, lines, report, wrong};
+use super::{appliance, count, forget, lines, report};
 use crate::LoadError;
 use crate::appliance::Run;
 use crate::figures::{Spread, float, rounded};
@@ -120,27 +118,4 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
         eprintln!("{}", one.counters());
     }
     report(machine, "setup", result)
-}
-
-/// Lets time pass until nothing is left, and no port or block rests any more.
-fn forget(one: &mut UdpAppliance) -> Result<(), LoadError> {
-    for _ in 0..3 {
-        one.clock.jump(Nanos::from_secs(301));
-        // Ends at most 256 things a turn.
-        let turns = one.worker.shard().session_slots() / 64 + 1024;
-        for _ in 0..turns {
-            one.turn();
-        }
-    }
-    let counters = one.worker.counters();
-    let lent = counters.value(Counter::NatBlocksAllocated);
-    let kept = lent - counters.value(Counter::NatBlocksReleased);
-    if one.worker.shard().session_count() > 0 || kept > 0 {
-        let what = format!(
-            "{} sessions and {kept} blocks are left",
-            one.worker.shard().session_count()
-        );
-        return Err(wrong(one, what));
-    }
-    Ok(())
 }
