@@ -56,6 +56,7 @@ type Case = fn(&Eal, &Mempool);
 const CASES: &[(&str, Case)] = &[
     ("buf_keeps_bounds", a_buffer_keeps_its_bounds),
     ("buf_exhausted", an_exhausted_pool_gives_none),
+    ("buf_burst", a_burst_is_allocated_whole_or_not_at_all),
     ("ring_order", a_ring_keeps_order_and_leaves_the_rest),
     ("ring_threads", a_ring_passes_buffers_between_threads),
     ("ring_drop", a_dropped_ring_frees_what_is_in_it),
@@ -100,6 +101,26 @@ fn an_exhausted_pool_gives_none(_: &Eal, pool: &Mempool) {
     assert_eq!(pool.in_use(), BUFFERS);
     drop(all);
     assert!(io.allocate().is_some());
+}
+
+fn a_burst_is_allocated_whole_or_not_at_all(_: &Eal, pool: &Mempool) {
+    let mut all: Vec<Mbuf> = Vec::new();
+    loop {
+        let mut burst = Burst::new();
+        if !pool.allocate_burst(&mut burst, 48) {
+            assert!(burst.is_empty());
+            break;
+        }
+        assert_eq!(burst.len(), 48);
+        all.extend(burst);
+    }
+    assert!(BUFFERS as usize - all.len() < 48);
+    all.clear();
+    let mut burst = Burst::new();
+    // No more than there is room for.
+    assert!(pool.allocate_burst(&mut burst, 1000) && burst.is_full());
+    assert!(burst.iter().all(|buf| buf.bytes().is_empty()));
+    assert_eq!(pool.in_use() as usize, burst.len());
 }
 
 fn a_ring_keeps_order_and_leaves_the_rest(eal: &Eal, pool: &Mempool) {

@@ -4,7 +4,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::two_cores::{length, search, trial, undisturbed};
+use super::two_cores::{flat_out, length, search, trial, undisturbed};
 use super::{count, lines, report, wrong};
 use crate::LoadError;
 use crate::appliance::Appliance;
@@ -112,7 +112,7 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
             one.turn();
         })
     };
-    let most = nat(None)?.rate();
+    let most = flat_out(|| nat(None))?;
     let limit = search(most * 1.1, ALMOST_NONE, |rate| nat(Some(rate)))?;
     let rate = Some(limit * 0.8);
     let mut pairs = Vec::new();

@@ -17,7 +17,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::latency::{ALMOST_NONE, OPENING};
-use super::two_cores::{length, search, trial};
+use super::two_cores::{flat_out, length, search, trial};
 use super::{count, forget, lines, report, wrong};
 use crate::LoadError;
 use crate::appliance::Appliance;
@@ -212,15 +212,15 @@ fn throughput(
             time: length(options.slice),
         })
     };
-    let flat_out = at(None)?.rate();
-    let almost = search(flat_out * 1.1, ALMOST_NONE, |rate| at(Some(rate)))?;
+    let most = flat_out(|| at(None))?;
+    let almost = search(most * 1.1, ALMOST_NONE, |rate| at(Some(rate)))?;
     let none = search(almost, 0.0, |rate| at(Some(rate)))?;
     let bytes: usize = sizes.iter().sum();
     // Preamble and gap: 20 bytes a frame.
     let bits = 8.0 * (float(bytes as u64) / float(sizes.len().max(1) as u64) + 20.0);
     let size = Size {
         frame: name.to_owned(),
-        flat_out_mpps: rounded(flat_out / 1e6),
+        flat_out_mpps: rounded(most / 1e6),
         almost_no_loss_mpps: rounded(almost / 1e6),
         no_loss_mpps: rounded(none / 1e6),
         no_loss_gbit: rounded(none * bits / 1e9),

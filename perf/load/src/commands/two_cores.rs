@@ -55,6 +55,18 @@ pub(crate) fn undisturbed(
     Ok(outcome)
 }
 
+/// Packets a second with as many offered as go: the best of some trials, since a
+/// disturbed one would keep the search below what the worker can do.
+pub(crate) fn flat_out(
+    mut trial: impl FnMut() -> Result<Outcome, LoadError>,
+) -> Result<f64, LoadError> {
+    let mut best: f64 = 0.0;
+    for _ in 0..3 {
+        best = best.max(undisturbed(&mut trial)?.rate());
+    }
+    Ok(best)
+}
+
 /// Trials of the search below.
 const STEPS: u32 = 8;
 
