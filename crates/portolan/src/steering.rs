@@ -75,7 +75,7 @@ impl Steered {
                 (true, RssField::Destination) => unsteered.balanced_outside(key, entries),
             };
             if wanted.rebalance {
-                rebalance(devices, field, &by_load, &mut write, &mut lacks);
+                rebalance(devices, field, by_load, &mut write, &mut lacks);
             }
             let model = shortest(devices, field, workers);
             let (key, reta) = model.unwrap_or_else(|| {
