@@ -75,7 +75,7 @@ impl Steered {
                 (true, RssField::Destination) => unsteered.balanced_outside(key, entries),
             };
             if wanted.rebalance {
-                rebalance(devices, field, &by_load, &mut write, &mut lacks);
+                rebalance(devices, field, by_load, &mut write, &mut lacks);
             }
             let model = shortest(devices, field, workers);
             let (key, reta) = model.unwrap_or_else(|| {
@@ -364,7 +364,10 @@ nat:
     - { name: subscribers, inside: inside, source: 10.64.0.0/16, pool: large }
     - { name: more, inside: inside, source: 10.65.0.0/16, pool: small }
 ";
-        let path = std::env::temp_dir().join(format!("ptl-steering-{}.yaml", std::process::id()));
+        // Tests run beside each other.
+        let thread = std::thread::current().id();
+        let name = format!("ptl-steering-{}-{thread:?}.yaml", std::process::id());
+        let path = std::env::temp_dir().join(name);
         std::fs::write(&path, file).unwrap();
         let config = config::load(Path::new(&path)).unwrap();
         let _ = std::fs::remove_file(&path);

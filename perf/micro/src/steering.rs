@@ -134,8 +134,13 @@ fn case(
         let Some(outside) = addresses.get(nth % addresses.len().max(1)) else {
             return Err(format!("worker {worker} has no address"));
         };
-        let port = 1024 + (chance >> 38) as u16 % (u16::MAX - 1023);
-        let protocol = [17, 6, 1, 136][(chance >> 62) as usize];
+        let port = 1024 + half(chance >> 38) % (u16::MAX - 1023);
+        let protocol = match chance >> 62 {
+            0 => 17,
+            1 => 6,
+            2 => 1,
+            _ => 136,
+        };
         let right = layout.inside_owner(0, host) == worker
             && destination.queue(*outside) == worker
             && layout.outside_owner(0, *outside, protocol, port) == Some(worker);
@@ -182,6 +187,11 @@ const fn mixed(nth: u64) -> u64 {
 #[allow(clippy::cast_possible_truncation)]
 const fn word(word: u64) -> u32 {
     word as u32
+}
+
+#[allow(clippy::cast_possible_truncation)]
+const fn half(word: u64) -> u16 {
+    word as u16
 }
 
 /// Nanoseconds for the owner of an address, in the best slice.
