@@ -54,6 +54,29 @@ where
     S: RingSender<Buf = I::Buf>,
     R: RingReceiver<Buf = I::Buf>,
 {
+    /// Whether untagged packets of a port are from outside only, and nothing but ports
+    /// decides what becomes of first ones.
+    pub(crate) fn is_plainly_outside(&self, port: PortId) -> bool {
+        let Some(number) = self.router.interface_of(port, Tags::NONE) else {
+            return false;
+        };
+        let interface = self.router.interface(number);
+        interface.is_some_and(|interface| !interface.any_mac)
+            && self.shard.layout().is_only_outside(usize::from(number))
+            && self.shard.ports_decide()
+    }
+
+    /// Whether a plain packet from there is for a port that nobody has; it is not a SYN.
+    #[inline]
+    pub(crate) fn is_unwanted(&self, key: FlowKey) -> bool {
+        let realm = key.realm();
+        self.router.standing(realm, key.src()) == Standing::Ordinary
+            && self.router.standing(realm, key.dst()) != Standing::Improper
+            && self
+                .shard
+                .nobody_has(realm, key.dst(), key.protocol(), key.dst_port())
+    }
+
     /// Opens a session for a plain packet that has none, or says why not.
     pub(crate) fn open_plain(
         &mut self,

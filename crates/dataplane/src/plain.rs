@@ -66,6 +66,11 @@ impl Plain {
         ahead: u8::MAX,
     };
 
+    /// Plain without tags, and no SYN, which waits for an answer.
+    const fn may_be_unwanted(&self) -> bool {
+        self.len > 0 && !self.control && self.l3 as usize == ethernet::HEADER_LEN
+    }
+
     /// As one without a session.
     fn stranger<'a>(&self, buf: &impl PacketBuf, coming: &'a [Ahead]) -> Option<Stranger<'a>> {
         let segment = if self.key.protocol() == protocol::TCP {
@@ -120,6 +125,12 @@ impl Step {
     const DROPPED: u8 = 8;
     /// Without adjacency: dropped, its sender may be told; the reason is in `port`.
     const REFUSED: u8 = 16;
+
+    /// The packet is dropped, and counted already.
+    const fn drop_it(&mut self) {
+        self.adjacency = NO_ADJACENCY;
+        self.marks = Self::DROPPED;
+    }
 
     /// Field by field: a whole one copied from the stack would wait for its parts.
     #[inline]
@@ -194,6 +205,8 @@ struct Part<B> {
     steps: [Step; BURST],
     /// Those of them that will probably open sessions.
     coming: ArrayVec<Ahead, BURST>,
+    /// Untagged ones are from outside, where ports alone decide about first packets.
+    outside: bool,
     /// Of all frames together.
     bytes: u64,
 }
@@ -212,6 +225,7 @@ impl<B> Wave<B> {
                 found: [Plain::NOT; BURST],
                 steps: [Step::GENERAL; BURST],
                 coming: ArrayVec::new(),
+                outside: false,
                 bytes: 0,
             })
         };
@@ -294,6 +308,7 @@ where
             .interface_of(port, Tags::NONE)
             .and_then(|number| self.router.interface(number))
             .map(Entrance::new);
+        part.outside = self.is_plainly_outside(port);
         let glance = self.shard.glance();
         part.bytes = 0;
         for (buf, found) in part.bufs.iter().zip(&mut part.found) {
@@ -334,12 +349,20 @@ where
         }
         let sessions = self.shard.sessions_created();
         for part in &mut wave.parts {
-            let mut passed = [0; 3];
+            let (mut passed, mut unwanted) = ([0; 3], 0);
             let bufs = part.bufs.iter();
             for ((buf, plain), step) in bufs.zip(&part.found).zip(&mut part.steps) {
                 let hit = self.known(plain, sessions);
                 let decided = match hit {
                     Some(hit) => self.decide(buf, hit, plain, step, now, &mut passed),
+                    None if part.outside
+                        && plain.may_be_unwanted()
+                        && self.is_unwanted(plain.key) =>
+                    {
+                        unwanted += 1;
+                        step.drop_it();
+                        Some(())
+                    }
                     None => self.admit(buf, plain, &part.coming, step, now, &mut passed),
                 };
                 if decided.is_none() {
@@ -348,6 +371,8 @@ where
                 }
             }
             self.count_passed(passed);
+            self.counters.add(Counter::DropNoMapping, unwanted);
+            self.counters.add(Counter::VerdictDrop, unwanted);
             self.take_steps(part, now);
         }
     }
@@ -404,8 +429,7 @@ where
             Opening::Opened(hit) => self.decide(buf, hit, plain, step, now, passed),
             Opening::Dropped(reason) => {
                 self.counters.verdict(reason);
-                step.adjacency = NO_ADJACENCY;
-                step.marks = Step::DROPPED;
+                step.drop_it();
                 Some(())
             }
             Opening::Refused(reason) => {

@@ -480,6 +480,21 @@ impl MappingTable {
         Some(MappingId(entry >> 1))
     }
 
+    /// Loads a mapping.
+    pub(crate) fn prefetch(&self, id: MappingId) {
+        if let Some(packed) = self.slots.get(id.0 as usize) {
+            base::prefetch(packed);
+        }
+    }
+
+    /// Loads what ending it, if this is its last session, will touch here.
+    pub(crate) fn look_ahead_to_end(&self, id: MappingId) {
+        if let Some(packed) = self.slots.get(id.0 as usize) {
+            self.index.prefetch(self.hash(packed.out_key()));
+            self.index.prefetch(self.hash(packed.in_key()));
+        }
+    }
+
     /// By inside endpoint (and what it depends on), in the scope of its pool.
     pub(crate) fn find_outbound(&self, out_key: FlowKey) -> Option<MappingId> {
         self.find_outbound_by(self.hash(out_key), out_key)

@@ -453,6 +453,13 @@ impl Links for Vec<Cold> {
     fn link(&mut self, at: u32) -> Option<&mut Link> {
         self.get_mut(at as usize).map(|cold| &mut cold.link)
     }
+
+    #[inline]
+    fn prefetch(&self, at: u32) {
+        if let Some(cold) = self.get(at as usize) {
+            base::prefetch(cold);
+        }
+    }
 }
 
 impl SessionTable {
@@ -774,6 +781,15 @@ impl SessionTable {
         Ok(id)
     }
 
+    /// Loads what ending a session will touch here; answers its mapping.
+    pub(crate) fn look_ahead_to_end(&self, id: SessionId) -> Option<MappingId> {
+        let session = self.hot.get(id.0 as usize)?;
+        let glance = self.index.glance();
+        glance.prefetch(self.hash(session.out_key));
+        glance.prefetch(self.hash(session.in_key()));
+        self.mapping(id)
+    }
+
     /// Ends a session; its last words, or `None` if it was not there.
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<SessionView> {
         let view = self.view(id)?;
@@ -862,6 +878,9 @@ impl SessionTable {
             && let Some(at) = self.wheel.pop_due(&mut self.cold, now, &mut ticks)
         {
             *budget -= 1;
+            if let Some(next) = self.hot.get(self.wheel.upcoming() as usize) {
+                base::prefetch(next);
+            }
             let id = SessionId(at);
             let deadline = self.hot.get(at as usize)?.last_seen.plus(self.timeout(id));
             if now.reached(deadline) {

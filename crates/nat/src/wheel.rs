@@ -56,12 +56,17 @@ impl Link {
 pub(crate) trait Links {
     /// The link of entry `at`, below 2^31.
     fn link(&mut self, at: u32) -> Option<&mut Link>;
+
+    /// Loads the line of that link.
+    fn prefetch(&self, at: u32);
 }
 
 #[derive(Debug)]
 pub(crate) struct Wheel {
     heads: Vec<u32>,
     current: Ticks,
+    /// What was behind the entry that was handed out last.
+    next: u32,
 }
 
 impl Wheel {
@@ -69,6 +74,7 @@ impl Wheel {
         Self {
             heads: vec![NIL; SLOTS * LEVELS],
             current: now,
+            next: NIL,
         }
     }
 
@@ -129,6 +135,10 @@ impl Wheel {
                     && first != NIL
                 {
                     self.remove(links, first);
+                    if let Some(next) = self.heads.get(slot) {
+                        links.prefetch(*next);
+                        self.next = *next;
+                    }
                     return Some(first);
                 }
             }
@@ -138,6 +148,11 @@ impl Wheel {
             *budget -= 1;
             self.current = self.current.plus(1);
         }
+    }
+
+    /// The entry that will probably be handed out next.
+    pub(crate) const fn upcoming(&self) -> u32 {
+        self.next
     }
 
     /// The next tick at which [`Wheel::pop_due`] will have something to hand out.
@@ -199,6 +214,8 @@ mod tests {
                 .get_mut(usize::try_from(at).unwrap())
                 .map(|entry| &mut entry.0)
         }
+
+        fn prefetch(&self, _: u32) {}
     }
 
     /// Every entry fires at its deadline exactly, across levels and the wrap of the clock.

@@ -40,7 +40,7 @@ pub(crate) struct Plan {
     pub(crate) is_whole: bool,
     pub(crate) lender: Option<Lender>,
     /// Endpoint-independent, by a lender, with no wish that could not be met at once and
-    /// no limit but on sessions and ports.
+    /// nothing kept in reserve.
     pub(crate) is_simple: bool,
     /// This shard's share of the sessions of the rule, and of those of its realm.
     pub(crate) shares: [u32; 2],
@@ -107,7 +107,6 @@ impl Plan {
                 && translate.pairing != Pairing::Soft
                 && !translate.preserve
                 && !translate.overload
-                && translate.limits.rate.is_none()
                 && translate.limits.reserve == 0,
             shares: [
                 layout.share(translate.limits.rule_sessions),

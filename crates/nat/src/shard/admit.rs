@@ -58,11 +58,11 @@ impl Shard {
     pub(super) fn admit_rate(
         &mut self,
         id: SubscriberId,
-        translate: &Translate,
+        rate: Option<u32>,
         now: Nanos,
     ) -> Result<(), Refusal> {
         const SECOND: u64 = 1_000_000_000;
-        let Some(rate) = translate.limits.rate else {
+        let Some(rate) = rate else {
             return Ok(());
         };
         let subscriber = self

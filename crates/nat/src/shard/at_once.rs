@@ -38,15 +38,23 @@ impl Shard {
         if record.sessions >= plan.translate.limits.sessions {
             return None;
         }
+        let (rate, before) = (plan.translate.limits.rate, record.next_session);
         let pool = usize::from(plan.lender?.pool);
         let out_key = dynamic_key(key, Dependence::Endpoint, pool);
         let hash = ahead.map_or_else(|| self.mappings.hash(out_key), |ahead| ahead.mapping_hash);
-        match self.mappings.find_outbound_by(hash, out_key) {
+        self.admit_rate(subscriber, rate, first.now).ok()?;
+        let opened = match self.mappings.find_outbound_by(hash, out_key) {
             Some(known) => self
                 .open_under(first, known, Some(rule), Some(subscriber))
                 .ok(),
             None => self.map_at_once(first, rule, subscriber, hash),
+        };
+        if opened.is_none()
+            && let Some(record) = self.subscribers.get_mut(subscriber)
+        {
+            record.next_session = before;
         }
+        opened
     }
 
     /// The same with a mapping of its own, by a port of the active block.

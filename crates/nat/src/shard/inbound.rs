@@ -109,7 +109,7 @@ impl Shard {
         let subscriber = self.subscriber_for(key, false)?;
         let admitted = self
             .admit_session(subscriber, &translate, Some(key.dst_port()))
-            .and_then(|()| self.admit_rate(subscriber, &translate, first.now));
+            .and_then(|()| self.admit_rate(subscriber, translate.limits.rate, first.now));
         if admitted.is_err() {
             self.refused(subscriber, first.now.ticks());
         }
@@ -130,6 +130,14 @@ impl Shard {
             .and_then(OutsideAddress::only_slot);
         self.mappings.special().whole == 0
             && slot.is_some_and(|slot| self.pools.is_free(slot, port, side) == Some(true))
+    }
+
+    /// Whether ports alone decide who has an outside endpoint: no static mappings, no
+    /// whole addresses, no other worker.
+    #[must_use]
+    pub fn ports_decide(&self) -> bool {
+        let special = self.mappings.special();
+        special.pinned == 0 && special.whole == 0 && self.layout.shards() == 1
     }
 
     /// Why a packet from a remote host to an outside address opens nothing, if it does not;

@@ -1,6 +1,7 @@
 //! The life of a session after its first packet: who keeps the mapping, TCP
 //! state, and the end of everything, by timer or command.
 
+use arrayvec::ArrayVec;
 use base::{Counter, Direction, Ticks};
 
 use super::{Refusal, Shard};
@@ -225,8 +226,29 @@ impl Shard {
     /// blocks; returns what is left of the budget. Never scans a table.
     pub fn expire(&mut self, now: Ticks, budget: u32) -> u32 {
         let mut left = budget;
-        while let Some(id) = self.sessions.pop_expired(now, &mut left) {
-            self.end_session(id, now);
+        // Several at a time, so that none waits for memory that could be on its way.
+        let mut over: ArrayVec<SessionId, 16> = ArrayVec::new();
+        loop {
+            while !over.is_full()
+                && let Some(id) = self.sessions.pop_expired(now, &mut left)
+            {
+                if let Some(mapping) = self.sessions.look_ahead_to_end(id) {
+                    self.mappings.prefetch(mapping);
+                }
+                over.push(id);
+            }
+            for id in &over {
+                if let Some(mapping) = self.sessions.mapping(*id) {
+                    self.mappings.look_ahead_to_end(mapping);
+                }
+            }
+            let more = over.is_full();
+            for id in over.drain(..) {
+                self.end_session(id, now);
+            }
+            if !more {
+                break;
+            }
         }
         while left > 0
             && let Some((_, (block, offset, side))) = self.held_ports.pop(now)

@@ -30,7 +30,7 @@ impl Shard {
         let subscriber = self.subscriber_for(key, plan.is_outside)?;
         let result = self
             .admit_session(subscriber, translate, Some(key.dst_port()))
-            .and_then(|()| self.admit_rate(subscriber, translate, first.now))
+            .and_then(|()| self.admit_rate(subscriber, translate.limits.rate, first.now))
             .and_then(|()| match self.existing_mapping(key, &plan) {
                 Some(found) => Ok(found),
                 None => self.new_mapping(first, rule, &plan, subscriber),
@@ -109,7 +109,7 @@ impl Shard {
                 odd: (translate.parity && side == PortProtocol::Udp)
                     .then_some(key.src_port() & 1 == 1),
                 exact: translate.preserve.then_some(key.src_port()),
-                chance: None,
+                chance: first.ahead.map(|ahead| ahead.chance),
             },
         };
         let taken = self.take_port(subscriber, plan, wanted, now);
