@@ -421,6 +421,7 @@ impl<K: Sink> Console<K> {
                     handoff_dropped: counters.value(Counter::HandoffDropped),
                     punted: counters.value(Counter::PuntSent),
                     busy: worker.busy(),
+                    longest_gap: worker.longest_gap(),
                 }
             })
             .collect()
@@ -441,6 +442,7 @@ impl<K: Sink> Console<K> {
                     mappings: worker.mappings(),
                     subscribers: worker.subscribers(),
                     busy: worker.busy(),
+                    longest_gap: worker.longest_gap(),
                 })
                 .collect(),
             slow_path: Some(*slow),
