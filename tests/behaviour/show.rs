@@ -91,6 +91,7 @@ const KEYS: [(&str, &[&str]); 8] = [
             "handoff_dropped",
             "punted",
             "busy",
+            "longest_gap",
         ],
     ),
     ("neighbors", &["interface", "ip", "mac", "state", "age"]),

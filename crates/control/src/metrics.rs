@@ -39,6 +39,8 @@ pub struct WorkerNumbers {
     pub subscribers: u64,
     /// Share of time with packets to work on, 0 to 1.
     pub busy: f64,
+    /// Longest time between two turns of the last one to two seconds, in seconds.
+    pub longest_gap: f64,
 }
 
 /// A pool's numbers.

@@ -226,6 +226,9 @@ pub struct WorkerRow {
     pub punted: u64,
     /// Share of time with packets to work on, 0 to 1.
     pub busy: f64,
+    /// Longest time between two turns of the last one to two seconds, in seconds.
+    #[serde(default)]
+    pub longest_gap: f64,
 }
 
 /// One interface.
@@ -455,7 +458,7 @@ mod tests {
         (
             What::Workers,
             "worker core packets sessions mappings handoff_in handoff_out handoff_dropped \
-             handoff_expected punted busy",
+             handoff_expected punted busy longest_gap",
         ),
         (What::Neighbors, "interface ip mac state age"),
         (

@@ -170,15 +170,7 @@ where
             && packet
                 .segment
                 .is_some_and(|segment| segment.flags & tcp::SYN != 0);
-        let of = |number| {
-            self.router
-                .interface(number)
-                .and_then(|found| found.mss_clamp)
-        };
-        let limit = match (of(packet.interface), of(hop.interface)) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        let limit = self.router.mss_limit(packet.interface, hop.interface);
         if let Some(mss) = limit.filter(|_| syn)
             && let Some(segment) = buf
                 .bytes_mut()

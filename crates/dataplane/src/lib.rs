@@ -20,6 +20,7 @@ mod general;
 mod icmp;
 mod ids;
 mod inspect;
+mod load;
 mod mark;
 mod multicast;
 mod opening;

@@ -132,7 +132,7 @@ where
     }
 
     /// The interface by which a unicast frame came.
-    fn came_by(&self, buf: &I::Buf, l3: u8) -> Option<u16> {
+    pub(crate) fn came_by(&self, buf: &I::Buf, l3: u8) -> Option<u16> {
         let frame = buf.bytes();
         if frame.first()? & 1 != 0 {
             return None;

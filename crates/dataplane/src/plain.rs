@@ -343,14 +343,14 @@ where
                 strangers |= plain.guess.is_none();
             }
             part.coming.clear();
-            if strangers {
+            if strangers && !part.outside {
                 self.look_ahead(part);
             }
         }
         let sessions = self.shard.sessions_created();
         for part in &mut wave.parts {
             let (mut passed, mut unwanted) = ([0; 3], 0);
-            let bufs = part.bufs.iter();
+            let bufs = part.bufs.iter_mut();
             for ((buf, plain), step) in bufs.zip(&part.found).zip(&mut part.steps) {
                 let hit = self.known(plain, sessions);
                 let decided = match hit {
@@ -414,7 +414,7 @@ where
     #[inline(never)]
     fn admit(
         &mut self,
-        buf: &I::Buf,
+        buf: &mut I::Buf,
         plain: &Plain,
         coming: &[Ahead],
         step: &mut Step,
@@ -513,7 +513,7 @@ where
     #[inline]
     fn decide(
         &mut self,
-        buf: &I::Buf,
+        buf: &mut I::Buf,
         hit: Hit,
         plain: &Plain,
         step: &mut Step,
@@ -546,7 +546,7 @@ where
     #[inline(never)]
     fn prepare(
         &mut self,
-        buf: &I::Buf,
+        buf: &mut I::Buf,
         hit: Hit,
         plain: &Plain,
         step: &mut Step,
@@ -574,11 +574,12 @@ where
             let packet = buf.bytes().get(usize::from(plain.l3)..)?;
             let segment = packet.get(ipv4::HEADER_LEN..usize::from(plain.len))?;
             let (_, segment) = read_segment(segment).ok()?;
-            if segment.flags & tcp::SYN != 0 && self.router.clamps() {
-                return None;
-            }
+            let syn = segment.flags & tcp::SYN != 0;
             let followed = self.shard.on_packet(hit, Some(&segment), len, now.ticks());
             followed.ok()?;
+            if syn && self.router.clamps() {
+                self.clamp_plain(buf, plain, number);
+            }
         } else if self
             .shard
             .session_mut(hit.id)?
@@ -598,6 +599,21 @@ where
         }
         let session = self.shard.session(hit.id)?;
         step.fill(session, hit.direction, plain, number, &mut self.ids);
+        Some(())
+    }
+
+    /// Lowers the MSS of a SYN, as the interfaces it comes and leaves by want it.
+    #[inline(never)]
+    fn clamp_plain(&mut self, buf: &mut I::Buf, plain: &Plain, number: u16) -> Option<()> {
+        let came = self.came_by(buf, plain.l3)?;
+        let leaves = self.router.adjacency(number)?.hop.interface;
+        let limit = self.router.mss_limit(came, leaves)?;
+        let packet = buf.bytes_mut().get_mut(usize::from(plain.l3)..)?;
+        let segment = packet.get_mut(ipv4::HEADER_LEN..usize::from(plain.len))?;
+        let header = tcp::Header::parse(segment).ok()?;
+        if tcp::clamp_mss(segment, header.len, limit) {
+            self.counters.bump(Counter::TcpMssClamped);
+        }
         Some(())
     }
 

@@ -6,6 +6,8 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use base::{Counter, Counters};
 use nat::{PoolUse, Shard};
 
+use crate::load::Load;
+
 /// One worker's figures.
 #[derive(Debug)]
 pub struct Published {
@@ -15,6 +17,8 @@ pub struct Published {
     subscribers: AtomicU64,
     /// Busy share of the time, in millionths.
     busy: AtomicU64,
+    /// Longest time between two turns lately, in nanoseconds.
+    longest_gap: AtomicU64,
     pools: Vec<[AtomicU64; 4]>,
 }
 
@@ -30,6 +34,7 @@ impl Default for Published {
             mappings: AtomicU64::new(0),
             subscribers: AtomicU64::new(0),
             busy: AtomicU64::new(0),
+            longest_gap: AtomicU64::new(0),
             pools: (0..MAX_POOLS)
                 .map(|_| [const { AtomicU64::new(0) }; 4])
                 .collect(),
@@ -38,7 +43,7 @@ impl Default for Published {
 }
 
 impl Published {
-    pub(crate) fn update(&self, own: &Counters, shard: &Shard, busy_millionths: u64) {
+    pub(crate) fn update(&self, own: &Counters, shard: &Shard, load: &Load) {
         for (place, counter) in self.counters.iter().zip(Counter::ALL) {
             place.store(
                 own.value(*counter)
@@ -52,7 +57,8 @@ impl Published {
             .store(u64::from(shard.mapping_count()), Relaxed);
         self.subscribers
             .store(u64::from(shard.subscriber_count()), Relaxed);
-        self.busy.store(busy_millionths, Relaxed);
+        self.busy.store(load.busy_millionths(), Relaxed);
+        self.longest_gap.store(load.longest_gap().0, Relaxed);
         for (number, [total, used, subscribers, draining]) in self
             .pools
             .iter()
@@ -100,6 +106,13 @@ impl Published {
     #[allow(clippy::cast_precision_loss)]
     pub fn busy(&self) -> f64 {
         self.busy.load(Relaxed) as f64 / 1e6
+    }
+
+    /// The longest time between two turns of the last one to two seconds, in seconds.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn longest_gap(&self) -> f64 {
+        self.longest_gap.load(Relaxed) as f64 / 1e9
     }
 
     /// How full a pool is.

@@ -236,6 +236,15 @@ impl Router {
         self.egresses.get(usize::from(number))
     }
 
+    /// The MSS that connections between two interfaces are lowered to.
+    pub(crate) fn mss_limit(&self, one: u16, other: u16) -> Option<u16> {
+        let of = |number| self.interface(number).and_then(|found| found.mss_clamp);
+        match (of(one), of(other)) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
     /// Some interface lowers the MSS of connections through it.
     pub(crate) fn clamps(&self) -> bool {
         self.interfaces

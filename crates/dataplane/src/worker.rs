@@ -19,6 +19,7 @@ use crate::command::{Command, Event, SessionFilter};
 use crate::fragment::{Fate, Fragments};
 use crate::ids::Ids;
 use crate::inspect::{Cursor, Row};
+use crate::load::Load;
 use crate::mark::{Mark, Punt};
 use crate::multicast::Groups;
 use crate::plain::Wave;
@@ -61,32 +62,6 @@ pub struct Ports<S, R> {
     pub commands: rtrb::Consumer<Command>,
     /// Messages to the slow path.
     pub events: rtrb::Producer<Event>,
-}
-
-/// Share of the time in which there were packets to work on, over about a second.
-#[derive(Debug, Default)]
-struct Load {
-    /// When the last turn began, and whether it moved packets.
-    last: (Nanos, bool),
-    /// Time of idle and of busy turns since the last average.
-    time: [u64; 2],
-    millionths: u64,
-}
-
-impl Load {
-    /// A turn that began at `now`: the one before lasted until then.
-    fn turn(&mut self, busy: bool, now: Nanos) {
-        let (began, was_busy) = core::mem::replace(&mut self.last, (now, busy));
-        if let Some(time) = self.time.get_mut(usize::from(was_busy)) {
-            *time += now.since(began).0;
-        }
-    }
-
-    fn average(&mut self) {
-        let [idle, busy] = core::mem::take(&mut self.time);
-        let share = busy * 1_000_000 / (idle + busy).max(1);
-        self.millionths = (self.millionths * 31 + share) / 32;
-    }
 }
 
 /// One worker.
@@ -250,14 +225,14 @@ where
     /// Lays out the figures at once.
     pub fn publish_now(&mut self) {
         self.published
-            .update(&self.counters, &self.shard, self.load.millionths);
+            .update(&self.counters, &self.shard, &self.load);
     }
 
     fn publish(&mut self, moved: usize, now: Nanos) {
         self.load.turn(moved > 0, now);
         if now.since(self.published_at) >= PUBLISH_EVERY {
             self.published_at = now;
-            self.load.average();
+            self.load.average(now);
             self.publish_now();
         }
     }

@@ -422,6 +422,7 @@ impl<K: Sink> Console<K> {
                     handoff_expected: self.book.handoff_expected,
                     punted: counters.value(Counter::PuntSent),
                     busy: worker.busy(),
+                    longest_gap: worker.longest_gap(),
                 }
             })
             .collect()
@@ -442,6 +443,7 @@ impl<K: Sink> Console<K> {
                     mappings: worker.mappings(),
                     subscribers: worker.subscribers(),
                     busy: worker.busy(),
+                    longest_gap: worker.longest_gap(),
                 })
                 .collect(),
             slow_path: Some(*slow),

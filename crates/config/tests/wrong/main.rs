@@ -180,10 +180,7 @@ fn machine() {
                 "workers: { rss_key: §6d5a }\n",
                 &["no key of 40 to 64 bytes"],
             ),
-            (
-                "workers: { reta_size: §500 }\n",
-                &["write 512"],
-            ),
+            ("workers: { reta_size: §500 }\n", &["write 512"]),
             (
                 "workers: { reta_size: §0 }\n",
                 &["write a number from 1 to 65536"],

@@ -73,6 +73,14 @@ impl Snapshot {
             "Share of time with packets to work on, 0 to 1.",
             Kind::Gauge,
             self.workers.iter().map(|of| ("worker", of.worker, of.busy)),
+        )?;
+        page.family(
+            "portolan_worker_longest_gap_seconds",
+            "Longest time between two turns of the last one to two seconds.",
+            Kind::Gauge,
+            self.workers
+                .iter()
+                .map(|of| ("worker", of.worker, of.longest_gap)),
         )
     }
 
@@ -193,6 +201,7 @@ mod tests {
             counters,
             sessions: 5,
             busy: 0.25,
+            longest_gap: 0.000_125,
             ..WorkerNumbers::default()
         };
         Snapshot {
@@ -228,6 +237,7 @@ mod tests {
             "portolan_mappings{worker=\"1\"} 0",
             "portolan_subscribers{worker=\"1\"} 0",
             "portolan_worker_busy_ratio{worker=\"0\"} 0.25",
+            "portolan_worker_longest_gap_seconds{worker=\"1\"} 0.000125",
             "portolan_pool_blocks{pool=\"pub\\\"l\\\\ic\\n\"} 100",
             "portolan_pool_blocks_used{pool=\"pub\\\"l\\\\ic\\n\"} 7",
             "portolan_interface_up{interface=\"inside\"} 1",
