@@ -257,13 +257,15 @@ impl Crowd {
     /// Time passes until nothing of the newcomers is left; residents go on.
     fn wait_for_the_end(&mut self) -> Result<(), String> {
         const STEP: Nanos = Nanos(50_000_000);
-        // Some turns more, since each looks at no more than 256 things that end.
+        // Some time more.
         const TURNS: Nanos = Nanos::from_secs(10);
         let end = self
             .now
             .plus(SESSION.plus(HOLD_DOWN).plus(IDLE).plus(TURNS));
         while self.now < end {
             self.now = self.now.plus(STEP);
+            // A worker would have had a million turns meanwhile.
+            self.worker.catch_up(self.now);
             // Every flow once in five seconds.
             for _ in 0..self.flows.len().div_ceil(100) {
                 self.resident_talks();
