@@ -32,7 +32,7 @@ use crate::topology::Topology;
 const EXPIRY_IDLE: u32 = 16;
 
 /// Packets for each of them in a turn with packets: what ends all at once must not be felt.
-const PACKETS_PER_EXPIRY: usize = 64;
+const PACKETS_PER_EXPIRY: usize = 256;
 
 /// How many of them for each session that begins, or finds no room: the tables never
 /// stay full of what has ended.
@@ -181,7 +181,7 @@ where
         let slice = if moved == 0 {
             EXPIRY_IDLE
         } else {
-            let slice = (moved / PACKETS_PER_EXPIRY) as u64 + 1 + wanted * EXPIRY_PER_SESSION;
+            let slice = moved.div_ceil(PACKETS_PER_EXPIRY) as u64 + wanted * EXPIRY_PER_SESSION;
             u32::try_from(slice).unwrap_or(u32::MAX)
         };
         self.shard.expire(now.ticks(), slice);
