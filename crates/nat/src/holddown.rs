@@ -52,6 +52,12 @@ impl<T: Copy> Resting<T> {
         self.queue.pop_front()
     }
 
+    /// The item so many behind the next one.
+    #[inline]
+    pub(crate) fn behind(&self, ahead: usize) -> Option<T> {
+        self.queue.get(ahead).map(|(_, item)| *item)
+    }
+
     /// When the next item is due.
     pub(crate) fn next_due(&self) -> Option<Ticks> {
         self.queue.front().map(|(since, _)| since.plus(self.time))

@@ -147,12 +147,11 @@ impl Index {
             let Some(bucket) = self.buckets.get_mut(at) else {
                 return false;
             };
-            let found = bucket
-                .tags
-                .iter_mut()
-                .zip(&bucket.entries)
-                .find(|(place, value)| **place == tag(hash) && **value == entry);
-            if let Some((place, _)) = found {
+            let found = Lanes::of(&bucket.tags, tag(hash)).find(|lane| {
+                bucket.tags.get(*lane) == Some(&tag(hash))
+                    && bucket.entries.get(*lane) == Some(&entry)
+            });
+            if let Some(place) = found.and_then(|lane| bucket.tags.get_mut(lane)) {
                 *place = 0;
                 self.count_passing(home, passed, u32::MAX);
                 return true;

@@ -487,12 +487,16 @@ impl MappingTable {
         }
     }
 
-    /// Loads what ending it, if this is its last session, will touch here.
-    pub(crate) fn look_ahead_to_end(&self, id: MappingId) {
-        if let Some(packed) = self.slots.get(id.0 as usize) {
-            self.index.prefetch(self.hash(packed.out_key()));
-            self.index.prefetch(self.hash(packed.in_key()));
+    /// Loads what ending it, if this is its last session, will touch here; answers the
+    /// hashes of its keys.
+    #[inline]
+    pub(crate) fn look_ahead_to_end(&self, id: MappingId) -> Option<[u64; 2]> {
+        let packed = self.slots.get(id.0 as usize)?;
+        let hashes = [self.hash(packed.out_key()), self.hash(packed.in_key())];
+        for hash in hashes {
+            self.index.prefetch(hash);
         }
+        Some(hashes)
     }
 
     /// By inside endpoint (and what it depends on), in the scope of its pool.
@@ -592,17 +596,24 @@ impl MappingTable {
 
     pub(crate) fn remove(&mut self, id: MappingId) -> Option<Mapping> {
         let mapping = self.get(id)?;
-        self.index
-            .remove(mapping.out_key.hash(self.seed), id.0 << 1);
-        self.index
-            .remove(mapping.in_key().hash(self.seed), id.0 << 1 | 1);
-        let next = core::mem::replace(&mut self.free, id.0);
-        let place = self.slots.get_mut(id.0 as usize)?;
-        place.marks = MappingKind::Free as u8;
-        place.outside = next;
-        self.live -= 1;
-        self.special.count(&mapping, -1);
+        let hashes = [self.hash(mapping.out_key), self.hash(mapping.in_key())];
+        self.remove_known(id, &mapping, hashes);
         Some(mapping)
+    }
+
+    /// Removes a mapping that there is, given the hashes of its keys.
+    #[inline]
+    pub(crate) fn remove_known(&mut self, id: MappingId, mapping: &Mapping, hashes: [u64; 2]) {
+        let Some(place) = self.slots.get_mut(id.0 as usize) else {
+            return;
+        };
+        let [out_hash, in_hash] = hashes;
+        self.index.remove(out_hash, id.0 << 1);
+        self.index.remove(in_hash, id.0 << 1 | 1);
+        place.marks = MappingKind::Free as u8;
+        place.outside = core::mem::replace(&mut self.free, id.0);
+        self.live -= 1;
+        self.special.count(mapping, -1);
     }
 }
 

@@ -297,6 +297,17 @@ pub struct SessionView {
     pub bytes: [u64; 2],
 }
 
+/// What was left to say about a session when it ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub out_key: FlowKey,
+    pub outside_realm: Realm,
+    pub flags: Flags,
+    pub rule: u16,
+    pub mapping: Option<MappingId>,
+    pub next_weak: Option<SessionId>,
+}
+
 /// What a new session is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewSession {
@@ -412,6 +423,11 @@ impl Session {
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
+    }
+
+    #[inline]
+    pub(crate) const fn out_key(&self) -> FlowKey {
+        self.out_key
     }
 
     /// Flags.
@@ -781,32 +797,44 @@ impl SessionTable {
         Ok(id)
     }
 
-    /// Loads what ending a session will touch here; answers its mapping.
-    pub(crate) fn look_ahead_to_end(&self, id: SessionId) -> Option<MappingId> {
+    /// Loads what ending a session will touch here; answers the hashes of its keys.
+    #[inline]
+    pub(crate) fn look_ahead_to_end(&self, id: SessionId) -> Option<[u64; 2]> {
         let session = self.hot.get(id.0 as usize)?;
-        let glance = self.index.glance();
-        glance.prefetch(self.hash(session.out_key));
-        glance.prefetch(self.hash(session.in_key()));
-        self.mapping(id)
+        let hashes = [self.hash(session.out_key), self.hash(session.in_key())];
+        for hash in hashes {
+            self.index.prefetch(hash);
+        }
+        Some(hashes)
     }
 
-    /// Ends a session; its last words, or `None` if it was not there.
-    pub(crate) fn remove(&mut self, id: SessionId) -> Option<SessionView> {
-        let view = self.view(id)?;
-        let session = *self.hot.get(id.0 as usize)?;
-        if let Some(hot) = self.hot.get_mut(id.0 as usize) {
-            // Guesses that are under way must not find it.
-            hot.out_key = FlowKey::default();
+    /// Ends a session, given the hashes of its keys; its last words, or `None` if it was
+    /// not there.
+    #[inline]
+    pub(crate) fn remove(&mut self, id: SessionId, hashes: [u64; 2]) -> Option<Ended> {
+        let session = self.hot.get_mut(id.0 as usize)?;
+        let cold = self.cold.get(id.0 as usize)?;
+        if cold.rule == DEAD {
+            return None;
         }
-        self.index.remove(self.hash(session.out_key), id.0 << 1);
-        self.index
-            .remove(self.hash(session.in_key()), id.0 << 1 | 1);
+        let ended = Ended {
+            // Guesses that are under way must not find it.
+            out_key: core::mem::take(&mut session.out_key),
+            outside_realm: session.outside_realm,
+            flags: session.flags,
+            rule: cold.rule,
+            mapping: (cold.mapping != NIL).then_some(MappingId(cold.mapping)),
+            next_weak: (cold.next_weak != NIL).then_some(SessionId(cold.next_weak)),
+        };
+        let [out_hash, in_hash] = hashes;
+        self.index.remove(out_hash, id.0 << 1);
+        self.index.remove(in_hash, id.0 << 1 | 1);
         self.wheel.remove(&mut self.cold, id.0);
         let cold = self.cold.get_mut(id.0 as usize)?;
         cold.rule = DEAD;
         cold.link = Link::chained(core::mem::replace(&mut self.free, id.0));
         self.live -= 1;
-        Some(view)
+        Some(ended)
     }
 
     /// The session behind this one in its mapping's chain of unanswered ones.
@@ -934,6 +962,11 @@ mod tests {
         }
     }
 
+    fn end(table: &mut SessionTable, id: SessionId) -> Option<Ended> {
+        let hashes = table.look_ahead_to_end(id)?;
+        table.remove(id, hashes)
+    }
+
     #[test]
     fn a_session_is_found_by_both_keys_until_it_ends() {
         let mut table = table(10);
@@ -955,8 +988,8 @@ mod tests {
                 direction: Direction::Inbound
             })
         );
-        assert!(table.remove(id).is_some());
-        assert!(table.remove(id).is_none());
+        assert!(end(&mut table, id).is_some());
+        assert!(end(&mut table, id).is_none());
         assert_eq!(found(&table, out), None);
         assert_eq!(found(&table, inward), None);
     }
@@ -968,7 +1001,7 @@ mod tests {
         table.insert(&new(2), Ticks(0)).unwrap();
         assert_eq!(table.insert(&new(3), Ticks(0)), Err(TableFull));
         assert_eq!(table.live(), 2);
-        table.remove(first).unwrap();
+        end(&mut table, first).unwrap();
         assert!(table.insert(&new(3), Ticks(0)).is_ok());
     }
 

@@ -271,6 +271,18 @@ impl Address {
         }
     }
 
+    /// Loads a block and the word of a port.
+    #[inline]
+    pub(crate) fn look_ahead_at(&self, block: u16, side: PortProtocol, offset: u16) {
+        if let Some(found) = self.blocks.get(usize::from(block)) {
+            base::prefetch(found);
+        }
+        let at = self.first_word(block, side) + usize::from(offset) / 64;
+        if let Some(word) = self.bits.get(at) {
+            base::prefetch(word);
+        }
+    }
+
     /// Takes a port of a block.
     #[inline]
     pub(crate) fn take(

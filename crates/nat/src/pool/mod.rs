@@ -507,6 +507,14 @@ impl Pools {
         }
     }
 
+    /// The same with the word of one port only.
+    #[inline]
+    pub(crate) fn look_ahead_at(&self, block: u32, side: PortProtocol, offset: u16) {
+        if let Some(address) = self.address(slot_of(block)) {
+            address.look_ahead_at(nth_of(block), side, offset);
+        }
+    }
+
     /// The outside endpoint that [`Pools::take_lent_port`] will answer, as things are.
     pub(crate) fn foresee(&self, block: u32, side: PortProtocol, wish: Wish) -> Option<(u32, u16)> {
         let address = self.address(slot_of(block))?;

@@ -14,6 +14,7 @@ mod admit;
 mod ahead;
 mod at_once;
 mod change;
+mod end;
 mod inbound;
 mod life;
 mod mapped;
@@ -521,27 +522,9 @@ impl Shard {
         Ok(id)
     }
 
-    /// The subscriber that a session counts for.
-    fn charged(
-        &self,
-        mapping: Option<&Mapping>,
-        flags: Flags,
-        out_key: FlowKey,
-        outside_realm: Realm,
-    ) -> Option<SubscriberId> {
-        if flags.has(Flags::PRESERVED) {
-            return self.subscribers.find(out_key.dst(), outside_realm);
-        }
-        self.subscriber_of(mapping?)
-    }
-
     /// Who a mapping counts for; nobody for static ones.
     fn subscriber_of(&self, mapping: &Mapping) -> Option<SubscriberId> {
-        if mapping.kind == MappingKind::Static {
-            return None;
-        }
-        let key = mapping.out_key;
-        self.subscribers.find(key.src(), key.realm())
+        self.owner_of(mapping, None)
     }
 
     fn find_way_back(&self, new: &NewSession) -> bool {

@@ -579,7 +579,20 @@ impl Shard {
         }
     }
 
+    #[inline]
     pub(super) fn forget_if_idle(&mut self, id: SubscriberId) {
+        let quiet = self
+            .subscribers
+            .get(id)
+            .is_some_and(|subscriber| subscriber.is_quiet());
+        if quiet {
+            self.forget_quiet(id);
+        }
+    }
+
+    /// The same for one that uses nothing.
+    #[inline(never)]
+    fn forget_quiet(&mut self, id: SubscriberId) {
         let computed = self.subscribers.get(id).and_then(|subscriber| {
             let block = subscriber.block;
             let pool = self.pools.pool_of(slot_of(block))?;
@@ -588,12 +601,7 @@ impl Shard {
                 Some(Division::Deterministic { .. })
             );
             let unused = self.pools.block(block)?.is_unused();
-            (computed
-                && unused
-                && subscriber.blocks == 1
-                && subscriber.sessions == 0
-                && subscriber.ports == [0; PortProtocol::COUNT])
-                .then_some(block)
+            (computed && unused && subscriber.blocks == 1).then_some(block)
         });
         if let Some(block) = computed {
             // A computed block costs nothing to give back: it is nobody else's.
