@@ -487,6 +487,13 @@ impl MappingTable {
         }
     }
 
+    /// Loads the next line of the index as well where that may be needed, after
+    /// [`MappingTable::look_ahead`].
+    #[inline]
+    pub(crate) fn look_further(&self, hash: u64) {
+        self.index.prefetch_further(hash);
+    }
+
     /// Loads what ending it, if this is its last session, will touch here; answers the
     /// hashes of its keys.
     #[inline]
@@ -544,16 +551,17 @@ impl MappingTable {
     }
 
     pub(crate) fn insert(&mut self, new: &NewMapping) -> Result<MappingId, TableFull> {
-        self.insert_with(new, self.hash(new.out_key), 0, None)
+        let hashes = [self.hash(new.out_key), self.hash(new.in_key())];
+        self.insert_with(new, hashes, 0, None)
     }
 
-    /// The same with the hash of its key known, and with sessions that keep it, the first
-    /// of them to a remote address that it is to remember.
+    /// The same with the hashes of its keys known, and with sessions that keep it, the
+    /// first of them to a remote address that it is to remember.
     #[inline]
     pub(crate) fn insert_with(
         &mut self,
         new: &NewMapping,
-        out_hash: u64,
+        [out_hash, in_hash]: [u64; 2],
         strong: u32,
         remote: Option<u32>,
     ) -> Result<MappingId, TableFull> {
@@ -568,7 +576,6 @@ impl MappingTable {
             NIL => return Err(TableFull),
             slot => slot,
         };
-        let in_hash = mapping.in_key().hash(self.seed);
         self.index
             .insert(out_hash, slot << 1)
             .map_err(|_| TableFull)?;

@@ -724,6 +724,17 @@ impl SessionTable {
 
     /// Creates a session under both its keys, or changes nothing.
     pub(crate) fn insert(&mut self, new: &NewSession, now: Ticks) -> Result<SessionId, TableFull> {
+        self.insert_with(new, None, now)
+    }
+
+    /// The same; the hash of the key from outside may be known.
+    #[inline]
+    pub(crate) fn insert_with(
+        &mut self,
+        new: &NewSession,
+        in_hash: Option<u64>,
+        now: Ticks,
+    ) -> Result<SessionId, TableFull> {
         let key = new.out_key;
         let ip_delta = ChecksumDelta::NONE.replace32(key.src(), new.outside);
         // An ICMP query's checksum covers the identifier but no addresses.
@@ -764,7 +775,8 @@ impl SessionTable {
             NIL => return Err(TableFull),
             slot => slot,
         };
-        let (out_hash, in_hash) = (self.hash(key), self.hash(session.in_key()));
+        let out_hash = self.hash(key);
+        let in_hash = in_hash.unwrap_or_else(|| self.hash(session.in_key()));
         self.index
             .insert(out_hash, slot << 1)
             .map_err(|_| TableFull)?;
@@ -792,9 +804,22 @@ impl SessionTable {
             self.cold.push(cold);
         }
         self.live += 1;
-        let id = SessionId(slot);
-        self.rearm(id);
-        Ok(id)
+        let timeout = self.timeouts.get(new.state as usize).copied().unwrap_or(0);
+        self.wheel.insert(&mut self.cold, slot, now.plus(timeout));
+        Ok(SessionId(slot))
+    }
+
+    /// So many that entries often lie beyond the line where a lookup begins.
+    #[inline]
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.live as usize > self.capacity / 8 * 5
+    }
+
+    /// Loads the next line of the index as well where that may be needed, after
+    /// [`Glance::begin`].
+    #[inline]
+    pub(crate) fn look_further(&self, hash: u64) {
+        self.index.prefetch_further(hash);
     }
 
     /// Loads what ending a session will touch here; answers the hashes of its keys.

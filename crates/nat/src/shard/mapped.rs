@@ -17,7 +17,7 @@ impl Shard {
     /// subscriber's limits.
     pub(super) fn mapping_for(
         &mut self,
-        first: &First,
+        first: &First<'_>,
         rule: usize,
     ) -> Result<(MappingId, SubscriberId), Refusal> {
         let key = first.key;
@@ -82,7 +82,7 @@ impl Shard {
 
     fn new_mapping(
         &mut self,
-        first: &First,
+        first: &First<'_>,
         rule: usize,
         plan: &Plan,
         subscriber: SubscriberId,
@@ -110,6 +110,7 @@ impl Shard {
                     .then_some(key.src_port() & 1 == 1),
                 exact: translate.preserve.then_some(key.src_port()),
                 chance: first.ahead.map(|ahead| ahead.chance),
+                foreseen: None,
             },
         };
         let taken = self.take_port(subscriber, plan, wanted, now);
@@ -202,7 +203,7 @@ impl Shard {
     /// A whole outside address for a subscriber, all protocols, ports kept.
     fn whole_mapping(
         &mut self,
-        first: &First,
+        first: &First<'_>,
         rule: usize,
         translate: &Translate,
         outside_realm: Realm,

@@ -79,7 +79,7 @@ pub struct Sizes {
 
 /// The first packet of a flow.
 #[derive(Clone, Copy, Debug)]
-pub struct First {
+pub struct First<'a> {
     /// Its key.
     pub key: FlowKey,
     /// Its segment, if TCP or DCCP.
@@ -91,7 +91,7 @@ pub struct First {
     /// Rule of a sender inside that keeps its source (a hairpin).
     pub sender_rule: Option<usize>,
     /// What is known of it already ([`Shard::look_ahead`]).
-    pub ahead: Option<Ahead>,
+    pub ahead: Option<&'a Ahead>,
     /// Now.
     pub now: Nanos,
 }
@@ -615,7 +615,7 @@ fn first_match<'a>(rules: impl Iterator<Item = (usize, &'a Rule)>, key: FlowKey)
 }
 
 /// A TCP connection begins with a SYN.
-fn opens(first: &First) -> Result<(), Refusal> {
+fn opens(first: &First<'_>) -> Result<(), Refusal> {
     match first.tcp {
         Some(segment) if !segment.opens() => Err(Counter::DropTcpNotSyn),
         _ => Ok(()),

@@ -436,22 +436,16 @@ impl Shard {
 
     /// Counts a port of a block that nobody owns.
     pub(super) fn pair_by_port(&mut self, id: SubscriberId, block: u32) {
-        if self.is_shared(block) {
+        if self.pools.is_shared(block) {
             self.pair(id, slot_of(block));
         }
     }
 
     /// The same when the port's mapping ends.
     pub(super) fn unpair_by_port(&mut self, id: SubscriberId, block: u32) {
-        if self.is_shared(block) {
+        if self.pools.is_shared(block) {
             self.unpair(id, slot_of(block));
         }
-    }
-
-    fn is_shared(&self, block: u32) -> bool {
-        self.pools
-            .block(block)
-            .is_some_and(|block| block.owner == Owner::Shared)
     }
 
     // --- the chain of a subscriber's blocks ----------------------------------
@@ -525,7 +519,8 @@ impl Shard {
         now: Ticks,
     ) {
         let unused = self.pools.free_port(block, offset, side, was_held);
-        if let Some((outside, port)) = self.layout.endpoint_of(block, offset)
+        if self.layout.has_forwards()
+            && let Some((outside, port)) = self.layout.endpoint_of(block, offset)
             && self
                 .layout
                 .is_forwarded(slot_of(block), outside, side, port)
@@ -616,6 +611,7 @@ impl Shard {
 
     // --- what is to be told --------------------------------------------------
 
+    #[inline]
     pub(super) fn watch_pool(&mut self, pool: usize) {
         let number = low16(count(pool));
         match self.pools.crossed(pool) {
