@@ -474,6 +474,7 @@ impl MappingTable {
 
     /// The mapping that the hash of a key from inside probably means, on the way, after
     /// that line.
+    #[inline]
     pub(crate) fn guess(&self, hash: u64) -> Option<MappingId> {
         let entry = self.index.guess(hash).filter(|entry| entry & 1 == 0)?;
         base::prefetch(self.slots.get((entry >> 1) as usize)?);

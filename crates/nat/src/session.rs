@@ -32,6 +32,11 @@ use crate::wheel::{Link, Links, NIL, Wheel};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionId(pub(crate) u32);
 
+impl SessionId {
+    /// Of no session.
+    pub(crate) const NONE: Self = Self(NIL);
+}
+
 /// No adjacency known yet.
 pub const NO_ADJACENCY: u16 = u16::MAX;
 
@@ -824,13 +829,12 @@ impl SessionTable {
 
     /// Loads what ending a session will touch here; answers the hashes of its keys.
     #[inline]
-    pub(crate) fn look_ahead_to_end(&self, id: SessionId) -> Option<[u64; 2]> {
-        let session = self.hot.get(id.0 as usize)?;
+    pub(crate) fn look_ahead_to_end(&self, session: &Session) -> [u64; 2] {
         let hashes = [self.hash(session.out_key), self.hash(session.in_key())];
         for hash in hashes {
             self.index.prefetch(hash);
         }
-        Some(hashes)
+        hashes
     }
 
     /// Ends a session, given the hashes of its keys; its last words, or `None` if it was
@@ -988,7 +992,7 @@ mod tests {
     }
 
     fn end(table: &mut SessionTable, id: SessionId) -> Option<Ended> {
-        let hashes = table.look_ahead_to_end(id)?;
+        let hashes = table.look_ahead_to_end(table.get(id)?);
         table.remove(id, hashes)
     }
 

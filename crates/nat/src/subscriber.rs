@@ -199,10 +199,12 @@ impl SubscriberTable {
         u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
     }
 
+    #[inline]
     pub(crate) fn get(&self, id: SubscriberId) -> Option<&Subscriber> {
         self.slots.get(id.0 as usize)?.as_ref()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: SubscriberId) -> Option<&mut Subscriber> {
         self.slots.get_mut(id.0 as usize)?.as_mut()
     }
@@ -215,6 +217,7 @@ impl SubscriberTable {
     }
 
     /// Loads the record that a hash probably means, after that line.
+    #[inline]
     pub(crate) fn guess(&self, hash: u64) -> Option<SubscriberId> {
         let slot = self.index.guess(hash)?;
         base::prefetch(self.slots.get(slot as usize)?);

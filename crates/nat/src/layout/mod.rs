@@ -363,6 +363,7 @@ impl Layout {
     }
 
     /// What a translating rule wants of first packets.
+    #[inline]
     pub(crate) fn plan(&self, number: usize) -> Option<&Plan> {
         self.plans.get(number)?.as_ref()
     }

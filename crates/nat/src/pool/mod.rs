@@ -554,6 +554,7 @@ impl Pools {
 
     /// Takes a port of a lent block, if that is of this pool, not on its way out, and
     /// young enough; answers the place in the block and the outside endpoint.
+    #[inline]
     pub(crate) fn take_lent_port(
         &mut self,
         block: u32,

@@ -81,7 +81,12 @@ impl Shard {
             one.known = self.mappings.guess(one.mapping_hash);
             one.subscriber = self.subscribers.guess(one.subscriber_hash);
         }
-        for one in coming.iter_mut().filter(|one| one.known.is_none()) {
+        for one in coming.iter_mut() {
+            // By its first look another mapping may look the same.
+            one.known = one.known.filter(|id| self.is_mapping_of(*id, one.key));
+            if one.known.is_some() {
+                continue;
+            }
             let record = one.subscriber.and_then(|id| self.subscribers.get(id));
             one.block = record.map_or(NO_BLOCK, |record| record.block);
             if let Some(side) = PortProtocol::of(one.key.protocol()) {
@@ -97,6 +102,15 @@ impl Shard {
                 self.sessions.look_further(foreseen.session_hash);
             }
         }
+    }
+
+    /// Whether a mapping is one of a flow's inside endpoint.
+    #[inline]
+    fn is_mapping_of(&self, id: MappingId, key: FlowKey) -> bool {
+        self.mappings.get(id).is_some_and(|mapping| {
+            let of = mapping.out_key;
+            (of.src(), of.src_port()) == (key.src(), key.src_port())
+        })
     }
 
     /// Loads the lines of the indexes by which the session will be found from outside.

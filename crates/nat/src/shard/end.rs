@@ -7,11 +7,10 @@
 //!      ─> ended: session, mapping with its last session, port to its rest
 //! ```
 //!
-//! What is due takes these steps several at a time, so that none waits for memory that
-//! could be on its way. What was looked up ahead stays right: a session that is still
+//! Each takes a step when others that came later have taken the one before, so that none
+//! waits for memory that could be on its way. What was looked up ahead stays right: a session that is still
 //! there keeps its mapping, its subscriber and its port where they are.
 
-use arrayvec::ArrayVec;
 use base::{Counter, Ticks};
 
 use super::Shard;
@@ -21,8 +20,11 @@ use crate::session::{Ended, Flags, SessionId};
 use crate::settings::PortProtocol;
 use crate::subscriber::SubscriberId;
 
-/// Sessions that are looked up together before they end.
-const TOGETHER: usize = 16;
+/// Sessions that begin to end between two steps of one of them.
+const APART: usize = 4;
+
+/// Those on their way, at least.
+const LINE: usize = 4 * APART;
 
 /// Ports that have rested are loaded so many ahead.
 const PORTS_AHEAD: usize = 8;
@@ -40,30 +42,42 @@ struct Ending {
     place: Option<(u32, u16)>,
 }
 
+impl Ending {
+    const NONE: Self = Self {
+        id: SessionId::NONE,
+        hashes: [0; 2],
+        mapping: None,
+        mapping_hashes: [0; 2],
+        subscriber_hash: 0,
+        subscriber: None,
+        place: None,
+    };
+}
+
 impl Shard {
     /// Ends a session and whatever nobody else needs; false if it was not there.
     pub fn end_session(&mut self, id: SessionId, now: Ticks) -> bool {
-        let Some(mut ending) = self.ending(id) else {
-            return false;
-        };
+        let mut ending = Ending::NONE;
+        self.begin_to_end(id, &mut ending);
         self.look_up_mapping(&mut ending);
         self.end(&ending, now)
     }
 
     /// The first look at a session that is to end.
     #[inline]
-    fn ending(&self, id: SessionId) -> Option<Ending> {
-        let hashes = self.sessions.look_ahead_to_end(id)?;
-        let key = self.sessions.get(id)?.out_key();
-        Some(Ending {
-            id,
-            hashes,
-            mapping: self.sessions.mapping(id),
-            mapping_hashes: [0; 2],
-            subscriber_hash: self.subscribers.look_ahead(key.src(), key.realm()),
-            subscriber: None,
-            place: None,
-        })
+    fn begin_to_end(&self, id: SessionId, ending: &mut Ending) {
+        let Some(session) = self.sessions.get(id) else {
+            return;
+        };
+        let key = session.out_key();
+        ending.id = id;
+        ending.hashes = self.sessions.look_ahead_to_end(session);
+        ending.mapping = self.sessions.mapping(id);
+        if let Some(mapping) = ending.mapping {
+            self.mappings.prefetch(mapping);
+        }
+        ending.subscriber_hash = self.subscribers.look_ahead(key.src(), key.realm());
+        ending.place = None;
     }
 
     /// The second.
@@ -242,32 +256,31 @@ impl Shard {
     /// blocks; returns what is left of the budget. Never scans a table.
     pub fn expire(&mut self, now: Ticks, budget: u32) -> u32 {
         let mut left = budget;
-        let mut over: ArrayVec<Ending, TOGETHER> = ArrayVec::new();
-        loop {
-            while !over.is_full()
-                && let Some(id) = self.sessions.pop_expired(now, &mut left)
-            {
-                let Some(ending) = self.ending(id) else {
-                    continue;
-                };
-                if let Some(mapping) = ending.mapping {
-                    self.mappings.prefetch(mapping);
+        // Where the last of them is; those before it are at later steps.
+        let (mut at, mut end) = (0, usize::MAX);
+        let mut line = [Ending::NONE; LINE];
+        while at < end.saturating_add(3 * APART) {
+            if at < end {
+                match self.sessions.pop_expired(now, &mut left) {
+                    Some(id) => {
+                        if let Some(place) = line.get_mut(at % LINE) {
+                            self.begin_to_end(id, place);
+                        }
+                    }
+                    None => end = at,
                 }
-                over.push(ending);
             }
-            for ending in &mut over {
+            let before = |steps: usize| at.checked_sub(steps * APART).filter(|at| *at < end);
+            if let Some(ending) = before(1).and_then(|at| line.get_mut(at % LINE)) {
                 self.look_up_mapping(ending);
             }
-            for ending in &mut over {
+            if let Some(ending) = before(2).and_then(|at| line.get_mut(at % LINE)) {
                 self.look_up_port(ending);
             }
-            for ending in &over {
+            if let Some(ending) = before(3).and_then(|at| line.get_mut(at % LINE)) {
                 self.end(ending, now);
             }
-            if !over.is_full() {
-                break;
-            }
-            over.clear();
+            at += 1;
         }
         while left > 0
             && let Some((_, (block, offset, side))) = self.held_ports.pop(now)

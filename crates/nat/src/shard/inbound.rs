@@ -280,6 +280,7 @@ impl Shard {
     }
 
     /// The static mapping of an inside host for a flow.
+    #[inline]
     pub(super) fn static_mapping(&self, key: FlowKey) -> Option<MappingId> {
         if self.mappings.special().pinned == 0 {
             return None;

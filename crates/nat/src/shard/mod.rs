@@ -354,6 +354,7 @@ impl Shard {
     /// The realm to which an inside host has a static mapping for this flow, with
     /// or without a rule.
     #[must_use]
+    #[inline]
     pub fn static_outside(&self, key: FlowKey) -> Option<Realm> {
         let mapping = self.mappings.get(self.static_mapping(key)?)?;
         Some(mapping.outside_realm)
@@ -536,6 +537,7 @@ impl Shard {
         self.sessions.find(key, self.sessions.hash(key)).is_some()
     }
 
+    #[inline]
     fn count_session(&mut self, rule: u16, realm: Realm, change: i32) {
         let places = [
             self.rule_sessions.get_mut(usize::from(rule)),
@@ -656,6 +658,7 @@ fn pool_scope(pool: usize) -> u16 {
 }
 
 /// State of a new session.
+#[inline]
 fn first_state(key: FlowKey, direction: Direction) -> State {
     match (key.protocol(), direction) {
         (protocol::TCP | protocol::DCCP, Direction::Outbound) => State::OutboundSyn,
