@@ -359,3 +359,62 @@ impl Router {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::Route;
+    use base::Nanos;
+
+    const NEXT_HOP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+
+    fn router() -> Router {
+        let own = Ipv4Addr::new(192, 0, 2, 1);
+        Router::new(&Topology {
+            interfaces: vec![Interface {
+                port: PortId(0),
+                tags: Tags::NONE,
+                realm: 0,
+                mac: Mac([2, 0, 0, 0, 1, 0]),
+                any_mac: false,
+                mtu: 1500,
+                mss_clamp: None,
+                icmp_errors: true,
+                addresses: vec![(own, Prefix::new(own, 30))],
+            }],
+            routes: vec![Route {
+                prefix: Prefix::ALL,
+                next_hop: NEXT_HOP,
+                interface: 0,
+                realm: 0,
+            }],
+            neighbors: Vec::new(),
+            max_neighbors: 4,
+            max_fragments: 1,
+            fragment_timeout: Nanos::from_secs(1),
+            refusal_code: 13,
+            multicast: None,
+        })
+    }
+
+    /// Beyond a route and on the connected network, which is the longer match.
+    #[test]
+    fn a_destination_has_an_adjacency_as_long_as_its_next_hop() {
+        let mut router = router();
+        let (far, near) = (0xcb00_7101, NEXT_HOP.to_bits());
+        let hop = Hop {
+            interface: 0,
+            ip: near,
+        };
+        assert_eq!(router.route(0, far), Some(hop));
+        assert_eq!(router.route(1, far), None);
+        assert_eq!(router.hop_to(0, far), None);
+        router.set_adjacency(3, hop, Mac([2, 0, 0, 0, 2, 0]));
+        assert_eq!(router.hop_to(0, far), Some((hop, 3)));
+        assert_eq!(router.hop_to(0, near), Some((hop, 3)));
+        assert_eq!(router.hop_to(0, near + 1), None);
+        router.remove_adjacency(3);
+        assert_eq!(router.hop_to(0, far), None);
+        assert_eq!(router.hop_to(0, near), None);
+    }
+}

@@ -78,6 +78,7 @@ mod tests {
         assert_eq!(resting.push('a', Ticks(0)), Ok(()));
         assert_eq!(resting.push('b', Ticks(3)), Ok(()));
         assert_eq!(resting.push('c', Ticks(3)), Err('c'));
+        assert_eq!([resting.behind(1), resting.behind(2)], [Some('b'), None]);
         assert_eq!(resting.pop(Ticks(9)), None);
         assert_eq!(resting.pop(Ticks(12)), Some((Ticks(0), 'a')));
         assert_eq!(resting.pop(Ticks(12)), None);

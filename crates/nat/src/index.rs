@@ -40,21 +40,6 @@ const EMPTY: Bucket = Bucket {
 };
 
 impl Bucket {
-    /// The entry under `tag` that `is_it` accepts.
-    #[inline]
-    fn find(&self, tag: u8, is_it: &mut impl FnMut(u32) -> bool) -> Option<u32> {
-        for lane in Lanes::of(&self.tags, tag) {
-            if self.tags.get(lane) != Some(&tag) {
-                continue;
-            }
-            let entry = *self.entries.get(lane)?;
-            if is_it(entry) {
-                return Some(entry);
-            }
-        }
-        None
-    }
-
     /// Puts an entry where there is room.
     #[inline]
     fn put(&mut self, tag: u8, entry: u32) -> bool {
@@ -146,30 +131,22 @@ impl Index {
     /// The entry under `hash` that `is_it` accepts.
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let home = self.home(hash);
-        let bucket = self.buckets.get(home)?;
-        let found = bucket.find(tag(hash), &mut is_it);
-        if found.is_some() || bucket.overflow == 0 {
-            return found;
-        }
-        self.find_further(home, hash, &mut is_it)
-    }
-
-    #[inline(never)]
-    fn find_further(
-        &self,
-        home: usize,
-        hash: u64,
-        is_it: &mut impl FnMut(u32) -> bool,
-    ) -> Option<u32> {
-        let mut at = home;
-        for _ in 1..PROBES {
-            at = self.after(at);
+        let mut at = self.home(hash);
+        for _ in 0..PROBES {
             let bucket = self.buckets.get(at)?;
-            let found = bucket.find(tag(hash), is_it);
-            if found.is_some() || bucket.overflow == 0 {
-                return found;
+            for lane in Lanes::of(&bucket.tags, tag(hash)) {
+                if bucket.tags.get(lane) != Some(&tag(hash)) {
+                    continue;
+                }
+                let entry = *bucket.entries.get(lane)?;
+                if is_it(entry) {
+                    return Some(entry);
+                }
             }
+            if bucket.overflow == 0 {
+                return None;
+            }
+            at = self.after(at);
         }
         None
     }

@@ -377,6 +377,7 @@ pub(crate) struct Special {
 }
 
 impl Special {
+    #[inline]
     fn count(&mut self, mapping: &Mapping, change: i32) {
         for (counts, number) in [
             (mapping.kind == MappingKind::Static, &mut self.pinned),

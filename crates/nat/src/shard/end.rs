@@ -257,9 +257,9 @@ impl Shard {
     pub fn expire(&mut self, now: Ticks, budget: u32) -> u32 {
         let mut left = budget;
         // Where the last of them is; those before it are at later steps.
-        let (mut at, mut end) = (0, usize::MAX);
+        let (mut at, mut end) = (0, usize::MAX / 2);
         let mut line = [Ending::NONE; LINE];
-        while at < end.saturating_add(3 * APART) {
+        while at < end + 3 * APART {
             if at < end {
                 match self.sessions.pop_expired(now, &mut left) {
                     Some(id) => {
@@ -270,14 +270,21 @@ impl Shard {
                     None => end = at,
                 }
             }
-            let before = |steps: usize| at.checked_sub(steps * APART).filter(|at| *at < end);
-            if let Some(ending) = before(1).and_then(|at| line.get_mut(at % LINE)) {
+            // Before the first of them this is beyond the end.
+            let [second, third, last] = [1, 2, 3].map(|steps| at.wrapping_sub(steps * APART));
+            if second < end
+                && let Some(ending) = line.get_mut(second % LINE)
+            {
                 self.look_up_mapping(ending);
             }
-            if let Some(ending) = before(2).and_then(|at| line.get_mut(at % LINE)) {
+            if third < end
+                && let Some(ending) = line.get_mut(third % LINE)
+            {
                 self.look_up_port(ending);
             }
-            if let Some(ending) = before(3).and_then(|at| line.get_mut(at % LINE)) {
+            if last < end
+                && let Some(ending) = line.get(last % LINE)
+            {
                 self.end(ending, now);
             }
             at += 1;

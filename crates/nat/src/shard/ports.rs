@@ -7,7 +7,7 @@ use crate::layout::{Lender, Plan};
 use crate::notice::{BlockNotice, Notice};
 use crate::pool::{Crossed, NO_BLOCK, Owner, Wish, block_id, count, low16, slot_of};
 use crate::settings::{Division, Pairing, PortProtocol, Translate};
-use crate::subscriber::SubscriberId;
+use crate::subscriber::{Subscriber, SubscriberId};
 
 /// Outside addresses looked at for one that is free towards a remote.
 pub(super) const ADDRESS_PROBES: u32 = 8;
@@ -576,10 +576,7 @@ impl Shard {
 
     #[inline]
     pub(super) fn forget_if_idle(&mut self, id: SubscriberId) {
-        let quiet = self
-            .subscribers
-            .get(id)
-            .is_some_and(|subscriber| subscriber.is_quiet());
+        let quiet = self.subscribers.get(id).is_some_and(Subscriber::is_quiet);
         if quiet {
             self.forget_quiet(id);
         }
