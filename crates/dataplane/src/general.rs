@@ -492,7 +492,7 @@ where
     /// Where a remote host without an address towards the inside gets on: the
     /// worker that has its destination decides whether it is let in, then the one
     /// that has the remote host gives it an address and opens the session.
-    fn entrance(&self, first: &First) -> Option<(u32, Stage)> {
+    fn entrance(&self, first: &First<'_>) -> Option<(u32, Stage)> {
         let (key, layout) = (first.key, self.shard.layout());
         let asked = layout
             .outside_owner(

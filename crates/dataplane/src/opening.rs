@@ -164,12 +164,8 @@ where
         if !usual {
             return None;
         }
-        let hop = self.router.route(rule.outside_realm, key.dst())?;
-        if is_inside(rule, hop) {
-            return None;
-        }
-        let adjacency = self.router.adjacency_of(hop)?;
-        if !self.router.lets(adjacency, stranger.l3, stranger.len) {
+        let (hop, adjacency) = self.router.hop_to(rule.outside_realm, key.dst())?;
+        if is_inside(rule, hop) || !self.router.lets(adjacency, stranger.l3, stranger.len) {
             return None;
         }
         let first = First {
@@ -178,7 +174,7 @@ where
             hairpin: false,
             outside_realm: key.realm(),
             sender_rule: None,
-            ahead: stranger.ahead.copied(),
+            ahead: stranger.ahead,
             now,
         };
         let id = match self.shard.open_outbound(&first, Some(number)) {

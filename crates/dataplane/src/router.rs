@@ -35,6 +35,43 @@ pub(crate) struct Adjacency {
     pub(crate) stale: bool,
 }
 
+/// The way to some network: where and to whom, or to the destination itself.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    network: u32,
+    mask: u32,
+    next_hop: Option<u32>,
+    interface: u16,
+    realm: Realm,
+    /// Of the next hop, if that is one and its MAC address is known.
+    adjacency: Option<u16>,
+}
+
+impl Way {
+    fn new(realm: Realm, prefix: Prefix, interface: u16, next_hop: Option<Ipv4Addr>) -> Self {
+        let (network, last) = (prefix.network().to_bits(), prefix.last().to_bits());
+        Self {
+            network,
+            mask: !(network ^ last),
+            next_hop: next_hop.map(Ipv4Addr::to_bits),
+            interface,
+            realm,
+            adjacency: None,
+        }
+    }
+
+    fn hop_to(&self, destination: u32) -> Hop {
+        Hop {
+            interface: self.interface,
+            ip: self.next_hop.unwrap_or(destination),
+        }
+    }
+
+    fn goes_by(&self, hop: Hop) -> bool {
+        self.interface == hop.interface && self.next_hop == Some(hop.ip)
+    }
+}
+
 /// What an address is on this side of the appliance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -53,7 +90,7 @@ pub struct Router {
     /// Interfaces of each port with their tags.
     by_port: Vec<Vec<(Tags, u16)>>,
     /// By realm and descending prefix length.
-    routes: Vec<(Realm, Prefix, u16, Option<Ipv4Addr>)>,
+    routes: Vec<Way>,
     own: HashMap<(Realm, u32), u16>,
     /// Of the addresses that are own or broadcast ones.
     nearby: Nearby,
@@ -88,19 +125,20 @@ impl Router {
                 for known in [*address, network.network(), network.last()] {
                     nearby.add(interface.realm, known.to_bits());
                 }
-                routes.push((interface.realm, *network, number, None));
+                routes.push(Way::new(interface.realm, *network, number, None));
             }
         }
         for route in &topology.routes {
-            routes.push((
+            let next_hop = Some(route.next_hop);
+            routes.push(Way::new(
                 route.realm,
                 route.prefix,
                 route.interface,
-                Some(route.next_hop),
+                next_hop,
             ));
         }
         // Stable: connected networks stay in front of routes of the same length.
-        routes.sort_by_key(|(realm, prefix, ..)| (*realm, 32 - prefix.length()));
+        routes.sort_by_key(|way| (way.realm, !way.mask));
         let neighbors = usize::from(topology.max_neighbors);
         let groups = topology.multicast.as_ref().and_then(|multicast| {
             let upstream = topology.interfaces.get(usize::from(multicast.upstream))?;
@@ -191,14 +229,27 @@ impl Router {
                     ip: destination,
                 });
         }
-        let address = Ipv4Addr::from_bits(destination);
-        self.routes
-            .iter()
-            .find(|(of, prefix, ..)| *of == realm && prefix.contains(address))
-            .map(|(_, _, interface, next_hop)| Hop {
-                interface: *interface,
-                ip: next_hop.map_or(destination, Ipv4Addr::to_bits),
-            })
+        self.way_to(realm, destination)
+            .map(|way| way.hop_to(destination))
+    }
+
+    #[inline]
+    fn way_to(&self, realm: Realm, destination: u32) -> Option<&Way> {
+        let mut ways = self.routes.iter();
+        ways.find(|way| way.realm == realm && (way.network ^ destination) & way.mask == 0)
+    }
+
+    /// The same as [`Router::route`] and [`Router::adjacency_of`] together, for one host.
+    #[inline]
+    pub(crate) fn hop_to(&self, realm: Realm, destination: u32) -> Option<(Hop, u16)> {
+        if ipv4::is_multicast(destination) {
+            let hop = self.route(realm, destination)?;
+            return Some((hop, self.adjacency_of(hop)?));
+        }
+        let way = self.way_to(realm, destination)?;
+        let hop = way.hop_to(destination);
+        let adjacency = way.adjacency.or_else(|| self.adjacency_of(hop))?;
+        Some((hop, adjacency))
     }
 
     /// The address to answer with on an interface, to a host at `to`: in the
@@ -267,7 +318,14 @@ impl Router {
                 stale: false,
             });
             self.by_hop.insert((hop.interface, hop.ip), number);
+            self.tell_routes(hop, Some(number));
             self.set_egress(number);
+        }
+    }
+
+    fn tell_routes(&mut self, hop: Hop, adjacency: Option<u16>) {
+        for way in self.routes.iter_mut().filter(|way| way.goes_by(hop)) {
+            way.adjacency = adjacency;
         }
     }
 
@@ -295,8 +353,68 @@ impl Router {
             && let Some(gone) = place.take()
         {
             self.by_hop.remove(&(gone.hop.interface, gone.hop.ip));
+            self.tell_routes(gone.hop, None);
             self.set_egress(number);
             self.epoch = self.epoch.wrapping_add(1).max(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::Route;
+    use base::Nanos;
+
+    const NEXT_HOP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+
+    fn router() -> Router {
+        let own = Ipv4Addr::new(192, 0, 2, 1);
+        Router::new(&Topology {
+            interfaces: vec![Interface {
+                port: PortId(0),
+                tags: Tags::NONE,
+                realm: 0,
+                mac: Mac([2, 0, 0, 0, 1, 0]),
+                any_mac: false,
+                mtu: 1500,
+                mss_clamp: None,
+                icmp_errors: true,
+                addresses: vec![(own, Prefix::new(own, 30))],
+            }],
+            routes: vec![Route {
+                prefix: Prefix::ALL,
+                next_hop: NEXT_HOP,
+                interface: 0,
+                realm: 0,
+            }],
+            neighbors: Vec::new(),
+            max_neighbors: 4,
+            max_fragments: 1,
+            fragment_timeout: Nanos::from_secs(1),
+            refusal_code: 13,
+            multicast: None,
+        })
+    }
+
+    /// Beyond a route and on the connected network, which is the longer match.
+    #[test]
+    fn a_destination_has_an_adjacency_as_long_as_its_next_hop() {
+        let mut router = router();
+        let (far, near) = (0xcb00_7101, NEXT_HOP.to_bits());
+        let hop = Hop {
+            interface: 0,
+            ip: near,
+        };
+        assert_eq!(router.route(0, far), Some(hop));
+        assert_eq!(router.route(1, far), None);
+        assert_eq!(router.hop_to(0, far), None);
+        router.set_adjacency(3, hop, Mac([2, 0, 0, 0, 2, 0]));
+        assert_eq!(router.hop_to(0, far), Some((hop, 3)));
+        assert_eq!(router.hop_to(0, near), Some((hop, 3)));
+        assert_eq!(router.hop_to(0, near + 1), None);
+        router.remove_adjacency(3);
+        assert_eq!(router.hop_to(0, far), None);
+        assert_eq!(router.hop_to(0, near), None);
     }
 }

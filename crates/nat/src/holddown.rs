@@ -52,6 +52,12 @@ impl<T: Copy> Resting<T> {
         self.queue.pop_front()
     }
 
+    /// The item so many behind the next one.
+    #[inline]
+    pub(crate) fn behind(&self, ahead: usize) -> Option<T> {
+        self.queue.get(ahead).map(|(_, item)| *item)
+    }
+
     /// When the next item is due.
     pub(crate) fn next_due(&self) -> Option<Ticks> {
         self.queue.front().map(|(since, _)| since.plus(self.time))
@@ -72,6 +78,7 @@ mod tests {
         assert_eq!(resting.push('a', Ticks(0)), Ok(()));
         assert_eq!(resting.push('b', Ticks(3)), Ok(()));
         assert_eq!(resting.push('c', Ticks(3)), Err('c'));
+        assert_eq!([resting.behind(1), resting.behind(2)], [Some('b'), None]);
         assert_eq!(resting.pop(Ticks(9)), None);
         assert_eq!(resting.pop(Ticks(12)), Some((Ticks(0), 'a')));
         assert_eq!(resting.pop(Ticks(12)), None);

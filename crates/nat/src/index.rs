@@ -39,6 +39,43 @@ const EMPTY: Bucket = Bucket {
     entries: [0; LANES],
 };
 
+impl Bucket {
+    /// Puts an entry where there is room.
+    #[inline]
+    fn put(&mut self, tag: u8, entry: u32) -> bool {
+        // The first lane found is never a wrong one.
+        if let Some(lane) = Lanes::of(&self.tags, 0).next()
+            && let (Some(place), Some(value)) =
+                (self.tags.get_mut(lane), self.entries.get_mut(lane))
+        {
+            (*place, *value) = (tag, entry);
+            return true;
+        }
+        false
+    }
+
+    /// Takes an entry out; false if it is not here.
+    #[inline]
+    fn take(&mut self, tag: u8, entry: u32) -> bool {
+        let found = Lanes::of(&self.tags, tag).find(|lane| {
+            self.tags.get(*lane) == Some(&tag) && self.entries.get(*lane) == Some(&entry)
+        });
+        match found.and_then(|lane| self.tags.get_mut(lane)) {
+            Some(place) => {
+                *place = 0;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether an entry that comes must go on.
+    #[inline]
+    fn is_full(&self) -> bool {
+        Lanes::of(&self.tags, 0).next().is_none()
+    }
+}
+
 /// No room near an entry's home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexFull;
@@ -114,53 +151,71 @@ impl Index {
         None
     }
 
+    /// Loads the next line too if an entry under `hash` would have to go on, or has gone
+    /// on, past the line that a lookup begins with, which must be here by now.
+    #[inline]
+    pub(crate) fn prefetch_further(&self, hash: u64) {
+        let home = self.home(hash);
+        if let Some(bucket) = self.buckets.get(home)
+            && (bucket.overflow > 0 || bucket.is_full())
+            && let Some(next) = self.buckets.get(self.after(home))
+        {
+            base::prefetch(next);
+        }
+    }
+
     /// Adds an entry, which must not be there yet.
+    #[inline]
     pub(crate) fn insert(&mut self, hash: u64, entry: u32) -> Result<(), IndexFull> {
         let home = self.home(hash);
+        let bucket = self.buckets.get_mut(home).ok_or(IndexFull)?;
+        if bucket.put(tag(hash), entry) {
+            return Ok(());
+        }
+        self.insert_further(hash, entry)
+    }
+
+    #[inline(never)]
+    fn insert_further(&mut self, hash: u64, entry: u32) -> Result<(), IndexFull> {
+        let home = self.home(hash);
         let mut at = home;
-        for passed in 0..PROBES {
-            let next = self.after(at);
-            let Some(bucket) = self.buckets.get_mut(at) else {
-                return Err(IndexFull);
-            };
-            // The first lane found is never a wrong one.
-            if let Some(lane) = Lanes::of(&bucket.tags, 0).next()
-                && let (Some(place), Some(value)) =
-                    (bucket.tags.get_mut(lane), bucket.entries.get_mut(lane))
-            {
-                *place = tag(hash);
-                *value = entry;
+        for passed in 1..PROBES {
+            at = self.after(at);
+            let bucket = self.buckets.get_mut(at).ok_or(IndexFull)?;
+            if bucket.put(tag(hash), entry) {
                 self.count_passing(home, passed, 1);
                 return Ok(());
             }
-            at = next;
         }
         Err(IndexFull)
     }
 
     /// Removes an entry; false if it was not there.
+    #[inline]
     pub(crate) fn remove(&mut self, hash: u64, entry: u32) -> bool {
         let home = self.home(hash);
+        let Some(bucket) = self.buckets.get_mut(home) else {
+            return false;
+        };
+        bucket.take(tag(hash), entry) || bucket.overflow > 0 && self.remove_further(hash, entry)
+    }
+
+    #[inline(never)]
+    fn remove_further(&mut self, hash: u64, entry: u32) -> bool {
+        let home = self.home(hash);
         let mut at = home;
-        for passed in 0..PROBES {
-            let next = self.after(at);
+        for passed in 1..PROBES {
+            at = self.after(at);
             let Some(bucket) = self.buckets.get_mut(at) else {
                 return false;
             };
-            let found = bucket
-                .tags
-                .iter_mut()
-                .zip(&bucket.entries)
-                .find(|(place, value)| **place == tag(hash) && **value == entry);
-            if let Some((place, _)) = found {
-                *place = 0;
+            if bucket.take(tag(hash), entry) {
                 self.count_passing(home, passed, u32::MAX);
                 return true;
             }
             if bucket.overflow == 0 {
                 return false;
             }
-            at = next;
         }
         false
     }

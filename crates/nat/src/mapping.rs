@@ -377,6 +377,7 @@ pub(crate) struct Special {
 }
 
 impl Special {
+    #[inline]
     fn count(&mut self, mapping: &Mapping, change: i32) {
         for (counts, number) in [
             (mapping.kind == MappingKind::Static, &mut self.pinned),
@@ -474,6 +475,7 @@ impl MappingTable {
 
     /// The mapping that the hash of a key from inside probably means, on the way, after
     /// that line.
+    #[inline]
     pub(crate) fn guess(&self, hash: u64) -> Option<MappingId> {
         let entry = self.index.guess(hash).filter(|entry| entry & 1 == 0)?;
         base::prefetch(self.slots.get((entry >> 1) as usize)?);
@@ -487,12 +489,23 @@ impl MappingTable {
         }
     }
 
-    /// Loads what ending it, if this is its last session, will touch here.
-    pub(crate) fn look_ahead_to_end(&self, id: MappingId) {
-        if let Some(packed) = self.slots.get(id.0 as usize) {
-            self.index.prefetch(self.hash(packed.out_key()));
-            self.index.prefetch(self.hash(packed.in_key()));
+    /// Loads the next line of the index as well where that may be needed, after
+    /// [`MappingTable::look_ahead`].
+    #[inline]
+    pub(crate) fn look_further(&self, hash: u64) {
+        self.index.prefetch_further(hash);
+    }
+
+    /// Loads what ending it, if this is its last session, will touch here; answers the
+    /// hashes of its keys.
+    #[inline]
+    pub(crate) fn look_ahead_to_end(&self, id: MappingId) -> Option<[u64; 2]> {
+        let packed = self.slots.get(id.0 as usize)?;
+        let hashes = [self.hash(packed.out_key()), self.hash(packed.in_key())];
+        for hash in hashes {
+            self.index.prefetch(hash);
         }
+        Some(hashes)
     }
 
     /// By inside endpoint (and what it depends on), in the scope of its pool.
@@ -540,16 +553,17 @@ impl MappingTable {
     }
 
     pub(crate) fn insert(&mut self, new: &NewMapping) -> Result<MappingId, TableFull> {
-        self.insert_with(new, self.hash(new.out_key), 0, None)
+        let hashes = [self.hash(new.out_key), self.hash(new.in_key())];
+        self.insert_with(new, hashes, 0, None)
     }
 
-    /// The same with the hash of its key known, and with sessions that keep it, the first
-    /// of them to a remote address that it is to remember.
+    /// The same with the hashes of its keys known, and with sessions that keep it, the
+    /// first of them to a remote address that it is to remember.
     #[inline]
     pub(crate) fn insert_with(
         &mut self,
         new: &NewMapping,
-        out_hash: u64,
+        [out_hash, in_hash]: [u64; 2],
         strong: u32,
         remote: Option<u32>,
     ) -> Result<MappingId, TableFull> {
@@ -564,7 +578,6 @@ impl MappingTable {
             NIL => return Err(TableFull),
             slot => slot,
         };
-        let in_hash = mapping.in_key().hash(self.seed);
         self.index
             .insert(out_hash, slot << 1)
             .map_err(|_| TableFull)?;
@@ -592,17 +605,24 @@ impl MappingTable {
 
     pub(crate) fn remove(&mut self, id: MappingId) -> Option<Mapping> {
         let mapping = self.get(id)?;
-        self.index
-            .remove(mapping.out_key.hash(self.seed), id.0 << 1);
-        self.index
-            .remove(mapping.in_key().hash(self.seed), id.0 << 1 | 1);
-        let next = core::mem::replace(&mut self.free, id.0);
-        let place = self.slots.get_mut(id.0 as usize)?;
-        place.marks = MappingKind::Free as u8;
-        place.outside = next;
-        self.live -= 1;
-        self.special.count(&mapping, -1);
+        let hashes = [self.hash(mapping.out_key), self.hash(mapping.in_key())];
+        self.remove_known(id, &mapping, hashes);
         Some(mapping)
+    }
+
+    /// Removes a mapping that there is, given the hashes of its keys.
+    #[inline]
+    pub(crate) fn remove_known(&mut self, id: MappingId, mapping: &Mapping, hashes: [u64; 2]) {
+        let Some(place) = self.slots.get_mut(id.0 as usize) else {
+            return;
+        };
+        let [out_hash, in_hash] = hashes;
+        self.index.remove(out_hash, id.0 << 1);
+        self.index.remove(in_hash, id.0 << 1 | 1);
+        place.marks = MappingKind::Free as u8;
+        place.outside = core::mem::replace(&mut self.free, id.0);
+        self.live -= 1;
+        self.special.count(mapping, -1);
     }
 }
 

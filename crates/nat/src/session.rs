@@ -32,6 +32,11 @@ use crate::wheel::{Link, Links, NIL, Wheel};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionId(pub(crate) u32);
 
+impl SessionId {
+    /// Of no session.
+    pub(crate) const NONE: Self = Self(NIL);
+}
+
 /// No adjacency known yet.
 pub const NO_ADJACENCY: u16 = u16::MAX;
 
@@ -297,6 +302,17 @@ pub struct SessionView {
     pub bytes: [u64; 2],
 }
 
+/// What was left to say about a session when it ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub out_key: FlowKey,
+    pub outside_realm: Realm,
+    pub flags: Flags,
+    pub rule: u16,
+    pub mapping: Option<MappingId>,
+    pub next_weak: Option<SessionId>,
+}
+
 /// What a new session is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewSession {
@@ -412,6 +428,11 @@ impl Session {
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
+    }
+
+    #[inline]
+    pub(crate) const fn out_key(&self) -> FlowKey {
+        self.out_key
     }
 
     /// Flags.
@@ -708,6 +729,17 @@ impl SessionTable {
 
     /// Creates a session under both its keys, or changes nothing.
     pub(crate) fn insert(&mut self, new: &NewSession, now: Ticks) -> Result<SessionId, TableFull> {
+        self.insert_with(new, None, now)
+    }
+
+    /// The same; the hash of the key from outside may be known.
+    #[inline]
+    pub(crate) fn insert_with(
+        &mut self,
+        new: &NewSession,
+        in_hash: Option<u64>,
+        now: Ticks,
+    ) -> Result<SessionId, TableFull> {
         let key = new.out_key;
         let ip_delta = ChecksumDelta::NONE.replace32(key.src(), new.outside);
         // An ICMP query's checksum covers the identifier but no addresses.
@@ -748,7 +780,8 @@ impl SessionTable {
             NIL => return Err(TableFull),
             slot => slot,
         };
-        let (out_hash, in_hash) = (self.hash(key), self.hash(session.in_key()));
+        let out_hash = self.hash(key);
+        let in_hash = in_hash.unwrap_or_else(|| self.hash(session.in_key()));
         self.index
             .insert(out_hash, slot << 1)
             .map_err(|_| TableFull)?;
@@ -776,37 +809,61 @@ impl SessionTable {
             self.cold.push(cold);
         }
         self.live += 1;
-        let id = SessionId(slot);
-        self.rearm(id);
-        Ok(id)
+        let timeout = self.timeouts.get(new.state as usize).copied().unwrap_or(0);
+        self.wheel.insert(&mut self.cold, slot, now.plus(timeout));
+        Ok(SessionId(slot))
     }
 
-    /// Loads what ending a session will touch here; answers its mapping.
-    pub(crate) fn look_ahead_to_end(&self, id: SessionId) -> Option<MappingId> {
-        let session = self.hot.get(id.0 as usize)?;
-        let glance = self.index.glance();
-        glance.prefetch(self.hash(session.out_key));
-        glance.prefetch(self.hash(session.in_key()));
-        self.mapping(id)
+    /// So many that entries often lie beyond the line where a lookup begins.
+    #[inline]
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.live as usize > self.capacity / 8 * 5
     }
 
-    /// Ends a session; its last words, or `None` if it was not there.
-    pub(crate) fn remove(&mut self, id: SessionId) -> Option<SessionView> {
-        let view = self.view(id)?;
-        let session = *self.hot.get(id.0 as usize)?;
-        if let Some(hot) = self.hot.get_mut(id.0 as usize) {
-            // Guesses that are under way must not find it.
-            hot.out_key = FlowKey::default();
+    /// Loads the next line of the index as well where that may be needed, after
+    /// [`Glance::begin`].
+    #[inline]
+    pub(crate) fn look_further(&self, hash: u64) {
+        self.index.prefetch_further(hash);
+    }
+
+    /// Loads what ending a session will touch here; answers the hashes of its keys.
+    #[inline]
+    pub(crate) fn look_ahead_to_end(&self, session: &Session) -> [u64; 2] {
+        let hashes = [self.hash(session.out_key), self.hash(session.in_key())];
+        for hash in hashes {
+            self.index.prefetch(hash);
         }
-        self.index.remove(self.hash(session.out_key), id.0 << 1);
-        self.index
-            .remove(self.hash(session.in_key()), id.0 << 1 | 1);
+        hashes
+    }
+
+    /// Ends a session, given the hashes of its keys; its last words, or `None` if it was
+    /// not there.
+    #[inline]
+    pub(crate) fn remove(&mut self, id: SessionId, hashes: [u64; 2]) -> Option<Ended> {
+        let session = self.hot.get_mut(id.0 as usize)?;
+        let cold = self.cold.get(id.0 as usize)?;
+        if cold.rule == DEAD {
+            return None;
+        }
+        let ended = Ended {
+            // Guesses that are under way must not find it.
+            out_key: core::mem::take(&mut session.out_key),
+            outside_realm: session.outside_realm,
+            flags: session.flags,
+            rule: cold.rule,
+            mapping: (cold.mapping != NIL).then_some(MappingId(cold.mapping)),
+            next_weak: (cold.next_weak != NIL).then_some(SessionId(cold.next_weak)),
+        };
+        let [out_hash, in_hash] = hashes;
+        self.index.remove(out_hash, id.0 << 1);
+        self.index.remove(in_hash, id.0 << 1 | 1);
         self.wheel.remove(&mut self.cold, id.0);
         let cold = self.cold.get_mut(id.0 as usize)?;
         cold.rule = DEAD;
         cold.link = Link::chained(core::mem::replace(&mut self.free, id.0));
         self.live -= 1;
-        Some(view)
+        Some(ended)
     }
 
     /// The session behind this one in its mapping's chain of unanswered ones.
@@ -934,6 +991,11 @@ mod tests {
         }
     }
 
+    fn end(table: &mut SessionTable, id: SessionId) -> Option<Ended> {
+        let hashes = table.look_ahead_to_end(table.get(id)?);
+        table.remove(id, hashes)
+    }
+
     #[test]
     fn a_session_is_found_by_both_keys_until_it_ends() {
         let mut table = table(10);
@@ -955,8 +1017,8 @@ mod tests {
                 direction: Direction::Inbound
             })
         );
-        assert!(table.remove(id).is_some());
-        assert!(table.remove(id).is_none());
+        assert!(end(&mut table, id).is_some());
+        assert!(end(&mut table, id).is_none());
         assert_eq!(found(&table, out), None);
         assert_eq!(found(&table, inward), None);
     }
@@ -968,7 +1030,7 @@ mod tests {
         table.insert(&new(2), Ticks(0)).unwrap();
         assert_eq!(table.insert(&new(3), Ticks(0)), Err(TableFull));
         assert_eq!(table.live(), 2);
-        table.remove(first).unwrap();
+        end(&mut table, first).unwrap();
         assert!(table.insert(&new(3), Ticks(0)).is_ok());
     }
 

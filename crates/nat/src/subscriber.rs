@@ -78,11 +78,14 @@ impl Subscriber {
         self.pairs.iter().flatten().next().map(|pair| pair.outside)
     }
 
+    /// Whether it uses nothing, though it may still have a block.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.sessions == 0 && self.ports == [0; PortProtocol::COUNT]
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
-        self.sessions == 0
-            && self.blocks == 0
-            && self.pairs == [None; PAIRS]
-            && self.ports == [0; PortProtocol::COUNT]
+        self.is_quiet() && self.blocks == 0 && self.pairs == [None; PAIRS]
     }
 
     /// Numbers of the outside addresses it is paired with.
@@ -91,11 +94,12 @@ impl Subscriber {
     }
 
     /// Those it is paired with that have this address.
-    pub(crate) fn slots_with(&self, outside: u32) -> [Option<u32>; PAIRS] {
-        self.pairs.map(|pair| {
-            pair.filter(|pair| pair.outside.to_bits() == outside)
-                .map(|pair| pair.slot)
-        })
+    #[inline]
+    pub(crate) fn slots_with(&self, outside: u32) -> impl Iterator<Item = u32> {
+        let pairs = self.pairs.iter().flatten();
+        pairs
+            .filter(move |pair| pair.outside.to_bits() == outside)
+            .map(|pair| pair.slot)
     }
 
     /// One more port; true if from now on it uses much of them, which is said once until
@@ -195,10 +199,12 @@ impl SubscriberTable {
         u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
     }
 
+    #[inline]
     pub(crate) fn get(&self, id: SubscriberId) -> Option<&Subscriber> {
         self.slots.get(id.0 as usize)?.as_ref()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: SubscriberId) -> Option<&mut Subscriber> {
         self.slots.get_mut(id.0 as usize)?.as_mut()
     }
@@ -211,6 +217,7 @@ impl SubscriberTable {
     }
 
     /// Loads the record that a hash probably means, after that line.
+    #[inline]
     pub(crate) fn guess(&self, hash: u64) -> Option<SubscriberId> {
         let slot = self.index.guess(hash)?;
         base::prefetch(self.slots.get(slot as usize)?);
@@ -225,13 +232,22 @@ impl SubscriberTable {
     }
 
     pub(crate) fn find(&self, inside: u32, realm: Realm) -> Option<SubscriberId> {
-        let key = key(inside, realm);
-        self.index
-            .find(
-                key.hash(self.seed),
-                |at| matches!(self.slots.get(at as usize), Some(Some(found)) if found.key() == key),
-            )
-            .map(SubscriberId)
+        let hash = key(inside, realm).hash(self.seed);
+        let is_it = |at| self.is(SubscriberId(at), inside, realm);
+        self.index.find(hash, is_it).map(SubscriberId)
+    }
+
+    /// The same with a guess that is mostly right.
+    #[inline]
+    pub(crate) fn find_near(
+        &self,
+        guess: Option<SubscriberId>,
+        inside: u32,
+        realm: Realm,
+    ) -> Option<SubscriberId> {
+        guess
+            .filter(|id| self.is(*id, inside, realm))
+            .or_else(|| self.find(inside, realm))
     }
 
     pub(crate) fn insert(

@@ -363,6 +363,7 @@ impl Layout {
     }
 
     /// What a translating rule wants of first packets.
+    #[inline]
     pub(crate) fn plan(&self, number: usize) -> Option<&Plan> {
         self.plans.get(number)?.as_ref()
     }
@@ -548,6 +549,12 @@ impl Layout {
         })
     }
 
+    /// Whether there are static mappings of single ports.
+    #[inline]
+    pub(crate) fn has_forwards(&self) -> bool {
+        !self.forwards.is_empty()
+    }
+
     /// Whether a static mapping of single ports has the port of a pool address.
     pub(crate) fn is_forwarded(
         &self,
@@ -562,13 +569,12 @@ impl Layout {
         else {
             return false;
         };
-        !self.forwards.is_empty()
-            && PROTOCOLS.iter().any(|protocol| {
-                PortProtocol::of(*protocol) == Some(side)
-                    && self
-                        .forwards
-                        .contains_key(&(realm, outside, *protocol, port))
-            })
+        PROTOCOLS.iter().any(|protocol| {
+            PortProtocol::of(*protocol) == Some(side)
+                && self
+                    .forwards
+                    .contains_key(&(realm, outside, *protocol, port))
+        })
     }
 
     /// Whether a static mapping has this outside endpoint.

@@ -65,6 +65,7 @@ impl Block {
             .map_or(0, |[even, odd]| u32::from(*even) + u32::from(*odd))
     }
 
+    #[inline]
     fn count_left(&mut self, side: PortProtocol, offset: u16, change: i16) {
         if let Some(left) = self
             .left
@@ -85,6 +86,8 @@ pub(crate) struct Wish {
     pub(crate) exact: Option<u16>,
     /// By this draw; another is made if there is none.
     pub(crate) chance: Option<u32>,
+    /// The place in the block that this draw came to before, if that is still free.
+    pub(crate) foreseen: Option<u16>,
 }
 
 /// One outside address of this shard.
@@ -271,6 +274,18 @@ impl Address {
         }
     }
 
+    /// Loads a block and the word of a port.
+    #[inline]
+    pub(crate) fn look_ahead_at(&self, block: u16, side: PortProtocol, offset: u16) {
+        if let Some(found) = self.blocks.get(usize::from(block)) {
+            base::prefetch(found);
+        }
+        let at = self.first_word(block, side) + usize::from(offset) / 64;
+        if let Some(word) = self.bits.get(at) {
+            base::prefetch(word);
+        }
+    }
+
     /// Takes a port of a block.
     #[inline]
     pub(crate) fn take(
@@ -280,17 +295,25 @@ impl Address {
         wish: Wish,
         rng: &mut Rng,
     ) -> Option<u16> {
-        let chance = wish.chance.unwrap_or_else(|| rng.half());
-        let offset = self.choose(block, side, wish, chance)?;
-        self.set(block, side, offset);
+        let foreseen = wish
+            .foreseen
+            .filter(|offset| !self.bit(block, side, *offset));
+        let offset = if let Some(offset) = foreseen {
+            offset
+        } else {
+            let chance = wish.chance.unwrap_or_else(|| rng.half());
+            self.choose(block, side, wish, chance)?
+        };
+        let at = self.first_word(block, side) + usize::from(offset) / 64;
+        *self.bits.get_mut(at)? |= 1 << (offset % 64);
         let found = self.blocks.get_mut(usize::from(block))?;
         *found.used.get_mut(side as usize)? += 1;
+        found.count_left(side, offset, -1);
         Some(offset)
     }
 
     /// A port of a block: the one wished for, or the first free one from a place by chance
     /// on.
-    #[inline]
     pub(crate) fn choose(
         &self,
         block: u16,
@@ -444,10 +467,12 @@ impl Address {
 
     // --- bits ----------------------------------------------------------------
 
+    #[inline]
     fn first_word(&self, block: u16, side: PortProtocol) -> usize {
         (usize::from(block) * SIDES + side as usize) * self.words
     }
 
+    #[inline]
     fn bit(&self, block: u16, side: PortProtocol, offset: u16) -> bool {
         self.bits
             .get(self.first_word(block, side) + usize::from(offset) / 64)

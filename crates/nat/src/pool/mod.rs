@@ -70,6 +70,8 @@ struct Pool {
     ports: [[u64; 2]; PortProtocol::COUNT],
     watermarks: Option<(u8, u8)>,
     is_high: bool,
+    /// What the watermarks are compared with has changed since they were.
+    has_changed: bool,
     /// When it last had nothing left and that was said.
     exhausted: Option<Ticks>,
 }
@@ -84,6 +86,21 @@ impl Pool {
         } else {
             reaches(self.used.blocks_used, self.used.blocks_total)
         }
+    }
+
+    #[inline(never)]
+    fn crossed(&mut self) -> Option<Crossed> {
+        self.has_changed = false;
+        let (high, low) = self.watermarks?;
+        if !self.is_high && self.reaches(high) {
+            self.is_high = true;
+            return Some(Crossed::High);
+        }
+        if self.is_high && !self.reaches(low.saturating_add(1)) {
+            self.is_high = false;
+            return Some(Crossed::Low);
+        }
+        None
     }
 }
 
@@ -117,11 +134,13 @@ impl Pools {
                 ports: [[0; 2]; PortProtocol::COUNT],
                 watermarks: None,
                 is_high: false,
+                has_changed: true,
                 exhausted: None,
             });
             pool.division = settings.division;
             pool.ready.set_policy(settings.allocation);
             pool.watermarks = settings.watermarks;
+            pool.has_changed = true;
             pool.used.draining = !settings.draining.is_empty();
         }
         for slot in 0..count(self.addresses.len()) {
@@ -196,6 +215,7 @@ impl Pools {
         let Some(Some(pool)) = self.list.get_mut(number) else {
             return;
         };
+        pool.has_changed = true;
         for block in &address.blocks {
             if block.owner == Owner::Elsewhere {
                 continue;
@@ -239,6 +259,7 @@ impl Pools {
             return;
         };
         if let Some(Some(pool)) = self.list.get_mut(usize::from(address.pool)) {
+            pool.has_changed = true;
             for side in PortProtocol::ALL {
                 pool.ready.set(*entry, side, false);
             }
@@ -299,6 +320,7 @@ impl Pools {
         matches!(self.division(pool), Some(Division::Deterministic { .. }))
     }
 
+    #[inline]
     fn address(&self, slot: u32) -> Option<&Address> {
         match self.addresses.get(slot as usize) {
             Some(Some((address, _))) => Some(address),
@@ -306,6 +328,7 @@ impl Pools {
         }
     }
 
+    #[inline]
     fn address_mut(&mut self, slot: u32) -> Option<&mut Address> {
         match self.addresses.get_mut(slot as usize) {
             Some(Some((address, _))) => Some(address),
@@ -359,6 +382,13 @@ impl Pools {
         }
     }
 
+    /// Whether a block is part of a range that subscribers share.
+    #[inline]
+    pub(crate) fn is_shared(&self, block: u32) -> bool {
+        let address = self.address(slot_of(block));
+        address.is_some_and(|address| address.shared_block().is_some())
+    }
+
     /// This shard's part of a range that the subscribers of an address share.
     pub(crate) fn shared_block(&self, slot: u32) -> Option<u32> {
         Some(block_id(slot, self.address(slot)?.shared_block()?))
@@ -402,6 +432,7 @@ impl Pools {
             && let Some(Some(pool)) = self.list.get_mut(number)
         {
             pool.used.blocks_used = pool.used.blocks_used.saturating_add_signed(change);
+            pool.has_changed = true;
         }
     }
 
@@ -467,20 +498,12 @@ impl Pools {
     }
 
     /// Whether a pool has crossed a watermark since it was asked last.
+    #[inline]
     pub(crate) fn crossed(&mut self, pool: usize) -> Option<Crossed> {
-        let Some(Some(pool)) = self.list.get_mut(pool) else {
-            return None;
-        };
-        let (high, low) = pool.watermarks?;
-        if !pool.is_high && pool.reaches(high) {
-            pool.is_high = true;
-            return Some(Crossed::High);
+        match self.list.get_mut(pool) {
+            Some(Some(pool)) if pool.has_changed => pool.crossed(),
+            _ => None,
         }
-        if pool.is_high && !pool.reaches(low.saturating_add(1)) {
-            pool.is_high = false;
-            return Some(Crossed::Low);
-        }
-        None
     }
 
     // --- ports ---------------------------------------------------------------
@@ -507,17 +530,31 @@ impl Pools {
         }
     }
 
-    /// The outside endpoint that [`Pools::take_lent_port`] will answer, as things are.
-    pub(crate) fn foresee(&self, block: u32, side: PortProtocol, wish: Wish) -> Option<(u32, u16)> {
+    /// The same with the word of one port only.
+    #[inline]
+    pub(crate) fn look_ahead_at(&self, block: u32, side: PortProtocol, offset: u16) {
+        if let Some(address) = self.address(slot_of(block)) {
+            address.look_ahead_at(nth_of(block), side, offset);
+        }
+    }
+
+    /// What [`Pools::take_lent_port`] will answer, as things are.
+    pub(crate) fn foresee(
+        &self,
+        block: u32,
+        side: PortProtocol,
+        wish: Wish,
+    ) -> Option<(u16, u32, u16)> {
         let address = self.address(slot_of(block))?;
         let nth = nth_of(block);
         let offset = address.choose(nth, side, wish, wish.chance?)?;
         let first = address.blocks.get(usize::from(nth))?.first_port;
-        Some((address.ip.to_bits(), first.wrapping_add(offset)))
+        Some((offset, address.ip.to_bits(), first.wrapping_add(offset)))
     }
 
     /// Takes a port of a lent block, if that is of this pool, not on its way out, and
     /// young enough; answers the place in the block and the outside endpoint.
+    #[inline]
     pub(crate) fn take_lent_port(
         &mut self,
         block: u32,
@@ -555,7 +592,16 @@ impl Pools {
         unused
     }
 
+    /// Counts a port taken or given back where a range is shared: only such a one becomes
+    /// full or free by single ports.
+    #[inline]
     fn count_port(&mut self, block: u32, side: PortProtocol, change: i64) {
+        if self.is_shared(block) {
+            self.count_shared_port(block, side, change);
+        }
+    }
+
+    fn count_shared_port(&mut self, block: u32, side: PortProtocol, change: i64) {
         let slot = slot_of(block);
         let Some(number) = self.pool_of(slot) else {
             return;
@@ -563,13 +609,10 @@ impl Pools {
         let Some(Some(pool)) = self.list.get_mut(number) else {
             return;
         };
-        if !matches!(pool.division, Division::Shared) {
-            return;
-        }
         if let Some([_, used]) = pool.ports.get_mut(side as usize) {
             *used = used.saturating_add_signed(change);
+            pool.has_changed = true;
         }
-        // Only a shared range becomes full or free by single ports.
         let turns = self.block(block).is_some_and(|block| {
             block.owner == Owner::Shared && block.left(side) == u32::from(change < 0)
         });

@@ -192,3 +192,23 @@ fn system_ports_are_a_block_of_their_own_in_a_shared_range() {
     assert_eq!(geometry.block_at(1024), Some(0));
     assert_eq!(geometry.block_at(511), None);
 }
+
+#[test]
+fn a_foreseen_place_is_taken_if_it_is_still_free() {
+    let mut rng = Rng::new(5);
+    let mut pools = pools(settings(1000, 1199, 100, &[]));
+    assert!(pools.lend_block(0, 7, Ticks(0)));
+    let mut wish = Wish {
+        chance: Some(rng.half()),
+        ..Wish::default()
+    };
+    let (offset, outside, port) = pools.foresee(0, PortProtocol::Tcp, wish).unwrap();
+    assert_eq!(outside, Ipv4Addr::new(203, 0, 113, 1).to_bits());
+    assert_eq!(port, 1000 + offset);
+    wish.foreseen = Some(offset);
+    let mut take = || pools.take_port(0, PortProtocol::Tcp, wish, &mut rng);
+    assert_eq!(take(), Some(offset));
+    let other = take().unwrap();
+    assert_ne!(other, offset);
+    assert_eq!(pools.block(0).unwrap().left(PortProtocol::Tcp), 98);
+}

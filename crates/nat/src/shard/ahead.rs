@@ -6,6 +6,7 @@
 //!      ─> subscriber's record; the mapping, if it seems to be there
 //!      ─> block and bitmap
 //!      ─> the port that chance will choose ─> index lines of mapping and session inwards
+//!      ─> where the table is crowded, the lines behind those
 //! ```
 //!
 //! Nothing is decided or changed here but that chance is drawn: opening uses the same
@@ -32,6 +33,18 @@ pub struct Ahead {
     pub(super) subscriber: Option<SubscriberId>,
     known: Option<MappingId>,
     block: u32,
+    pub(super) foreseen: Option<Foreseen>,
+}
+
+/// The port that a first packet will probably get.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Foreseen {
+    pub(super) block: u32,
+    /// Place in the block.
+    pub(super) offset: u16,
+    /// Hashes of the keys from outside.
+    pub(super) mapping_hash: u64,
+    pub(super) session_hash: u64,
 }
 
 impl Ahead {
@@ -47,6 +60,7 @@ impl Ahead {
             subscriber: None,
             known: None,
             block: NO_BLOCK,
+            foreseen: None,
         }
     }
 }
@@ -67,46 +81,71 @@ impl Shard {
             one.known = self.mappings.guess(one.mapping_hash);
             one.subscriber = self.subscribers.guess(one.subscriber_hash);
         }
-        for one in coming.iter_mut().filter(|one| one.known.is_none()) {
+        for one in coming.iter_mut() {
+            // By its first look another mapping may look the same.
+            one.known = one.known.filter(|id| self.is_mapping_of(*id, one.key));
+            if one.known.is_some() {
+                continue;
+            }
             let record = one.subscriber.and_then(|id| self.subscribers.get(id));
             one.block = record.map_or(NO_BLOCK, |record| record.block);
             if let Some(side) = PortProtocol::of(one.key.protocol()) {
                 self.pools.look_ahead(one.block, side);
             }
         }
-        for one in coming.iter() {
+        for one in coming.iter_mut() {
             self.foresee(one);
+        }
+        if self.sessions.is_crowded() {
+            for foreseen in coming.iter().filter_map(|one| one.foreseen) {
+                self.mappings.look_further(foreseen.mapping_hash);
+                self.sessions.look_further(foreseen.session_hash);
+            }
         }
     }
 
+    /// Whether a mapping is one of a flow's inside endpoint.
+    #[inline]
+    fn is_mapping_of(&self, id: MappingId, key: FlowKey) -> bool {
+        self.mappings.get(id).is_some_and(|mapping| {
+            let of = mapping.out_key;
+            (of.src(), of.src_port()) == (key.src(), key.src_port())
+        })
+    }
+
     /// Loads the lines of the indexes by which the session will be found from outside.
-    fn foresee(&self, one: &Ahead) -> Option<()> {
+    #[inline]
+    fn foresee(&self, one: &mut Ahead) -> Option<()> {
         let (key, plan) = (one.key, self.layout.plan(one.rule)?);
-        let side = PortProtocol::of(key.protocol())?;
-        let (outside, port) = if let Some(known) = one.known {
+        let inwards = |outside, port| {
+            let answer = key.reversed().with_dst(outside, port);
+            answer.in_realm(plan.outside_realm)
+        };
+        if let Some(known) = one.known {
             let mapping = self.mappings.get(known)?;
             if let Some(filter) = &self.filter {
                 filter.look_ahead(known, key.dst());
             }
-            (mapping.outside, mapping.outside_port)
-        } else {
-            let wish = Wish {
-                odd: (plan.translate.parity && side == PortProtocol::Udp)
-                    .then_some(key.src_port() & 1 == 1),
-                exact: None,
-                chance: Some(one.chance),
-            };
-            let (outside, port) = self.pools.foresee(one.block, side, wish)?;
-            let realm = plan.outside_realm;
-            self.mappings
-                .look_ahead(inbound_key(outside, port, key.protocol(), realm));
-            (outside, port)
+            let inwards = inwards(mapping.outside, mapping.outside_port);
+            let _ = self.sessions.glance().begin(inwards);
+            return Some(());
+        }
+        let side = PortProtocol::of(key.protocol())?;
+        let wish = Wish {
+            odd: (plan.translate.parity && side == PortProtocol::Udp)
+                .then_some(key.src_port() & 1 == 1),
+            exact: None,
+            chance: Some(one.chance),
+            foreseen: None,
         };
-        let inwards = key
-            .reversed()
-            .with_dst(outside, port)
-            .in_realm(plan.outside_realm);
-        let _ = self.sessions.glance().begin(inwards);
+        let (offset, outside, port) = self.pools.foresee(one.block, side, wish)?;
+        let endpoint = inbound_key(outside, port, key.protocol(), plan.outside_realm);
+        one.foreseen = Some(Foreseen {
+            block: one.block,
+            offset,
+            mapping_hash: self.mappings.look_ahead(endpoint),
+            session_hash: self.sessions.glance().begin(inwards(outside, port)),
+        });
         Some(())
     }
 }

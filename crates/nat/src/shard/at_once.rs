@@ -9,6 +9,7 @@ use base::{Counter, Direction};
 use wire::ipv4::is_multicast;
 
 use super::{First, Opened, Shard, dynamic_key, first_state, rule_number};
+use crate::key::FlowKey;
 use crate::mapping::{MappingKind, NewMapping, Reach};
 use crate::pool::Wish;
 use crate::session::{Flags, NewSession};
@@ -17,7 +18,7 @@ use crate::subscriber::SubscriberId;
 
 impl Shard {
     /// Opens a session for a packet from inside; `None` if it is not that simple.
-    pub(super) fn open_at_once(&mut self, first: &First, rule: usize) -> Option<Opened> {
+    pub(super) fn open_at_once(&mut self, first: &First<'_>, rule: usize) -> Option<Opened> {
         let key = first.key;
         let plan = self.layout.plan(rule).filter(|plan| plan.is_simple)?;
         let [of_rule, of_realm] = plan.shares;
@@ -29,11 +30,9 @@ impl Shard {
         {
             return None;
         }
-        let ahead = first.ahead.as_ref();
-        let subscriber = ahead
-            .and_then(|ahead| ahead.subscriber)
-            .filter(|id| self.subscribers.is(*id, key.src(), key.realm()))
-            .or_else(|| self.subscribers.find(key.src(), key.realm()))?;
+        let ahead = first.ahead;
+        let guess = ahead.and_then(|ahead| ahead.subscriber);
+        let subscriber = self.subscribers.find_near(guess, key.src(), key.realm())?;
         let record = self.subscribers.get(subscriber)?;
         if record.sessions >= plan.translate.limits.sessions {
             return None;
@@ -47,7 +46,7 @@ impl Shard {
             Some(known) => self
                 .open_under(first, known, Some(rule), Some(subscriber))
                 .ok(),
-            None => self.map_at_once(first, rule, subscriber, hash),
+            None => self.map_at_once(first, rule, subscriber, out_key, hash),
         };
         if opened.is_none()
             && let Some(record) = self.subscribers.get_mut(subscriber)
@@ -58,12 +57,14 @@ impl Shard {
     }
 
     /// The same with a mapping of its own, by a port of the active block.
+    #[inline]
     fn map_at_once(
         &mut self,
-        first: &First,
+        first: &First<'_>,
         rule: usize,
         subscriber: SubscriberId,
-        hash: u64,
+        out_key: FlowKey,
+        out_hash: u64,
     ) -> Option<Opened> {
         let (key, now) = (first.key, first.now.ticks());
         let plan = self.layout.plan(rule)?;
@@ -76,18 +77,22 @@ impl Shard {
         }
         let pool = usize::from(lender.pool);
         let block = record.block;
+        let foreseen = first.ahead.and_then(|ahead| ahead.foreseen);
+        let foreseen = foreseen.filter(|foreseen| foreseen.block == block);
         let wish = Wish {
             odd: (translate.parity && side == PortProtocol::Udp).then_some(key.src_port() & 1 == 1),
             exact: None,
             chance: first.ahead.map(|ahead| ahead.chance),
+            foreseen: foreseen.map(|foreseen| foreseen.offset),
         };
         let is_young = |since| lender.lends_from(since, now);
         let (offset, outside, port) =
             self.pools
                 .take_lent_port(block, pool, is_young, (side, wish), &mut self.rng)?;
+        let foreseen = foreseen.filter(|foreseen| foreseen.offset == offset);
         let remembers = self.filter.is_some() && translate.filtering == Dependence::Address;
         let mapping = NewMapping {
-            out_key: dynamic_key(key, Dependence::Endpoint, pool),
+            out_key,
             outside: outside.to_bits(),
             outside_port: port,
             outside_realm: plan.outside_realm,
@@ -95,9 +100,16 @@ impl Shard {
             kind: MappingKind::Dynamic,
             reach: Reach::Endpoint,
         };
+        let in_hash = foreseen.map_or_else(
+            || self.mappings.hash(mapping.in_key()),
+            |foreseen| foreseen.mapping_hash,
+        );
         let outside_realm = plan.outside_realm;
         let remote = remembers.then_some(key.dst());
-        let Ok(id) = self.mappings.insert_with(&mapping, hash, 1, remote) else {
+        let inserted = self
+            .mappings
+            .insert_with(&mapping, [out_hash, in_hash], 1, remote);
+        let Ok(id) = inserted else {
             self.release_port(block, offset, side, false, now);
             return None;
         };
@@ -122,7 +134,8 @@ impl Shard {
         };
         self.counters.bump(Counter::NatMappingsCreated);
         self.watch_pool(pool);
-        let Ok(opened) = self.sessions.insert(&session, now) else {
+        let in_hash = foreseen.map(|foreseen| foreseen.session_hash);
+        let Ok(opened) = self.sessions.insert_with(&session, in_hash, now) else {
             if let Some(record) = self.subscribers.get_mut(subscriber) {
                 record.sessions -= 1;
             }

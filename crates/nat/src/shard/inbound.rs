@@ -18,7 +18,7 @@ impl Shard {
     /// # Errors
     ///
     /// The drop reason, with nothing changed.
-    pub fn open_inbound(&mut self, first: &First) -> Result<Opened, Refusal> {
+    pub fn open_inbound(&mut self, first: &First<'_>) -> Result<Opened, Refusal> {
         let key = first.key;
         let (id, mapping) = self.admitted(first)?;
         opens(first)?;
@@ -99,7 +99,7 @@ impl Shard {
     }
 
     /// The limits of a sender inside that keeps its source.
-    fn admit_sender(&mut self, first: &First, rule: usize) -> Result<SubscriberId, Refusal> {
+    fn admit_sender(&mut self, first: &First<'_>, rule: usize) -> Result<SubscriberId, Refusal> {
         let key = first.key;
         let (translate, _) = self.translate_of(rule).ok_or(Counter::DropNoRule)?;
         if let Err(reason) = self.admit_rule(rule, &translate, key) {
@@ -143,7 +143,7 @@ impl Shard {
     /// Why a packet from a remote host to an outside address opens nothing, if it does not;
     /// `None` as well for any other address.
     #[must_use]
-    pub fn turned_away(&self, first: &First) -> Option<Refusal> {
+    pub fn turned_away(&self, first: &First<'_>) -> Option<Refusal> {
         self.layout
             .outside_address(first.outside_realm, first.key.dst())?;
         self.admitted(first).err()
@@ -152,12 +152,12 @@ impl Shard {
     /// Whether anybody inside could be reached by this packet from a remote that
     /// nobody has written to.
     #[must_use]
-    pub fn lets_strangers_in(&self, first: &First) -> bool {
+    pub fn lets_strangers_in(&self, first: &First<'_>) -> bool {
         self.admitted(first)
             .is_ok_and(|(_, mapping)| self.filtering(&mapping) == Dependence::Endpoint)
     }
 
-    fn admitted(&self, first: &First) -> Result<(MappingId, Mapping), Refusal> {
+    fn admitted(&self, first: &First<'_>) -> Result<(MappingId, Mapping), Refusal> {
         let key = first.key;
         let id = self
             .mapping_to(key, first.outside_realm)
@@ -280,6 +280,7 @@ impl Shard {
     }
 
     /// The static mapping of an inside host for a flow.
+    #[inline]
     pub(super) fn static_mapping(&self, key: FlowKey) -> Option<MappingId> {
         if self.mappings.special().pinned == 0 {
             return None;

@@ -17,7 +17,7 @@ impl Shard {
     /// subscriber's limits.
     pub(super) fn mapping_for(
         &mut self,
-        first: &First,
+        first: &First<'_>,
         rule: usize,
     ) -> Result<(MappingId, SubscriberId), Refusal> {
         let key = first.key;
@@ -82,7 +82,7 @@ impl Shard {
 
     fn new_mapping(
         &mut self,
-        first: &First,
+        first: &First<'_>,
         rule: usize,
         plan: &Plan,
         subscriber: SubscriberId,
@@ -110,6 +110,7 @@ impl Shard {
                     .then_some(key.src_port() & 1 == 1),
                 exact: translate.preserve.then_some(key.src_port()),
                 chance: first.ahead.map(|ahead| ahead.chance),
+                foreseen: None,
             },
         };
         let taken = self.take_port(subscriber, plan, wanted, now);
@@ -202,7 +203,7 @@ impl Shard {
     /// A whole outside address for a subscriber, all protocols, ports kept.
     fn whole_mapping(
         &mut self,
-        first: &First,
+        first: &First<'_>,
         rule: usize,
         translate: &Translate,
         outside_realm: Realm,
@@ -316,44 +317,39 @@ impl Shard {
     }
 
     /// Number of the outside address of a subscriber's mapping.
+    #[inline]
     fn slot_for(&self, owner: SubscriberId, mapping: &Mapping) -> Option<u32> {
         let (pool, outside) = (mapping.pool()?, mapping.outside);
-        let paired = self.subscribers.get(owner)?.slots_with(outside);
+        let mut paired = self.subscribers.get(owner)?.slots_with(outside);
         paired
-            .into_iter()
-            .flatten()
             .find(|slot| self.pools.pool_of(*slot) == Some(pool))
             .or_else(|| self.layout.slot_with(pool, outside))
     }
 
     /// The block of a mapping's port, and its place there.
-    fn place_for(&self, slot: u32, mapping: &Mapping) -> Option<(u32, u16)> {
+    #[inline]
+    pub(super) fn place_for(&self, owner: SubscriberId, mapping: &Mapping) -> Option<(u32, u16)> {
         if self.pools.is_computed(mapping.pool()?) {
             // Of the layout in force: a range that is gone takes its ports with it.
             let slot = self.layout.slot_with(mapping.pool()?, mapping.outside)?;
             return self.layout.place_of(slot, mapping.outside_port);
         }
+        let slot = self.slot_for(owner, mapping)?;
         self.pools.place_of(slot, mapping.outside_port)
     }
 
-    /// Frees what a mapping has of a pool.
-    pub(super) fn release(&mut self, mapping: &Mapping, now: Ticks) {
-        let Some(owner) = self.subscriber_of(mapping) else {
-            return;
-        };
-        let side = PortProtocol::of(mapping.out_key.protocol());
-        if let Some(side) = side
-            && let Some(ports) = self
-                .subscribers
-                .get_mut(owner)
-                .and_then(|found| found.ports.get_mut(side as usize))
-        {
-            *ports = ports.saturating_sub(1);
-        }
-        let Some(slot) = self.slot_for(owner, mapping) else {
-            return;
-        };
-        let Some(side) = side else {
+    /// Frees what a mapping has of a pool; its place there may be known.
+    pub(super) fn release(
+        &mut self,
+        mapping: &Mapping,
+        owner: SubscriberId,
+        place: Option<(u32, u16)>,
+        now: Ticks,
+    ) {
+        let Some(side) = PortProtocol::of(mapping.out_key.protocol()) else {
+            let Some(slot) = self.slot_for(owner, mapping) else {
+                return;
+            };
             if mapping.is_whole() {
                 let block = block_id(slot, 0);
                 self.pools.free_port(block, 0, PortProtocol::Tcp, false);
@@ -363,7 +359,11 @@ impl Shard {
             }
             return;
         };
-        let Some((block, offset)) = self.place_for(slot, mapping) else {
+        let record = self.subscribers.get_mut(owner);
+        if let Some(ports) = record.and_then(|found| found.ports.get_mut(side as usize)) {
+            *ports = ports.saturating_sub(1);
+        }
+        let Some((block, offset)) = place.or_else(|| self.place_for(owner, mapping)) else {
             return;
         };
         self.unpair_by_port(owner, block);

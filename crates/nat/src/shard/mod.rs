@@ -14,6 +14,7 @@ mod admit;
 mod ahead;
 mod at_once;
 mod change;
+mod end;
 mod inbound;
 mod life;
 mod mapped;
@@ -78,7 +79,7 @@ pub struct Sizes {
 
 /// The first packet of a flow.
 #[derive(Clone, Copy, Debug)]
-pub struct First {
+pub struct First<'a> {
     /// Its key.
     pub key: FlowKey,
     /// Its segment, if TCP or DCCP.
@@ -90,7 +91,7 @@ pub struct First {
     /// Rule of a sender inside that keeps its source (a hairpin).
     pub sender_rule: Option<usize>,
     /// What is known of it already ([`Shard::look_ahead`]).
-    pub ahead: Option<Ahead>,
+    pub ahead: Option<&'a Ahead>,
     /// Now.
     pub now: Nanos,
 }
@@ -353,6 +354,7 @@ impl Shard {
     /// The realm to which an inside host has a static mapping for this flow, with
     /// or without a rule.
     #[must_use]
+    #[inline]
     pub fn static_outside(&self, key: FlowKey) -> Option<Realm> {
         let mapping = self.mappings.get(self.static_mapping(key)?)?;
         Some(mapping.outside_realm)
@@ -521,27 +523,9 @@ impl Shard {
         Ok(id)
     }
 
-    /// The subscriber that a session counts for.
-    fn charged(
-        &self,
-        mapping: Option<&Mapping>,
-        flags: Flags,
-        out_key: FlowKey,
-        outside_realm: Realm,
-    ) -> Option<SubscriberId> {
-        if flags.has(Flags::PRESERVED) {
-            return self.subscribers.find(out_key.dst(), outside_realm);
-        }
-        self.subscriber_of(mapping?)
-    }
-
     /// Who a mapping counts for; nobody for static ones.
     fn subscriber_of(&self, mapping: &Mapping) -> Option<SubscriberId> {
-        if mapping.kind == MappingKind::Static {
-            return None;
-        }
-        let key = mapping.out_key;
-        self.subscribers.find(key.src(), key.realm())
+        self.owner_of(mapping, None)
     }
 
     fn find_way_back(&self, new: &NewSession) -> bool {
@@ -553,6 +537,7 @@ impl Shard {
         self.sessions.find(key, self.sessions.hash(key)).is_some()
     }
 
+    #[inline]
     fn count_session(&mut self, rule: u16, realm: Realm, change: i32) {
         let places = [
             self.rule_sessions.get_mut(usize::from(rule)),
@@ -632,7 +617,7 @@ fn first_match<'a>(rules: impl Iterator<Item = (usize, &'a Rule)>, key: FlowKey)
 }
 
 /// A TCP connection begins with a SYN.
-fn opens(first: &First) -> Result<(), Refusal> {
+fn opens(first: &First<'_>) -> Result<(), Refusal> {
     match first.tcp {
         Some(segment) if !segment.opens() => Err(Counter::DropTcpNotSyn),
         _ => Ok(()),
@@ -673,6 +658,7 @@ fn pool_scope(pool: usize) -> u16 {
 }
 
 /// State of a new session.
+#[inline]
 fn first_state(key: FlowKey, direction: Direction) -> State {
     match (key.protocol(), direction) {
         (protocol::TCP | protocol::DCCP, Direction::Outbound) => State::OutboundSyn,

@@ -14,7 +14,11 @@ impl Shard {
     /// # Errors
     ///
     /// The drop reason, with nothing changed.
-    pub fn open_outbound(&mut self, first: &First, rule: Option<usize>) -> Result<Opened, Refusal> {
+    pub fn open_outbound(
+        &mut self,
+        first: &First<'_>,
+        rule: Option<usize>,
+    ) -> Result<Opened, Refusal> {
         opens(first)?;
         if let Some(rule) = rule
             && let Some(opened) = self.open_at_once(first, rule)
@@ -37,7 +41,7 @@ impl Shard {
 
     pub(super) fn open_under(
         &mut self,
-        first: &First,
+        first: &First<'_>,
         id: MappingId,
         rule: Option<usize>,
         subscriber: Option<SubscriberId>,

@@ -7,7 +7,7 @@ use crate::layout::{Lender, Plan};
 use crate::notice::{BlockNotice, Notice};
 use crate::pool::{Crossed, NO_BLOCK, Owner, Wish, block_id, count, low16, slot_of};
 use crate::settings::{Division, Pairing, PortProtocol, Translate};
-use crate::subscriber::SubscriberId;
+use crate::subscriber::{Subscriber, SubscriberId};
 
 /// Outside addresses looked at for one that is free towards a remote.
 pub(super) const ADDRESS_PROBES: u32 = 8;
@@ -436,22 +436,16 @@ impl Shard {
 
     /// Counts a port of a block that nobody owns.
     pub(super) fn pair_by_port(&mut self, id: SubscriberId, block: u32) {
-        if self.is_shared(block) {
+        if self.pools.is_shared(block) {
             self.pair(id, slot_of(block));
         }
     }
 
     /// The same when the port's mapping ends.
     pub(super) fn unpair_by_port(&mut self, id: SubscriberId, block: u32) {
-        if self.is_shared(block) {
+        if self.pools.is_shared(block) {
             self.unpair(id, slot_of(block));
         }
-    }
-
-    fn is_shared(&self, block: u32) -> bool {
-        self.pools
-            .block(block)
-            .is_some_and(|block| block.owner == Owner::Shared)
     }
 
     // --- the chain of a subscriber's blocks ----------------------------------
@@ -525,7 +519,8 @@ impl Shard {
         now: Ticks,
     ) {
         let unused = self.pools.free_port(block, offset, side, was_held);
-        if let Some((outside, port)) = self.layout.endpoint_of(block, offset)
+        if self.layout.has_forwards()
+            && let Some((outside, port)) = self.layout.endpoint_of(block, offset)
             && self
                 .layout
                 .is_forwarded(slot_of(block), outside, side, port)
@@ -579,7 +574,17 @@ impl Shard {
         }
     }
 
+    #[inline]
     pub(super) fn forget_if_idle(&mut self, id: SubscriberId) {
+        let quiet = self.subscribers.get(id).is_some_and(Subscriber::is_quiet);
+        if quiet {
+            self.forget_quiet(id);
+        }
+    }
+
+    /// The same for one that uses nothing.
+    #[inline(never)]
+    fn forget_quiet(&mut self, id: SubscriberId) {
         let computed = self.subscribers.get(id).and_then(|subscriber| {
             let block = subscriber.block;
             let pool = self.pools.pool_of(slot_of(block))?;
@@ -588,12 +593,7 @@ impl Shard {
                 Some(Division::Deterministic { .. })
             );
             let unused = self.pools.block(block)?.is_unused();
-            (computed
-                && unused
-                && subscriber.blocks == 1
-                && subscriber.sessions == 0
-                && subscriber.ports == [0; PortProtocol::COUNT])
-                .then_some(block)
+            (computed && unused && subscriber.blocks == 1).then_some(block)
         });
         if let Some(block) = computed {
             // A computed block costs nothing to give back: it is nobody else's.
@@ -608,6 +608,7 @@ impl Shard {
 
     // --- what is to be told --------------------------------------------------
 
+    #[inline]
     pub(super) fn watch_pool(&mut self, pool: usize) {
         let number = low16(count(pool));
         match self.pools.crossed(pool) {
