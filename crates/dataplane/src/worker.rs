@@ -161,10 +161,17 @@ where
     }
 
     /// Ends everything that is due, in as many turns as that takes; for virtual time.
-    pub fn catch_up(&mut self, now: Nanos) {
-        while self.shard.expire(now.ticks(), EXPIRY_VIRTUAL) == 0 {}
+    /// False if the slow path has to hear first of what has happened.
+    pub fn catch_up(&mut self, now: Nanos) -> bool {
+        while self.shard.expire(now.ticks(), EXPIRY_VIRTUAL) == 0 {
+            self.report(now);
+            if self.ports.notices.is_full() {
+                return false;
+            }
+        }
         let given_up = self.fragments.expire(now, usize::MAX);
         self.counters.add(Counter::HoldFragmentDropped, given_up);
+        true
     }
 
     /// Sessions that began so far, or would have with room in the tables.
@@ -460,7 +467,9 @@ where
             self.cursor = None;
             self.ended = Some(0);
         }
-        if let Some((filter, next, ended)) = &mut self.clear {
+        if let Some((filter, next, ended)) = &mut self.clear
+            && self.shard.room_for_ends() >= CLEAR_SLICE
+        {
             let last = self.shard.session_slots().min(*next + CLEAR_SLICE);
             while *next < last {
                 if let Some(view) = self.shard.session_at(*next)

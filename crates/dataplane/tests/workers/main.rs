@@ -5,5 +5,6 @@
 
 mod appliance;
 mod crowd;
+mod notices;
 mod owners;
 mod questions;

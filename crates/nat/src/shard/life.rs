@@ -223,9 +223,9 @@ impl Shard {
     }
 
     /// Ends what is due, looking at no more than `budget` sessions, ports and
-    /// blocks; returns what is left of the budget. Never scans a table.
+    /// blocks, or [`Shard::room_for_ends`]; returns what is left of that. Never scans a table.
     pub fn expire(&mut self, now: Ticks, budget: u32) -> u32 {
-        let mut left = budget;
+        let mut left = budget.min(self.notices.room_for_ends());
         // Several at a time, so that none waits for memory that could be on its way.
         let mut over: ArrayVec<SessionId, 16> = ArrayVec::new();
         loop {

@@ -211,8 +211,13 @@ impl Engine {
                 None => until,
             };
             self.now = self.now.max(next.min(until));
-            self.worker.catch_up(self.now);
-            sent.extend(self.settle());
+            loop {
+                let all = self.worker.catch_up(self.now);
+                sent.extend(self.settle());
+                if all {
+                    break;
+                }
+            }
             if next >= until {
                 return sent;
             }
