@@ -642,7 +642,7 @@ adapt() {
         edits+=(-e 's/^workers:.*/workers: { cores: [0], slow_path_core: 0 }/')
     fi
     if ((${#edits[@]})); then
-        PTL_CONFIG=$PTL_WORK/${1##*/}
+        PTL_CONFIG=$PTL_WORK/adapted-${1##*/}
         sed "${edits[@]}" "$1" >"$PTL_CONFIG"
     fi
 }

@@ -1,6 +1,7 @@
 //! What the operator is told, and what is not written down (RFC 6888 REQ-11 to
 //! REQ-14, RFC 7422 section 3).
 
+use base::Counter;
 use testkit::{tcp, udp};
 use tests::{Config, Pipe};
 
@@ -131,4 +132,23 @@ fn a_pool_that_is_nearly_used_up_raises_an_alarm() {
     // All have ended, and rested.
     crate::run_until(&mut nat, 430.0);
     assert_eq!(saying(&mut nat, &["public", "low"]).len(), 1);
+}
+
+/// RFC 6888 REQ-14: however many go back at once, nothing is lost.
+#[test]
+fn every_block_that_goes_back_at_once_is_an_event() {
+    let config = Config::new()
+        .pool("prefixes", "[203.0.113.0/28]")
+        .pool("blocks", "{ size: 64, max_per_subscriber: 1 }")
+        .limit("subscribers", "2048");
+    let mut nat = Pipe::new(&config);
+    for host in 0..2000 {
+        let inside = format!("10.64.{}.{}:5000", 1 + host / 250, 1 + host % 250);
+        udp_endpoint(&mut nat, &inside, "192.0.2.1:7000");
+        nat.forget_transcript();
+    }
+    assert_eq!(nat.clear("translations"), 2000);
+    crate::run_until(&mut nat, 700.0);
+    assert_eq!(nat.counter(Counter::EventLost), 0);
+    assert_eq!(saying(&mut nat, &["block_returned"]).len(), 2000);
 }

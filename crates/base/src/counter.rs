@@ -228,7 +228,7 @@ counters! {
     EventSubscriberHigh = "event.subscriber_high",
     /// Minutes in which a subscriber was refused a session.
     EventSubscriberRefused = "event.subscriber_refused",
-    /// Events there was no room to keep.
+    /// Events there was no room to keep: of what packets began, since what ends waits for room.
     EventLost = "event.lost",
 
     /// ICMP errors sent by the appliance.

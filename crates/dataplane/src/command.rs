@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use base::{Nanos, Prefix};
-use nat::{Layout, Notice, Realm, SessionView};
+use base::Prefix;
+use nat::{Layout, Realm, SessionView};
 use wire::ethernet::Mac;
 
 use crate::inspect::{Inspect, Row};
+
+/// The number of a question to a worker: its answers carry it, so that they are not
+/// taken for those to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ticket(pub u32);
 
 /// From the slow path to a worker.
 #[derive(Clone, Debug)]
@@ -49,12 +54,16 @@ pub enum Command {
         member: Member,
     },
     /// Send rows, then [`Row::End`].
-    Inspect(Inspect),
+    Inspect(Ticket, Inspect),
+    /// Send no more rows: nobody waits for them.
+    Enough,
     /// End the sessions that match, then answer with their number.
-    Clear(SessionFilter),
+    Clear(Ticket, SessionFilter),
     /// Move to another layout, or count what that would end: rows of whom it
     /// touches, then [`Row::End`] with the number of sessions.
     Change {
+        /// Number of the question.
+        ticket: Ticket,
         /// The layout.
         layout: Arc<Layout>,
         /// Only count.
@@ -79,9 +88,7 @@ pub enum Event {
     /// A watched adjacency was used.
     AdjacencyUsed(u16),
     /// A row asked for.
-    Row(Row),
-    /// Something happened that somebody should hear of.
-    Notice(Nanos, Notice),
+    Row(Ticket, Row),
     /// A layout to be dropped.
     Retired(Arc<Layout>),
 }

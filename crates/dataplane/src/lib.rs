@@ -32,7 +32,7 @@ mod slow;
 mod topology;
 mod worker;
 
-pub use command::{Command, Event, Member, SessionFilter};
+pub use command::{Command, Event, Member, SessionFilter, Ticket};
 pub use inspect::{Inspect, Row};
 pub use published::Published;
 pub use router::Router;

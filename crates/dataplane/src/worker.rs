@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use base::{Counter, Counters, Nanos, TICK_SHIFT};
-use nat::{FlowKey, Layout, Shard};
+use nat::{FlowKey, Layout, Notice, Shard};
 use pktio::{Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
 
-use crate::command::{Command, Event, SessionFilter};
+use crate::command::{Command, Event, SessionFilter, Ticket};
 use crate::fragment::{Fate, Fragments};
 use crate::ids::Ids;
 use crate::inspect::{Cursor, Row};
@@ -62,6 +62,9 @@ pub struct Ports<S, R> {
     pub commands: rtrb::Consumer<Command>,
     /// Messages to the slow path.
     pub events: rtrb::Producer<Event>,
+    /// What happened, and when: apart, so that it never waits behind rows for which a
+    /// reader takes its time.
+    pub notices: rtrb::Producer<(Nanos, Notice)>,
 }
 
 /// One worker.
@@ -83,6 +86,8 @@ pub struct Worker<I: Io, S, R> {
     handoffs: Vec<Burst<I::Buf>>,
     pub(crate) ids: Ids,
     pub(crate) wave: Wave<I::Buf>,
+    /// The question that is being answered by the next three.
+    ticket: Ticket,
     cursor: Option<Cursor>,
     clear: Option<(SessionFilter, u32, u64)>,
     ended: Option<u64>,
@@ -129,6 +134,7 @@ where
             handoffs,
             ids: Ids::default(),
             wave: Wave::new(),
+            ticket: Ticket::default(),
             cursor: None,
             clear: None,
             ended: None,
@@ -155,10 +161,17 @@ where
     }
 
     /// Ends everything that is due, in as many turns as that takes; for virtual time.
-    pub fn catch_up(&mut self, now: Nanos) {
-        while self.shard.expire(now.ticks(), EXPIRY_VIRTUAL) == 0 {}
+    /// False if the slow path has to hear first of what has happened.
+    pub fn catch_up(&mut self, now: Nanos) -> bool {
+        while self.shard.expire(now.ticks(), EXPIRY_VIRTUAL) == 0 {
+            self.report(now);
+            if self.ports.notices.is_full() {
+                return false;
+            }
+        }
         let given_up = self.fragments.expire(now, usize::MAX);
         self.counters.add(Counter::HoldFragmentDropped, given_up);
+        true
     }
 
     /// Sessions that began so far, or would have with room in the tables.
@@ -384,12 +397,8 @@ where
     }
 
     fn take_commands(&mut self, now: Nanos) {
-        // One question at a time: the next waits until this one is answered.
-        while self.cursor.is_none()
-            && self.clear.is_none()
-            && self.ended.is_none()
-            && let Ok(command) = self.ports.commands.pop()
-        {
+        // One question at a time: whoever asks waits for the answer, or has given it up.
+        while let Ok(command) = self.ports.commands.pop() {
             match command {
                 Command::SetAdjacency {
                     number,
@@ -413,9 +422,24 @@ where
                     group,
                     member,
                 } => self.set_member((realm, host, group), member, now),
-                Command::Inspect(what) => self.cursor = Some(Cursor::new(what)),
-                Command::Clear(filter) => self.clear = Some((filter, 0, 0)),
-                Command::Change { layout, trial } => {
+                Command::Inspect(ticket, what) => {
+                    self.ticket = ticket;
+                    self.cursor = Some(Cursor::new(what));
+                }
+                Command::Enough => {
+                    self.cursor = None;
+                    self.ended = None;
+                }
+                Command::Clear(ticket, filter) => {
+                    self.ticket = ticket;
+                    self.clear = Some((filter, 0, 0));
+                }
+                Command::Change {
+                    ticket,
+                    layout,
+                    trial,
+                } => {
+                    self.ticket = ticket;
                     self.changing = self.shard.begin_change(layout, trial);
                     if !self.changing {
                         // Cannot be: whoever sends it waits for the one before.
@@ -435,15 +459,17 @@ where
 
     /// One slice of whatever was asked for.
     fn inspect(&mut self, now: Nanos) {
-        let events = &mut self.ports.events;
-        let mut put = |row| events.push(Event::Row(row)).is_ok();
+        let (events, ticket) = (&mut self.ports.events, self.ticket);
+        let mut put = |row| events.push(Event::Row(ticket, row)).is_ok();
         if let Some(cursor) = &mut self.cursor
             && cursor.step(&self.shard, now.ticks(), &mut put)
         {
             self.cursor = None;
             self.ended = Some(0);
         }
-        if let Some((filter, next, ended)) = &mut self.clear {
+        if let Some((filter, next, ended)) = &mut self.clear
+            && self.shard.room_for_ends() >= CLEAR_SLICE
+        {
             let last = self.shard.session_slots().min(*next + CLEAR_SLICE);
             while *next < last {
                 if let Some(view) = self.shard.session_at(*next)
@@ -490,11 +516,12 @@ where
         {
             self.retired = Some(retired);
         }
-        while !events.is_full()
+        let notices = &mut self.ports.notices;
+        while !notices.is_full()
             && let Some(notice) = self.shard.next_notice()
         {
             // There is room: nobody else fills this ring.
-            let _ = events.push(Event::Notice(now, notice));
+            let _ = notices.push((now, notice));
         }
     }
 }

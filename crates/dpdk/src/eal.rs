@@ -91,6 +91,13 @@ impl Eal {
         })
     }
 
+    /// Whether packet buffers lie in huge pages; not with `--no-huge`.
+    #[must_use]
+    pub fn has_huge_pages(&self) -> bool {
+        // SAFETY: DPDK is initialised, as `self` exists.
+        unsafe { dpdk_sys::rte_eal_has_hugepages() != 0 }
+    }
+
     /// Cleans up. Dropping does the same where nothing else keeps it alive;
     /// this tells whether it came to that.
     ///

@@ -65,6 +65,13 @@ impl Mempool {
         })
     }
 
+    /// Bytes of DPDK's memory that a buffer for frames of this MTU takes. Without huge
+    /// pages none lies across two pages that hold a whole one each.
+    #[must_use]
+    pub fn bytes_each(eal: &Eal, mtu: u16) -> u64 {
+        in_pages(u64::from(data_room(mtu)) + DESCRIPTOR, eal.has_huge_pages())
+    }
+
     /// Adds `count` empty packets to `burst`, or as many as it has room for; false,
     /// and none added, if memory has run out. Cheaper than one at a time.
     #[inline]
@@ -129,9 +136,34 @@ fn data_room(mtu: u16) -> u16 {
     u16::try_from(room + dpdk_sys::PTL_HEADROOM).unwrap_or(u16::MAX)
 }
 
+/// What a buffer is besides its room: the pool's header and DPDK's descriptor, and as
+/// much again by which the pool spreads them over memory channels.
+const DESCRIPTOR: u64 = 2 * (64 + 128) - 64;
+
+/// A page that is not huge.
+const PAGE: u64 = 4096;
+
+/// Bytes taken by each of many objects of this size.
+fn in_pages(bytes: u64, huge: bool) -> u64 {
+    match PAGE.checked_div(bytes) {
+        _ if huge => bytes,
+        None | Some(0) => bytes.next_multiple_of(PAGE),
+        Some(in_a_page) => PAGE / in_a_page,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_huge_pages_no_buffer_crosses_a_page_that_could_hold_it() {
+        for (bytes, taken) in [(1000, 1024), (2048, 2048), (2049, 4096), (4096, 4096)] {
+            assert_eq!(in_pages(bytes, false), taken);
+        }
+        assert_eq!(in_pages(4097, false), 8192);
+        assert_eq!(in_pages(2049, true), 2049);
+    }
 
     #[test]
     fn room_follows_the_mtu() {

@@ -1,6 +1,9 @@
 //! What happens in a shard that somebody should hear of: thresholds, refusals,
-//! blocks lent and returned. Told once, in order; what there is no room for is
-//! counted.
+//! blocks lent and returned. Told once, in order.
+//!
+//! Whatever ends something ends no more in a turn than there is room to tell of, and
+//! goes on when that has been fetched. The other half of the room is for what packets
+//! begin, who cannot wait; what there is no room for then is counted.
 
 use alloc::collections::VecDeque;
 use core::net::Ipv4Addr;
@@ -59,8 +62,15 @@ pub struct BlockNotice {
     pub ports: (u16, u16),
 }
 
-/// Notices a shard keeps until they are fetched.
-const MOST: usize = 256;
+/// Notices a shard keeps until they are fetched: those of several turns full of packets
+/// that each begin something.
+const MOST: usize = 4096;
+
+/// How many of them what ends may fill.
+const MOST_OF_ENDS: usize = MOST / 2;
+
+/// What a single end says at most: that a block was returned, and its pool is low.
+const EACH_END: usize = 2;
 
 #[derive(Debug)]
 pub(crate) struct Notices {
@@ -87,7 +97,18 @@ impl Notices {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Notice> {
-        self.queue.pop_front()
+        let first = self.queue.pop_front();
+        if self.queue.is_empty() {
+            // From the beginning again, which is in the cache.
+            self.queue.clear();
+        }
+        first
+    }
+
+    /// How many sessions, ports and blocks may end.
+    pub(crate) fn room_for_ends(&self) -> u32 {
+        let room = MOST_OF_ENDS.saturating_sub(self.queue.len()) / EACH_END;
+        u32::try_from(room).unwrap_or(u32::MAX)
     }
 
     /// How many there was no room for since this was asked last.

@@ -2,7 +2,8 @@
 //!
 //! What workers own is asked for by command and comes back as rows; what they
 //! have laid out is read; the rest is the slow path's own. One question at a
-//! time; the others wait in the channel.
+//! time; the others wait in the channel. A `show` whose reader hangs up is given up at
+//! once: the workers are told, and what they have sent by then carries its number.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use control::protocol::Request;
 use control::reloaded::Reloaded;
 use control::rows::{CounterRow, Rows, WorkerRow};
 use control::what::{Clearable, What};
-use dataplane::{Command, Inspect, Published, Row, SlowPath};
+use dataplane::{Command, Inspect, Published, Row, SlowPath, Ticket};
 use nat::Touched;
 use pktio::{PacketBuf, RingReceiver, RingSender};
 
@@ -44,6 +45,7 @@ impl Sink for Reply {
 
 /// A question being answered.
 struct Job<K> {
+    ticket: Ticket,
     sink: K,
     kind: Kind,
     /// Workers that have not said all yet.
@@ -76,6 +78,8 @@ pub(crate) struct Console<K> {
     published: Vec<Arc<Published>>,
     figures: Box<dyn FnMut() -> Vec<PortFigures> + Send>,
     baseline: Counters,
+    /// Of the last question to workers.
+    ticket: Ticket,
     job: Option<Job<K>>,
 }
 
@@ -95,6 +99,7 @@ impl<K: Sink> Console<K> {
             published,
             figures,
             baseline: Counters::default(),
+            ticket: Ticket::default(),
             job: None,
         }
     }
@@ -121,7 +126,10 @@ impl<K: Sink> Console<K> {
         R: RingReceiver<Buf = B>,
     {
         let workers = self.published.len();
+        self.ticket = Ticket(self.ticket.0.wrapping_add(1));
+        let ticket = self.ticket;
         let mut job = Job {
+            ticket,
             sink,
             kind: Kind::Rows,
             waiting: 0,
@@ -145,15 +153,15 @@ impl<K: Sink> Console<K> {
             Question::Request(Request::Show { what, .. }) => match what {
                 What::Translations => {
                     job.rows = Some(Rows::none(*what));
-                    ask_all(&mut job, &Command::Inspect(Inspect::Sessions));
+                    ask_all(&mut job, &Command::Inspect(ticket, Inspect::Sessions));
                 }
                 What::Mappings => {
                     job.rows = Some(Rows::none(*what));
-                    ask_all(&mut job, &Command::Inspect(Inspect::Mappings));
+                    ask_all(&mut job, &Command::Inspect(ticket, Inspect::Mappings));
                 }
                 What::Subscribers => {
                     job.rows = Some(Rows::none(*what));
-                    ask_all(&mut job, &Command::Inspect(Inspect::Subscribers));
+                    ask_all(&mut job, &Command::Inspect(ticket, Inspect::Subscribers));
                 }
                 _ => {
                     let rows = self.at_once(*what, slow, now);
@@ -170,7 +178,7 @@ impl<K: Sink> Console<K> {
                             (0..workers).filter(|worker| only.is_none_or(|only| only == *worker))
                         {
                             job.waiting += 1;
-                            slow.command(worker, Command::Clear(wanted));
+                            slow.command(worker, Command::Clear(ticket, wanted));
                         }
                         if job.waiting == 0 {
                             job.ready
@@ -200,6 +208,7 @@ impl<K: Sink> Console<K> {
                     Ok(next) => {
                         job.kind = Kind::Reload;
                         let command = Command::Change {
+                            ticket,
                             layout: Arc::clone(&next.layout),
                             trial: *dry_run,
                         };
@@ -236,15 +245,24 @@ impl<K: Sink> Console<K> {
             return;
         };
         if job.ready.is_empty() {
-            for (worker, row) in slow.take_rows() {
-                self.collect(&mut job, worker, row);
+            for (worker, ticket, row) in slow.take_rows() {
+                // Else late, of one that was given up.
+                if ticket == job.ticket {
+                    self.collect(&mut job, worker, row);
+                }
             }
             if job.waiting == 0 {
                 self.finish(&mut job, now);
             }
         }
-        if let Some(job) = deliver(job) {
-            self.job = Some(job);
+        match deliver(job) {
+            Delivered::All => {}
+            Delivered::Part(job) => self.job = Some(*job),
+            Delivered::ToNobody => {
+                for worker in 0..self.published.len() {
+                    slow.command(worker, Command::Enough);
+                }
+            }
         }
     }
 
@@ -478,22 +496,35 @@ impl<K: Sink> Console<K> {
     }
 }
 
-/// Hands out what is ready; `None` when all has been, or nobody waits.
-fn deliver<K: Sink>(mut job: Job<K>) -> Option<Job<K>> {
+/// What became of the pieces that were ready.
+enum Delivered<K> {
+    /// They were the last.
+    All,
+    /// There is more to come, or there was no room for some.
+    Part(Box<Job<K>>),
+    /// Whoever asked for rows has gone, with workers still at it.
+    ToNobody,
+}
+
+/// Hands out what is ready.
+fn deliver<K: Sink>(mut job: Job<K>) -> Delivered<K> {
     let mut pieces = core::mem::take(&mut job.ready).into_iter();
     while let Some(piece) = pieces.next() {
         let last = !matches!(piece, Piece::Rows(_));
         match job.sink.put(piece) {
-            Ok(()) if last => return None,
+            Ok(()) if last => return Delivered::All,
+            Ok(()) => {}
             Err(Some(piece)) => {
                 job.ready.push(piece);
                 job.ready.extend(pieces);
-                return Some(job);
+                break;
             }
-            // Whoever asked may have gone; the workers' rows still have to come in.
-            Err(None) if job.waiting == 0 => return None,
-            Ok(()) | Err(None) => {}
+            Err(None) if job.waiting == 0 => return Delivered::All,
+            Err(None) => return Delivered::ToNobody,
         }
     }
-    Some(job)
+    Delivered::Part(Box::new(job))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::{Counter, Nanos};
-use dataplane::{Command, Ports, Published, SessionFilter, SlowPath, SlowPorts, Worker};
+use dataplane::{Command, Ports, Published, SessionFilter, SlowPath, SlowPorts, Ticket, Worker};
 use dpdk::{Mbuf, Receiver, Sender};
 use nat::{Layout, Notice, Shard};
 use pktio::Io;
@@ -127,6 +127,7 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
         let (reply, replied) = machine.eal.ring(&format!("{name}-reply"), RING)?;
         let (command, commands) = rtrb::RingBuffer::new(MESSAGES);
         let (events, event) = rtrb::RingBuffer::new(MESSAGES);
+        let (notices, notice) = rtrb::RingBuffer::new(MESSAGES);
         let shards = layout.shards();
         let shard = Shard::new(layout, sizes, number, SEED, now);
         let regions = shard.regions();
@@ -147,6 +148,7 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
             handoff_in: Vec::new(),
             commands,
             events,
+            notices,
         };
         let published = Arc::new(Published::default());
         let mut worker = Worker::new(io, &plan.topology, shard, number, ends, published);
@@ -155,6 +157,7 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
             reply,
             commands: command,
             events: event,
+            notices: notice,
         };
         let slow = SlowPath::new(&plan.topology, vec![slow_ports], Box::new(|| None), now);
         // The neighbours reach the worker.
@@ -188,8 +191,10 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
 
     /// Begins to end all sessions.
     pub(crate) fn clear(&mut self) {
-        self.slow
-            .command(0, Command::Clear(SessionFilter::default()));
+        self.slow.command(
+            0,
+            Command::Clear(Ticket::default(), SessionFilter::default()),
+        );
     }
 
     fn look_after(&mut self, now: Nanos) {

@@ -21,6 +21,9 @@ use crate::wire_side::{Frame, Memory, Nowhere, WireSide};
 /// First address of the pool.
 pub(crate) const POOL: u32 = 0xcb00_7100;
 
+/// What happened in a worker and the slow path has not heard of.
+const NOTICES: usize = 4096;
+
 /// The worker.
 pub(crate) type Work<M> = Worker<WireSide<M>, Nowhere<M>, Nowhere<M>>;
 
@@ -37,6 +40,7 @@ pub(crate) fn build<M: Memory>(settings: &Settings, sizes: Sizes) -> (Work<M>, S
     let shard = Shard::new(Arc::new(layout), sizes, 0, 1, Nanos(0));
     let (command_in, commands) = rtrb::RingBuffer::new(64);
     let (events, event_out) = rtrb::RingBuffer::new(64);
+    let (notices, notice_out) = rtrb::RingBuffer::new(NOTICES);
     let ends = Ports {
         punt: Nowhere::new(),
         reply: Nowhere::new(),
@@ -44,6 +48,7 @@ pub(crate) fn build<M: Memory>(settings: &Settings, sizes: Sizes) -> (Work<M>, S
         handoff_in: Vec::new(),
         commands,
         events,
+        notices,
     };
     let mut worker = Worker::new(WireSide::default(), &topology, shard, 0, ends, published);
     let slow_ends = SlowPorts {
@@ -51,6 +56,7 @@ pub(crate) fn build<M: Memory>(settings: &Settings, sizes: Sizes) -> (Work<M>, S
         reply: Nowhere::new(),
         commands: command_in,
         events: event_out,
+        notices: notice_out,
     };
     let slow = SlowPath::new(&topology, vec![slow_ends], Box::new(|| None), Nanos(0));
     // The neighbours reach the worker.

@@ -53,7 +53,7 @@ pub(crate) fn run(log2: Option<&str>) -> ExitCode {
 struct Filling {
     worker: Work<Kept>,
     /// Keeps its ends of the rings.
-    _slow: SlowSide<Kept>,
+    slow: SlowSide<Kept>,
     sessions: u32,
     now: Nanos,
 }
@@ -76,7 +76,7 @@ impl Filling {
         let (worker, slow) = appliance::build(&settings, sizes);
         Self {
             worker,
-            _slow: slow,
+            slow,
             sessions,
             now: Nanos(0),
         }
@@ -89,7 +89,9 @@ impl Filling {
         // Sessions end, ports rest, blocks go back.
         for _ in 0..4 {
             self.now = self.now.plus(Nanos::from_secs(301));
-            self.worker.catch_up(self.now);
+            while !self.worker.catch_up(self.now) {
+                self.look_after();
+            }
         }
         match self.worker.shard().session_count() {
             0 => self.fill(),
@@ -111,6 +113,7 @@ impl Filling {
                     self.worker.turn(self.now);
                 }
                 took += began.elapsed().as_secs_f64();
+                self.look_after();
             }
             tenths.push(took * 1e9 / f64::from(tenth));
         }
@@ -128,6 +131,12 @@ impl Filling {
             let (wanted, reasons) = (9 * tenth, reasons.join(", "));
             Err(format!("{opened} sessions of {wanted}; {reasons}"))
         }
+    }
+
+    /// What happened is somebody else's to read.
+    fn look_after(&mut self) {
+        self.slow.turn(self.now);
+        self.slow.take_notices();
     }
 
     fn opened(&self) -> u64 {

@@ -111,8 +111,7 @@ pub(crate) struct Appliance {
     /// Outside endpoints of the sessions, once they exist.
     outside: Vec<Endpoint>,
     verdicts: u64,
-    /// Keeps its ends of the rings.
-    _slow: SlowSide<Kept>,
+    slow: SlowSide<Kept>,
 }
 
 impl Appliance {
@@ -128,7 +127,7 @@ impl Appliance {
             now: Nanos(0),
             outside: Vec::new(),
             verdicts: 0,
-            _slow: slow,
+            slow,
         }
     }
 
@@ -137,6 +136,9 @@ impl Appliance {
         if self.outside.is_empty() {
             self.open(scenario.protocol());
         }
+        // What happened is somebody else's to read.
+        self.slow.turn(self.now);
+        self.slow.take_notices();
         let first = (round + 1) * SESSIONS;
         let (port, frames): (u16, Vec<Vec<u8>>) = match scenario {
             Scenario::UdpOut => (0, outbound(0, UDP, ACK, REMOTE)),

@@ -28,7 +28,7 @@ use wire::{checksum, icmp, ipv4};
 
 pub use neighbors::NeighborRow;
 
-use crate::command::{Command, Event};
+use crate::command::{Command, Event, Ticket};
 use crate::emit::reheader;
 use crate::inspect::Row;
 use crate::mark::{Mark, Punt};
@@ -47,7 +47,7 @@ const MAX_HELD_SYNS: usize = 4096;
 /// Rows taken from workers before somebody fetches them; more wait in the rings.
 const MAX_ROWS: usize = 4096;
 
-/// Notices kept until somebody fetches them.
+/// Notices taken from workers before somebody fetches them; more wait in the rings.
 const MAX_NOTICES: usize = 4096;
 
 /// TTL of packets made here.
@@ -64,6 +64,8 @@ pub struct SlowPorts<S, R> {
     pub commands: rtrb::Producer<Command>,
     /// Messages from the worker.
     pub events: rtrb::Consumer<Event>,
+    /// What happened there, and when.
+    pub notices: rtrb::Consumer<(Nanos, Notice)>,
 }
 
 /// The slow path.
@@ -78,7 +80,7 @@ pub struct SlowPath<B, S, R> {
     igmp: Option<Igmp>,
     limit: ErrorLimit,
     counters: Counters,
-    rows: Vec<(usize, Row)>,
+    rows: Vec<(usize, Ticket, Row)>,
     notices: Vec<(Nanos, usize, Notice)>,
     id: u16,
 }
@@ -146,17 +148,19 @@ where
                         let actions = self.neighbors.used(number, now);
                         self.carry_out(actions, worker);
                     }
-                    Event::Row(row) => self.rows.push((worker, row)),
-                    Event::Notice(at, notice) => {
-                        if self.notices.len() < MAX_NOTICES {
-                            self.notices.push((at, worker, notice));
-                        } else {
-                            self.counters.bump(Counter::EventLost);
-                        }
-                    }
+                    Event::Row(ticket, row) => self.rows.push((worker, ticket, row)),
                     // Here, where nothing waits for it.
                     Event::Retired(layout) => drop(layout),
                 }
+            }
+            while self.notices.len() < MAX_NOTICES
+                && let Some(Ok((at, notice))) = self
+                    .workers
+                    .get_mut(worker)
+                    .map(|ports| ports.notices.pop())
+            {
+                moved += 1;
+                self.notices.push((at, worker, notice));
             }
         }
         while let Some((due, ..)) = self.syns.front()
@@ -199,8 +203,9 @@ where
         self.flush();
     }
 
-    /// Rows that workers have sent since the last call, with the worker's number.
-    pub fn take_rows(&mut self) -> Vec<(usize, Row)> {
+    /// Rows that workers have sent since the last call, with the worker's number and that
+    /// of the question.
+    pub fn take_rows(&mut self) -> Vec<(usize, Ticket, Row)> {
         core::mem::take(&mut self.rows)
     }
 

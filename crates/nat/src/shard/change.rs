@@ -33,6 +33,9 @@ const SESSIONS: u32 = 32;
 /// Addresses, and static mappings of single ports, in a turn.
 const PIECES: u32 = 8;
 
+/// Blocks returned in a turn, of addresses that go.
+const BLOCKS: u32 = 32;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
     #[default]
@@ -191,6 +194,9 @@ impl Shard {
     // --- sessions ------------------------------------------------------------
 
     fn step_sessions(&mut self, now: Ticks, put: &mut impl FnMut(Touched) -> bool) {
+        if self.room_for_ends() < SESSIONS {
+            return;
+        }
         let last = self.sessions.slots().min(self.change.at + SESSIONS);
         while self.change.at < last {
             if let Some(view) = self.session_at(self.change.at) {
@@ -275,7 +281,8 @@ impl Shard {
     fn step_leave(&mut self) {
         let layout = Arc::clone(&self.layout);
         let gone = |shard: &Self, slot| shard.pools.is_gone(&layout, slot);
-        if self.change.at == 0 && (0..self.pools.slots()).any(|slot| gone(self, slot)) {
+        let begins = self.change.at == 0 && self.change.within == 0;
+        if begins && (0..self.pools.slots()).any(|slot| gone(self, slot)) {
             let pools = &self.pools;
             let stays = |block: u32| !pools.is_gone(&layout, slot_of(block));
             self.held_ports.retain(|(block, ..)| stays(*block));
@@ -283,11 +290,17 @@ impl Shard {
                 resting.retain(|block| stays(*block));
             }
         }
+        self.change.within = 1;
+        let mut budget = BLOCKS.min(self.room_for_ends());
         let last = self.pools.slots().min(self.change.at + PIECES);
         while self.change.at < last {
             let slot = self.change.at;
             if gone(self, slot) {
                 while let Some((block, owner)) = self.pools.lent_block(slot) {
+                    if budget == 0 {
+                        return;
+                    }
+                    budget -= 1;
                     let owner = SubscriberId(owner);
                     self.unchain(owner, block);
                     self.pools.give_back(block);

@@ -253,9 +253,9 @@ impl Shard {
     }
 
     /// Ends what is due, looking at no more than `budget` sessions, ports and
-    /// blocks; returns what is left of the budget. Never scans a table.
+    /// blocks, or [`Shard::room_for_ends`]; returns what is left of that. Never scans a table.
     pub fn expire(&mut self, now: Ticks, budget: u32) -> u32 {
-        let mut left = budget;
+        let mut left = budget.min(self.notices.room_for_ends());
         // Where the last of them is; those before it are at later steps.
         let (mut at, mut end) = (0, usize::MAX / 2);
         let mut line = [Ending::NONE; LINE];

@@ -430,6 +430,13 @@ impl Shard {
         self.pools.ip(slot).map(Ipv4Addr::to_bits)
     }
 
+    /// How many sessions, ports and blocks may end before somebody has to hear of what
+    /// happened; whoever ends more goes on in the next turn.
+    #[must_use]
+    pub fn room_for_ends(&self) -> u32 {
+        self.notices.room_for_ends()
+    }
+
     /// What happened that somebody should hear of, oldest first.
     pub fn next_notice(&mut self) -> Option<Notice> {
         let lost = self.notices.take_lost();

@@ -81,7 +81,7 @@ impl Table {
 mod tests {
     use alloc::collections::BTreeSet;
     use alloc::vec::Vec;
-    use core::net::Ipv4Addr;
+    use core::net::{Ipv4Addr, SocketAddrV4};
 
     use proptest::prelude::*;
 
@@ -94,62 +94,42 @@ mod tests {
         0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
     ];
 
-    /// Source, destination, ports, hash of the addresses, hash with the ports.
-    type Known = ([u8; 4], [u8; 4], u16, u16, u32, u32);
+    /// Source, destination, hash of the addresses, hash with the ports.
+    const SUITE: &str = "\
+        66.9.149.187:2794     161.142.100.80:1766  323e8fc2 51ccc178
+        199.92.111.2:14230    65.69.140.83:4739    d718262a c626b0ea
+        24.19.198.95:12898    12.22.207.184:38024  d2d0a5de 5c2b394a
+        38.27.205.30:48228    209.142.163.6:2217   82989176 afc7327f
+        153.39.163.191:44251  202.188.127.2:1303   5d1809c5 10e828a2";
 
-    const SUITE: [Known; 5] = [
-        (
-            [66, 9, 149, 187],
-            [161, 142, 100, 80],
-            2794,
-            1766,
-            0x323e_8fc2,
-            0x51cc_c178,
-        ),
-        (
-            [199, 92, 111, 2],
-            [65, 69, 140, 83],
-            14230,
-            4739,
-            0xd718_262a,
-            0xc626_b0ea,
-        ),
-        (
-            [24, 19, 198, 95],
-            [12, 22, 207, 184],
-            12898,
-            38024,
-            0xd2d0_a5de,
-            0x5c2b_394a,
-        ),
-        (
-            [38, 27, 205, 30],
-            [209, 142, 163, 6],
-            48228,
-            2217,
-            0x8298_9176,
-            0xafc7_327f,
-        ),
-        (
-            [153, 39, 163, 191],
-            [202, 188, 127, 2],
-            44251,
-            1303,
-            0x5d18_09c5,
-            0x10e8_28a2,
-        ),
-    ];
+    /// Calls `check` with each line of the suite, and answers how many there are.
+    fn each_known(check: impl Fn(SocketAddrV4, SocketAddrV4, [u32; 2])) -> usize {
+        let endpoint = |word: &str| word.parse().unwrap();
+        let hash = |word| u32::from_str_radix(word, 16).unwrap();
+        let lines = SUITE.lines().map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [src, dst, addresses, all] = words[..] else {
+                panic!("{line}");
+            };
+            check(endpoint(src), endpoint(dst), [addresses, all].map(hash));
+        });
+        lines.count()
+    }
 
     /// Microsoft, "Verifying the RSS hash calculation", IPv4.
     #[test]
     fn the_verification_suite_of_the_rss_specification_holds() {
-        for (src, dst, src_port, dst_port, addresses, all) in SUITE {
-            let mut input: Vec<u8> = src.into_iter().chain(dst).collect();
-            assert_eq!(toeplitz(&USUAL_KEY, &input), addresses, "{src:?}");
-            input.extend(src_port.to_be_bytes());
-            input.extend(dst_port.to_be_bytes());
-            assert_eq!(toeplitz(&USUAL_KEY, &input), all, "{src:?}");
-        }
+        let checked = each_known(|src, dst, known| {
+            let addresses = [src, dst].map(|end| end.ip().octets()).concat();
+            let ports = [src, dst].map(|end| end.port().to_be_bytes()).concat();
+            let hashes = [addresses.clone(), [addresses, ports].concat()];
+            assert_eq!(
+                hashes.map(|input| toeplitz(&USUAL_KEY, &input)),
+                known,
+                "{src}"
+            );
+        });
+        assert_eq!(checked, 5);
     }
 
     /// The same suite by the table: both addresses apart, the second by the key from
@@ -158,11 +138,12 @@ mod tests {
     fn the_table_adds_up_to_the_verification_suite() {
         let source = Table::new(&USUAL_KEY);
         let destination = Table::new(&USUAL_KEY[4..]);
-        for (src, dst, _, _, addresses, _) in SUITE {
-            let of = |address: [u8; 4]| Ipv4Addr::from(address).to_bits();
-            let hash = source.of_address(of(src)) ^ destination.of_address(of(dst));
-            assert_eq!(hash, addresses, "{src:?}");
-        }
+        let checked = each_known(|src, dst, [addresses, _]| {
+            let hash =
+                source.of_address(src.ip().to_bits()) ^ destination.of_address(dst.ip().to_bits());
+            assert_eq!(hash, addresses, "{src}");
+        });
+        assert_eq!(checked, 5);
     }
 
     #[test]

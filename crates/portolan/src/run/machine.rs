@@ -23,9 +23,6 @@ const DESCRIPTORS: u16 = 1024;
 /// Buffers that each thread keeps to itself.
 const CACHE: u16 = 512;
 
-/// Bytes of a buffer besides its room for a frame: descriptor, head room, alignment.
-const OVERHEAD: u64 = 128 + 128 + 192;
-
 /// Everything of DPDK that outlives the threads. Fields are dropped in this order.
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -54,7 +51,7 @@ impl Machine {
             })
             .max()
             .unwrap_or(1500);
-        let buffers = buffers(config.dpdk.memory_mb, room);
+        let buffers = buffers(config.dpdk.memory_mb, Mempool::bytes_each(&eal, room));
         let pool = Mempool::new(
             &eal,
             &MempoolConfig {
@@ -187,9 +184,8 @@ fn eal_args(config: &Config) -> Vec<String> {
 }
 
 /// As many buffers as the memory holds, with a quarter left to rings and queues.
-fn buffers(memory_mb: u32, room: u16) -> u32 {
-    let each = u64::from(room.max(2048)).next_multiple_of(64) + OVERHEAD;
-    let all = (u64::from(memory_mb) << 20) / 4 * 3 / each;
+fn buffers(memory_mb: u32, each: u64) -> u32 {
+    let all = (u64::from(memory_mb) << 20) / 4 * 3 / each.max(1);
     u32::try_from(all).unwrap_or(u32::MAX)
 }
 
@@ -280,7 +276,7 @@ mod tests {
 
     #[test]
     fn buffers_fit_the_memory() {
-        assert_eq!(buffers(256, 1500), 80_659);
-        assert!(u64::from(buffers(256, 9180)) * 9180 < 256 << 20);
+        assert_eq!(buffers(256, 2496), 80_659);
+        assert_eq!(buffers(256, 4096), 49_152);
     }
 }

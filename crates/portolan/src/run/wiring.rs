@@ -67,6 +67,7 @@ impl Wiring {
             let (reply, replied) = machine.eal.ring(&format!("ptl-reply-{number}"), RING)?;
             let (command, commands) = rtrb::RingBuffer::new(MESSAGES);
             let (events, event) = rtrb::RingBuffer::new(MESSAGES);
+            let (notices, notice) = rtrb::RingBuffer::new(MESSAGES);
             let place = u32::try_from(number).unwrap_or(u32::MAX);
             let shard = Shard::new(Arc::clone(&layout), sizes, place, seed()?, now(start));
             let huge = shard
@@ -87,6 +88,7 @@ impl Wiring {
                 handoff_in,
                 commands,
                 events,
+                notices,
             };
             workers.push(DpdkWorker::new(
                 DpdkIo::new(queues, machine.pool.clone()),
@@ -101,6 +103,7 @@ impl Wiring {
                 reply,
                 commands: command,
                 events: event,
+                notices: notice,
             });
         }
         let mut maker = DpdkIo::new(Vec::new(), machine.pool.clone());

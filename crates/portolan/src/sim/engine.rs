@@ -98,6 +98,7 @@ impl Engine {
         let (reply_in, reply_out) = ring(RING);
         let (command_in, command_out) = rtrb::RingBuffer::new(RING);
         let (event_in, event_out) = rtrb::RingBuffer::new(RING);
+        let (notice_in, notice_out) = rtrb::RingBuffer::new(RING);
         let ends = Ports {
             punt: punt_in,
             reply: reply_out,
@@ -105,6 +106,7 @@ impl Engine {
             handoff_in: Vec::new(),
             commands: command_out,
             events: event_in,
+            notices: notice_in,
         };
         let worker = Worker::new(
             MemIo::new(ports),
@@ -119,6 +121,7 @@ impl Engine {
             reply: reply_in,
             commands: command_in,
             events: event_out,
+            notices: notice_out,
         };
         let allocate = Box::new(|| Some(MemBuf::new()));
         let slow = SlowPath::new(&plan.topology, vec![slow_ends], allocate, now);
@@ -208,8 +211,13 @@ impl Engine {
                 None => until,
             };
             self.now = self.now.max(next.min(until));
-            self.worker.catch_up(self.now);
-            sent.extend(self.settle());
+            loop {
+                let all = self.worker.catch_up(self.now);
+                sent.extend(self.settle());
+                if all {
+                    break;
+                }
+            }
             if next >= until {
                 return sent;
             }

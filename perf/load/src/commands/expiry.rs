@@ -5,11 +5,13 @@
 //!  T      clock stands; residents and the many are opened
 //!  T      residents' packets: the rate before
 //!  T+290  (a jump) residents' timers begin anew
-//!  T+301  (a jump) the many are due at once ─> until they are gone
+//!  T+301  (a jump) the many are due at once ─> until they are gone, or for so long
 //!         as long again without anything to expire
 //!  +130   (a jump) their ports have rested ─> as long again
 //!  +130   (a jump) their blocks have, until all are back
 //! ```
+//!
+//! What is not over by then ends without packets, which takes little.
 
 use std::time::Duration;
 
@@ -37,6 +39,9 @@ pub(crate) struct Options {
     /// How often.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..20))]
     rounds: u32,
+    /// Seconds for which each is looked at, at most.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..121))]
+    seconds: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,6 +49,8 @@ struct Expiry {
     sessions: u32,
     residents: u32,
     rounds: u32,
+    /// How many ended while that was looked at, in the round with the fewest.
+    ended: u32,
     mpps_before: Spread,
     mpps_during: Spread,
     /// Share of the rate that is lost meanwhile, in percent.
@@ -79,9 +86,6 @@ impl Gap {
     }
 }
 
-/// Nothing is waited for longer.
-const LIMIT: Duration = Duration::from_mins(2);
-
 /// How long the rate before is looked at.
 const BEFORE: Duration = Duration::from_millis(500);
 
@@ -91,6 +95,7 @@ struct Round {
     during: Run,
     without: Run,
     returned: Run,
+    ended: u32,
 }
 
 /// Measures.
@@ -103,7 +108,8 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
     open(&mut one, residents)?;
     let mut rounds = Vec::new();
     for _ in 0..options.rounds {
-        rounds.push(round(&mut one, residents, many)?);
+        let most = Duration::from_secs(options.seconds.into());
+        rounds.push(round(&mut one, residents, many, most)?);
     }
     let mpps = |run: &Run| run.rate() / 1e6;
     let all = |rounds: &[Round]| -> Vec<Run> {
@@ -116,6 +122,7 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
         sessions: many.sessions(),
         residents: residents.sessions(),
         rounds: options.rounds,
+        ended: rounds.iter().map(|round| round.ended).min().unwrap_or(0),
         mpps_before: Spread::of(rounds.iter().map(|round| mpps(&round.before))),
         mpps_during: Spread::of(rounds.iter().map(|round| mpps(&round.during))),
         loss_percent: Spread::of(
@@ -137,7 +144,8 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
         configuration: lines(&file),
     };
     eprintln!(
-        "{} sessions expire in {:.2} s: {:.1} Mpps before, {:.1} meanwhile, {:.1} % lost",
+        "{} of {} sessions expire in {:.2} s: {:.1} Mpps before, {:.1} meanwhile, {:.1} % lost",
+        result.ended,
         result.sessions,
         result.seconds,
         result.mpps_before,
@@ -161,7 +169,12 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
     report(machine, "expiry", result)
 }
 
-fn round(one: &mut UdpAppliance, residents: Group, many: Group) -> Result<Round, LoadError> {
+fn round(
+    one: &mut UdpAppliance,
+    residents: Group,
+    many: Group,
+    most: Duration,
+) -> Result<Round, LoadError> {
     // All timers begin in one moment.
     one.clock.stop();
     open(one, many)?;
@@ -177,9 +190,11 @@ fn round(one: &mut UdpAppliance, residents: Group, many: Group) -> Result<Round,
     }
     one.clock.jump(Nanos::from_secs(11));
     let stay = residents.sessions();
-    let during = one.watch(LIMIT, |one| one.worker.shard().session_count() == stay);
-    if one.worker.shard().session_count() != stay {
-        let left = one.worker.shard().session_count();
+    let over = |one: &UdpAppliance| one.worker.shard().session_count() == stay;
+    let during = one.watch(most, over);
+    let left = one.worker.shard().session_count() - stay;
+    idle(one, residents, over);
+    if !over(one) {
         return Err(wrong(one, format!("{left} sessions are left, not {stay}")));
     }
     let equal = Duration::from_secs_f64((during.seconds / during.share).clamp(0.01, 120.0));
@@ -188,8 +203,11 @@ fn round(one: &mut UdpAppliance, residents: Group, many: Group) -> Result<Round,
     one.clock.jump(Nanos::from_secs(130));
     let returned = one.watch(equal, |_| false);
     let lent = u64::from(residents.hosts());
-    one.clock.jump(Nanos::from_secs(130));
-    one.watch(LIMIT, |one| blocks_out(one) == lent);
+    // Blocks rest when their ports have.
+    for _ in 0..4 {
+        one.clock.jump(Nanos::from_secs(130));
+        idle(one, residents, |one| blocks_out(one) == lent);
+    }
     if blocks_out(one) != lent {
         return Err(wrong(one, format!("{} blocks are left", blocks_out(one))));
     }
@@ -198,7 +216,22 @@ fn round(one: &mut UdpAppliance, residents: Group, many: Group) -> Result<Round,
         during,
         without,
         returned,
+        ended: many.sessions() - left,
     })
+}
+
+/// Turns without packets until it is over, or for as many as end everything; then
+/// residents are heard of again.
+fn idle(one: &mut UdpAppliance, residents: Group, over: impl Fn(&UdpAppliance) -> bool) {
+    one.worker.io_mut().script.feeds = [None, None];
+    for _ in 0..one.worker.shard().session_slots() / 8 + 1024 {
+        if over(one) {
+            break;
+        }
+        one.turn();
+    }
+    one.worker.io_mut().script.both_ways(residents);
+    one.run_for(BEFORE / 5);
 }
 
 /// Blocks that subscribers have.
