@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use crate::index::Index;
 use crate::key::{FlowKey, Realm};
 use crate::region::Region;
-use crate::session::{SessionId, TableFull};
+use crate::session::{NO_MAPPING, SessionId, TableFull};
 use crate::wheel::NIL;
 
 /// Names a mapping until it ends.
@@ -393,7 +393,7 @@ impl Special {
 
 impl MappingTable {
     pub(crate) fn with_capacity(capacity: u32, seed: u64) -> Self {
-        let capacity = (capacity as usize).min(1 << 30);
+        let capacity = (capacity as usize).min(NO_MAPPING as usize);
         Self {
             slots: Vec::with_capacity(capacity),
             free: NIL,

@@ -1,20 +1,22 @@
 //! One worker's flows.
 //!
 //! ```text
-//!  Index                 hot (64 bytes, one line)          cold (32 bytes)
+//!  Index                 hot (64 bytes, one line)          cold (24 bytes)
 //!  two entries     ---->  key, outside endpoint,     ---    timer link, mapping,
-//!  per session            deltas, state, last seen,         weak chain, created,
-//!  slot << 1 | direction  egress, counters, TCP acks        counters' carries
+//!  per session            deltas, state, last seen,         FINs, created,
+//!  slot << 1 | direction  egress, counters, marks           counters' carries
 //! ```
 //!
 //! A packet touches one line of the index and one hot line. The outbound key is
 //! stored whole; the inbound one follows from it and the outside endpoint. The
 //! checksum deltas are those of the outbound direction, the inbound ones their
-//! inverse. 64 + 32 + 2 × 64 / (12 × 0.8) = 109.3 bytes a session; free slots
+//! inverse. 64 + 24 + 2 × 64 / (12 × 0.8) = 101.3 bytes a session; free slots
 //! are chained through their cold halves.
 //!
 //! Owned by the worker of the shard. Never grows beyond its capacity, never
 //! evicts.
+
+mod marks;
 
 use alloc::vec::Vec;
 
@@ -27,6 +29,7 @@ use crate::mapping::MappingId;
 use crate::region::Region;
 use crate::tcp_state::{Segment, State, TcpEvent};
 use crate::wheel::{Link, Links, NIL, Wheel};
+use marks::{Fins, in_window};
 
 /// Names a session until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,11 +85,12 @@ impl Flags {
     }
 
     /// Restless or not, as the state is.
-    const fn in_state(self, state: State) -> Self {
+    const fn in_state(self, state: State, fins: Fins) -> Self {
         match state {
             State::OutboundSyn | State::InboundSyn | State::BothFin | State::Reset => {
                 self.with(Self::RESTLESS)
             }
+            State::InsideFin | State::OutsideFin if fins.awaits() => self.with(Self::RESTLESS),
             _ => self.without(Self::RESTLESS),
         }
     }
@@ -107,7 +111,8 @@ pub struct Session {
     last_seen: Ticks,
     /// Packets in the high half, bytes in the low, by direction.
     traffic: [u64; 2],
-    acks: [u32; 2],
+    /// By the side that acknowledges: see [`marks`].
+    marks: [u32; 2],
     outside_port: u16,
     ip_delta: ChecksumDelta,
     transport_delta: ChecksumDelta,
@@ -135,12 +140,8 @@ const NO_SCALES: u8 = 0xff;
 #[derive(Clone, Copy, Debug)]
 struct Cold {
     link: Link,
-    mapping: u32,
-    /// While nobody inside has answered: the next such session of the mapping.
-    /// While it closes, which it can only after an answer: the end of the inside's FIN.
-    next_weak: u32,
-    /// The end of the outside's FIN.
-    outside_fin: u32,
+    /// Its mapping in the low [`MAPPING_BITS`], all set for none; above them its [`Fins`].
+    mapping_and_fins: u32,
     created: Ticks,
     /// How often each counter of the hot line passed 2^31.
     byte_carries: [u16; 2],
@@ -152,7 +153,28 @@ struct Cold {
 /// Rule number of no session.
 const DEAD: u16 = u16::MAX - 1;
 
-const _: () = assert!(size_of::<Cold>() <= 32);
+const _: () = assert!(size_of::<Cold>() == 24);
+
+/// Bits of a mapping's number.
+const MAPPING_BITS: u32 = 28;
+
+/// Number of no mapping; all others are lower.
+pub(crate) const NO_MAPPING: u32 = (1 << MAPPING_BITS) - 1;
+
+impl Cold {
+    fn mapping(&self) -> Option<MappingId> {
+        let number = self.mapping_and_fins & NO_MAPPING;
+        (number != NO_MAPPING).then_some(MappingId(number))
+    }
+
+    const fn fins(&self) -> Fins {
+        Fins(self.mapping_and_fins >> MAPPING_BITS)
+    }
+
+    const fn set_fins(&mut self, fins: Fins) {
+        self.mapping_and_fins = self.mapping_and_fins & NO_MAPPING | fins.0 << MAPPING_BITS;
+    }
+}
 
 /// Field values for one direction of a session, ready to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -385,7 +407,7 @@ impl Session {
     /// the timer. True if [`Shard::carry`](crate::Shard::carry) has to follow.
     #[inline]
     pub fn pass(&mut self, direction: Direction, len: u32, ack: u32, now: Ticks) -> bool {
-        if let Some(place) = self.acks.get_mut(direction as usize) {
+        if let Some(place) = self.marks.get_mut(direction as usize) {
             *place = ack;
         }
         if self.last_seen != now && self.refreshed_by(direction) {
@@ -620,16 +642,12 @@ impl SessionTable {
         let Some(session) = self.hot.get_mut(id.0 as usize) else {
             return false;
         };
+        let Some(cold) = self.cold.get_mut(id.0 as usize) else {
+            return false;
+        };
         let mut event = segment.event();
-        if event == TcpEvent::Rst && !in_window(session, direction, segment) {
+        if event == TcpEvent::Rst && !in_window(session, direction, segment.seq) {
             return true;
-        }
-        let before = session.state;
-        if segment.has_ack()
-            && event != TcpEvent::Rst
-            && let Some(ack) = session.acks.get_mut(direction as usize)
-        {
-            *ack = segment.ack;
         }
         if event == TcpEvent::Syn {
             let scale = segment.window_scale.unwrap_or(0xf);
@@ -638,22 +656,27 @@ impl SessionTable {
                 Direction::Inbound => session.scales & 0x0f | scale << 4,
             };
         }
-        if let Some(cold) = self.cold.get_mut(id.0 as usize) {
-            match (event, direction) {
-                (TcpEvent::Fin, Direction::Outbound) => cold.next_weak = segment.end_of_fin(),
-                (TcpEvent::Fin, Direction::Inbound) => cold.outside_fin = segment.end_of_fin(),
-                (TcpEvent::Data, _) if before == State::BothFin => {
-                    let [inside_ack, outside_ack] = session.acks;
-                    if inside_ack == cold.outside_fin && outside_ack == cold.next_weak {
-                        event = TcpEvent::LastAck;
-                    }
-                }
-                _ => {}
+        let (before, known) = (session.state, cold.fins());
+        let mut fins = known.after(session, direction, segment, event);
+        if event == TcpEvent::Data && before == State::BothFin && fins.are_over() {
+            event = TcpEvent::LastAck;
+        }
+        let state = before.after(direction, event);
+        if state != before {
+            session.state = state;
+            let opens = matches!(
+                state,
+                State::Established | State::OutboundSyn | State::InboundSyn
+            );
+            if opens && fins != Fins::NONE {
+                fins = fins.forgotten(session);
             }
         }
-        session.state = before.after(direction, event);
-        if session.state != before {
-            session.flags = session.flags.in_state(session.state);
+        if fins != known || state != before {
+            cold.set_fins(fins);
+            session.flags = session.flags.in_state(state, fins);
+        }
+        if state != before {
             session.last_seen = now;
             let shorter =
                 self.timeout(id) < self.timeouts.get(before as usize).copied().unwrap_or(0);
@@ -754,7 +777,7 @@ impl SessionTable {
             outside: new.outside,
             last_seen: now,
             traffic: [0; 2],
-            acks: [0; 2],
+            marks: [0; 2],
             outside_port: new.outside_port,
             ip_delta,
             transport_delta,
@@ -762,15 +785,13 @@ impl SessionTable {
             epoch: 0,
             outside_realm: new.outside_realm,
             state: new.state,
-            flags: new.flags.in_state(new.state),
+            flags: new.flags.in_state(new.state, Fins::NONE),
             scales: NO_SCALES,
         };
         let cold = Cold {
             link: Link::NONE,
-            mapping: new.mapping.map_or(NIL, |id| id.0),
-            next_weak: NIL,
+            mapping_and_fins: new.mapping.map_or(NO_MAPPING, |id| id.0),
             created: now,
-            outside_fin: 0,
             byte_carries: [0; 2],
             packet_carries: [0; 2],
             rule: new.rule,
@@ -866,26 +887,27 @@ impl SessionTable {
         Some(ended)
     }
 
-    /// The session behind this one in its mapping's chain of unanswered ones.
+    /// The session behind this one in its mapping's chain of unanswered ones, if it is
+    /// in one.
     pub(crate) fn next_weak(&self, id: SessionId) -> Option<SessionId> {
-        self.cold
-            .get(id.0 as usize)
-            .filter(|cold| cold.next_weak != NIL)
-            .map(|cold| SessionId(cold.next_weak))
+        let session = self.hot.get(id.0 as usize)?;
+        let [link, _] = session.marks;
+        let number = link.checked_sub(1)?;
+        session.flags.has(Flags::WEAK).then_some(SessionId(number))
     }
 
     /// Changes what is behind a session in that chain.
     pub(crate) fn set_next_weak(&mut self, id: SessionId, next: Option<SessionId>) {
-        if let Some(cold) = self.cold.get_mut(id.0 as usize) {
-            cold.next_weak = next.map_or(NIL, |next| next.0);
+        if let Some(session) = self.hot.get_mut(id.0 as usize)
+            && session.flags.has(Flags::WEAK)
+        {
+            let [link, _] = &mut session.marks;
+            *link = next.map_or(0, |next| next.0 + 1);
         }
     }
 
     pub(crate) fn mapping(&self, id: SessionId) -> Option<MappingId> {
-        self.cold
-            .get(id.0 as usize)
-            .filter(|cold| cold.mapping != NIL)
-            .map(|cold| MappingId(cold.mapping))
+        self.cold.get(id.0 as usize).and_then(Cold::mapping)
     }
 
     pub(crate) fn view(&self, id: SessionId) -> Option<SessionView> {
@@ -949,36 +971,15 @@ impl SessionTable {
     }
 }
 
-/// Whether a reset's sequence number lies in the window its receiver has last
-/// acknowledged, with the largest window the scale allows (RFC 7857 section 2.2).
-/// Before anything was acknowledged there is nothing to compare with.
-fn in_window(session: &Session, direction: Direction, segment: &Segment) -> bool {
-    let [inside_ack, outside_ack] = session.acks;
-    let (inside, outside) = (session.scales & 0xf, session.scales >> 4);
-    let (acked, shift) = match direction {
-        Direction::Outbound => (outside_ack, outside),
-        Direction::Inbound => (inside_ack, inside),
-    };
-    // Windows are scaled only if both sides have offered it (RFC 7323 section 2.2).
-    let shift = if inside == 0xf || outside == 0xf {
-        0
-    } else {
-        shift
-    };
-    let window = 0xffff_u32 << shift;
-    // One window back as well: a reset that crosses an acknowledgement.
-    acked == 0 || segment.seq.wrapping_sub(acked).wrapping_add(window) <= window.wrapping_mul(2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn table(capacity: u32) -> SessionTable {
+    pub(super) fn table(capacity: u32) -> SessionTable {
         SessionTable::with_capacity(capacity, 1, [10; State::COUNT], Ticks(0))
     }
 
-    fn new(port: u16) -> NewSession {
+    pub(super) fn new(port: u16) -> NewSession {
         NewSession {
             out_key: FlowKey::new(0x0a40_0007, 0xc000_0201, port, 53, 17, 0),
             outside: 0xcb00_7101,

@@ -69,6 +69,8 @@ impl Shard {
         };
         if let Some(mapping_id) = view.mapping {
             self.unchain_weak(mapping_id, id, self.sessions.next_weak(id));
+            // The chain's place is one of acknowledgements from now on.
+            self.sessions.set_next_weak(id, None);
             self.mappings.strengthen(mapping_id);
         }
         self.admit_remote(id, Flags::WEAK);
