@@ -862,6 +862,7 @@ impl SessionTable {
     /// not there.
     #[inline]
     pub(crate) fn remove(&mut self, id: SessionId, hashes: [u64; 2]) -> Option<Ended> {
+        let next_weak = self.next_weak(id);
         let session = self.hot.get_mut(id.0 as usize)?;
         let cold = self.cold.get(id.0 as usize)?;
         if cold.rule == DEAD {
@@ -873,8 +874,8 @@ impl SessionTable {
             outside_realm: session.outside_realm,
             flags: session.flags,
             rule: cold.rule,
-            mapping: (cold.mapping != NIL).then_some(MappingId(cold.mapping)),
-            next_weak: (cold.next_weak != NIL).then_some(SessionId(cold.next_weak)),
+            mapping: cold.mapping(),
+            next_weak,
         };
         let [out_hash, in_hash] = hashes;
         self.index.remove(out_hash, id.0 << 1);

@@ -328,7 +328,8 @@ mod tests {
                 assert_eq!(table.mapping(id), mapping);
             }
             assert_eq!(state(&table, id), State::TimeWait);
-            table.remove(id).unwrap();
+            let hashes = table.look_ahead_to_end(table.get(id).unwrap());
+            table.remove(id, hashes).unwrap();
         }
     }
 }
