@@ -205,6 +205,8 @@ struct Part<B> {
     steps: [Step; BURST],
     /// Those of them that will probably open sessions.
     coming: ArrayVec<Ahead, BURST>,
+    /// Where it came in.
+    port: PortId,
     /// Untagged ones are from outside, where ports alone decide about first packets.
     outside: bool,
     /// Of all frames together.
@@ -225,6 +227,7 @@ impl<B> Wave<B> {
                 found: [Plain::NOT; BURST],
                 steps: [Step::GENERAL; BURST],
                 coming: ArrayVec::new(),
+                port: PortId(0),
                 outside: false,
                 bytes: 0,
             })
@@ -238,6 +241,29 @@ impl<B> Wave<B> {
     const fn away() -> Self {
         Self {
             parts: ArrayVec::new_const(),
+        }
+    }
+}
+
+/// Ports where most packets lately were for nobody, as a bit each; those beyond 64 never are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Floods(u64);
+
+impl Floods {
+    const fn bit(PortId(port): PortId) -> u64 {
+        if port < 64 { 1 << port } else { 0 }
+    }
+
+    const fn has(self, port: PortId) -> bool {
+        self.0 & Self::bit(port) != 0
+    }
+
+    /// So many packets of a burst were for nobody.
+    const fn note(&mut self, port: PortId, unwanted: usize, of: usize) {
+        if unwanted * 2 > of {
+            self.0 |= Self::bit(port);
+        } else {
+            self.0 &= !Self::bit(port);
         }
     }
 }
@@ -284,7 +310,8 @@ where
                     moved += part.bufs.len();
                     more |= part.bufs.is_full();
                     self.received(PortId(port), part);
-                    filled += 1;
+                    // Of a flood nothing may be left.
+                    filled += usize::from(!part.bufs.is_empty());
                 }
                 if filled == WAVE {
                     self.finish(&mut wave, now);
@@ -308,6 +335,7 @@ where
             .interface_of(port, Tags::NONE)
             .and_then(|number| self.router.interface(number))
             .map(Entrance::new);
+        part.port = port;
         part.outside = self.is_plainly_outside(port);
         let glance = self.shard.glance();
         part.bytes = 0;
@@ -323,6 +351,41 @@ where
         self.counters
             .add(Counter::RxPackets, part.bufs.len() as u64);
         self.counters.add(Counter::RxBytes, part.bytes);
+        if part.outside && self.floods.has(port) {
+            self.thin_out(part);
+        }
+    }
+
+    /// Drops what nobody wants of a burst before any session is looked for, at a port where that
+    /// has been most of what came lately: a flood costs less than what it is to keep out.
+    #[inline(never)]
+    fn thin_out(&mut self, part: &mut Part<I::Buf>) {
+        let received = part.bufs.len();
+        let (mut wanted, mut unwanted) = (Burst::new(), Burst::new());
+        for (at, buf) in part.bufs.drain(..).enumerate() {
+            let Some(plain) = part.found.get(at).copied() else {
+                continue;
+            };
+            if plain.may_be_unwanted() && self.is_unwanted(plain.key) {
+                part.bytes -= buf.bytes().len() as u64;
+                unwanted.push(buf);
+            } else {
+                if let Some(place) = part.found.get_mut(wanted.len()) {
+                    *place = plain;
+                }
+                wanted.push(buf);
+            }
+        }
+        part.bufs = wanted;
+        let count = unwanted.len();
+        self.io.discard(&mut unwanted);
+        self.drop_unwanted(count);
+        self.floods.note(part.port, count, received);
+    }
+
+    fn drop_unwanted(&mut self, count: usize) {
+        self.counters.add(Counter::DropNoMapping, count as u64);
+        self.counters.add(Counter::VerdictDrop, count as u64);
     }
 
     /// The other steps, over the wave.
@@ -371,8 +434,10 @@ where
                 }
             }
             self.count_passed(passed);
-            self.counters.add(Counter::DropNoMapping, unwanted);
-            self.counters.add(Counter::VerdictDrop, unwanted);
+            if unwanted > 0 {
+                self.drop_unwanted(unwanted);
+                self.floods.note(part.port, unwanted, part.bufs.len());
+            }
             self.take_steps(part, now);
         }
     }

@@ -22,7 +22,7 @@ use crate::inspect::{Cursor, Row};
 use crate::load::Load;
 use crate::mark::{Mark, Punt};
 use crate::multicast::Groups;
-use crate::plain::Wave;
+use crate::plain::{Floods, Wave};
 use crate::published::Published;
 use crate::router::Router;
 use crate::topology::Topology;
@@ -86,6 +86,7 @@ pub struct Worker<I: Io, S, R> {
     handoffs: Vec<Burst<I::Buf>>,
     pub(crate) ids: Ids,
     pub(crate) wave: Wave<I::Buf>,
+    pub(crate) floods: Floods,
     /// The question that is being answered by the next three.
     ticket: Ticket,
     cursor: Option<Cursor>,
@@ -134,6 +135,7 @@ where
             handoffs,
             ids: Ids::default(),
             wave: Wave::new(),
+            floods: Floods::default(),
             ticket: Ticket::default(),
             cursor: None,
             clear: None,
