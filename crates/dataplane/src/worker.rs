@@ -31,8 +31,12 @@ use crate::topology::Topology;
 /// some microseconds, so that packets that come meanwhile need not wait.
 const EXPIRY_IDLE: u32 = 16;
 
-/// Packets for each of them in a turn with packets: what ends all at once must not be felt.
-const PACKETS_PER_EXPIRY: usize = 256;
+/// Packets for each of them while there are packets: what ends all at once must not be felt.
+const PACKETS_PER_EXPIRY: u64 = 256;
+
+/// Those that are looked at together, so that none waits for memory that another could wait for
+/// as well: some microseconds.
+const EXPIRY_TOGETHER: u64 = 16;
 
 /// How many of them for each session that begins, or finds no room: the tables never
 /// stay full of what has ended.
@@ -99,6 +103,8 @@ pub struct Worker<I: Io, S, R> {
     published: Arc<Published>,
     published_at: Nanos,
     load: Load,
+    /// Packets, and sessions in their place, since the last slice of what ends.
+    unexpired: u64,
 }
 
 impl<I, S, R> Worker<I, S, R>
@@ -145,6 +151,7 @@ where
             published,
             published_at: Nanos(0),
             load: Load::default(),
+            unexpired: 0,
         }
     }
 
@@ -191,14 +198,18 @@ where
                 .sum::<u64>()
     }
 
-    /// One slice of what ends, by how many packets moved and sessions were wanted.
+    /// One slice of what ends, by how many packets moved and sessions were wanted since the last.
     fn expire(&mut self, moved: usize, wanted: u64, now: Nanos) {
+        self.unexpired += moved as u64 + wanted * EXPIRY_PER_SESSION * PACKETS_PER_EXPIRY;
+        let slice = self.unexpired / PACKETS_PER_EXPIRY;
         let slice = if moved == 0 {
             EXPIRY_IDLE
+        } else if slice < EXPIRY_TOGETHER {
+            return;
         } else {
-            let slice = moved.div_ceil(PACKETS_PER_EXPIRY) as u64 + wanted * EXPIRY_PER_SESSION;
             u32::try_from(slice).unwrap_or(u32::MAX)
         };
+        self.unexpired = 0;
         self.shard.expire(now.ticks(), slice);
         let given_up = self.fragments.expire(now, slice as usize);
         self.counters.add(Counter::HoldFragmentDropped, given_up);
