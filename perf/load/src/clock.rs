@@ -46,7 +46,7 @@ impl Clock {
     /// Goes on from where it was stopped.
     pub(crate) fn go(&mut self) {
         if let Some(now) = self.stopped.take() {
-            self.ahead = now.since(nanos(self.start.elapsed()));
+            (self.start, self.ahead) = (Instant::now(), now);
         }
     }
 }
@@ -103,5 +103,17 @@ mod tests {
         clock.go();
         assert!(clock.now() >= before.plus(Nanos::from_secs(3)));
         assert!(clock.now() < before.plus(Nanos::from_secs(60)));
+    }
+
+    /// However long it stood: nothing of that is made up for.
+    #[test]
+    fn a_clock_goes_on_from_where_it_was_stopped() {
+        let mut clock = Clock::new();
+        clock.stop();
+        let before = clock.now();
+        let minute = Duration::from_secs(60);
+        clock.start = clock.start.checked_sub(minute).unwrap_or(clock.start);
+        clock.go();
+        assert!(clock.now() < before.plus(Nanos::from_secs(30)));
     }
 }
