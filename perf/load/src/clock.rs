@@ -111,7 +111,7 @@ mod tests {
         let mut clock = Clock::new();
         clock.stop();
         let before = clock.now();
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         clock.start = clock.start.checked_sub(minute).unwrap_or(clock.start);
         clock.go();
         assert!(clock.now() < before.plus(Nanos::from_secs(30)));
