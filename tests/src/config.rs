@@ -159,6 +159,12 @@ impl Config {
         self
     }
 
+    /// Adds a static neighbour, as `key: value, ...`.
+    pub fn neighbor(mut self, keys: &str) -> Self {
+        self.neighbors.push(format!("{{ {keys} }}"));
+        self
+    }
+
     /// Leaves the static neighbours out: everything is found by ARP.
     pub fn no_neighbors(mut self) -> Self {
         self.neighbors.clear();

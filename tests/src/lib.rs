@@ -18,6 +18,7 @@
 
 mod config;
 mod flows;
+mod line;
 mod outcome;
 mod pipe;
 
@@ -26,6 +27,7 @@ pub use flows::{
     Connection, GRAIN, kept_out, lost, lost_but_told, open_udp, pieces, run_until, send_pieces,
     tcp_endpoint, udp_endpoint, verdict_of_piece,
 };
+pub use line::Line;
 pub use outcome::{Left, Outcome};
 pub use pipe::{Pipe, counter_names, group_mac, mac_of, portolan, unhex};
 

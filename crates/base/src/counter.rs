@@ -162,8 +162,12 @@ counters! {
     DropIgmp = "drop.igmp",
     /// To the appliance itself, where nothing listens.
     DropNoService = "drop.no_service",
+    /// A DNS answer with the name of a host whose outside address is not its any more.
+    DropDnsUnbound = "drop.dns_unbound",
     /// The worker that owns the packet had no room for it.
     DropHandoff = "drop.handoff",
+    /// A segment of a gateway's connection that came at a bad moment: its sender will send it again.
+    DropStream = "drop.stream",
     /// No buffer, or no room on the way to the slow path, to go on with.
     DropNoBuffer = "drop.no_buffer",
 
@@ -177,6 +181,8 @@ counters! {
     ConsumeIcmp = "consume.icmp",
     /// IGMP taken note of.
     ConsumeIgmp = "consume.igmp",
+    /// DNS queries for the name of an address that nobody has, refused.
+    ConsumeDns = "consume.dns",
 
     /// Held for the next hop's MAC address.
     HoldNeighbor = "hold.neighbor",
@@ -184,6 +190,8 @@ counters! {
     HoldFragment = "hold.fragment",
     /// Unsolicited SYNs held for six seconds (RFC 5382 REQ-4).
     HoldSyn = "hold.syn",
+    /// Segments of connections whose messages the slow path puts together (vTCP).
+    HoldStream = "hold.stream",
     /// Held packets that left after their neighbour answered.
     HoldNeighborSent = "hold.neighbor_sent",
     /// Held packets given up: queue full, or no answer.
@@ -217,6 +225,32 @@ counters! {
     NatSubscribersEnded = "nat.subscribers_ended",
     /// Ports put to use again before their hold-down ended, because too many were held.
     NatHoldDownCut = "nat.hold_down_cut",
+
+    /// Sessions and doors for which gateways had no room: they go on without.
+    AlgTableFull = "alg.table_full",
+    /// Segments of a gateway's session that could not be looked at: in IP fragments, or of a message in parts without vTCP.
+    AlgUnread = "alg.unread",
+    /// Connections whose messages came in parts or out of order, put together on the slow path (vTCP).
+    AlgVtcpStreams = "alg.vtcp_streams",
+    /// Those that were let go for good: not the protocol, too long a message, too long a wait, no memory or nobody who answered.
+    AlgVtcpReleased = "alg.vtcp_released",
+    /// Their segments that were lost here, for want of a buffer or by a wrong checksum: they are sent again.
+    AlgVtcpDropped = "alg.vtcp_dropped",
+
+    /// Messages of SIP calls that the database did not hear of, for want of room on the way.
+    CallUnheard = "call.unheard",
+    /// SIP calls taken up.
+    CallBegun = "call.begun",
+    /// SIP calls that ended by what their messages said.
+    CallEnded = "call.ended",
+    /// SIP calls forgotten because nothing was heard of them in time.
+    CallExpired = "call.expired",
+    /// SIP calls that nobody had answered yet, forgotten for newer ones: the database was full.
+    CallDisplaced = "call.displaced",
+    /// SIP calls not taken up: the database was full of answered ones.
+    CallRefused = "call.refused",
+    /// SIP calls cleared by command.
+    CallCleared = "call.cleared",
 
     /// Times a pool rose to its high watermark.
     EventPoolHigh = "event.pool_high",
@@ -277,7 +311,9 @@ impl Counter {
     #[must_use]
     pub const fn is_reason(self) -> Option<Self> {
         match self {
-            Self::HoldNeighbor | Self::HoldFragment | Self::HoldSyn => Some(Self::VerdictHold),
+            Self::HoldNeighbor | Self::HoldFragment | Self::HoldSyn | Self::HoldStream => {
+                Some(Self::VerdictHold)
+            }
             Self::ForwardOutbound
             | Self::ForwardInbound
             | Self::ForwardHairpin
@@ -287,7 +323,8 @@ impl Counter {
             | Self::ConsumeArpReply
             | Self::ConsumeEcho
             | Self::ConsumeIcmp
-            | Self::ConsumeIgmp => Some(Self::VerdictConsume),
+            | Self::ConsumeIgmp
+            | Self::ConsumeDns => Some(Self::VerdictConsume),
             _ => {
                 let number = self as u8;
                 if number >= Self::DropEthernetTruncated as u8 && number <= Self::DropNoBuffer as u8

@@ -9,12 +9,14 @@ pub mod counter;
 mod nearby;
 mod prefetch;
 mod prefix;
+mod seq;
 mod time;
 
 pub use counter::{Counter, Counters};
 pub use nearby::Nearby;
 pub use prefetch::prefetch;
 pub use prefix::{Prefix, PrefixError};
+pub use seq::Seq;
 pub use time::{Nanos, TICK_SHIFT, Ticks};
 
 /// Which way a packet crosses the translator.

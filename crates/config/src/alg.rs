@@ -1,46 +1,66 @@
 //! `alg`: settings of the application gateways.
 //!
-//! They are read and checked in full, though no gateway is part of this version; a
-//! warning says so wherever a file sets one.
-
-use core::time::Duration;
+//! They are read and checked in full, though not every gateway is part of this version; a
+//! warning says so wherever a file sets one that is not.
 
 use crate::error::{Report, Wrong};
 use crate::machine::section;
 use crate::model::Alg;
 use crate::node::{Kind, Node};
 use crate::section::Section;
+use crate::sip;
 use crate::text::{self, shown};
+
+/// IP protocols.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+/// SIP over TLS: seen, counted and let go.
+const SIPS: u16 = 5061;
 
 /// All gateways, with what `alg` at the top says.
 pub(crate) fn read(top: &Section<'_>, report: &mut Report) -> Vec<Alg> {
-    if top.child("alg").is_some() {
-        without_effect(top, report);
-    }
-    gateways(top, report)
+    let section = gateways(top, report);
+    GATEWAYS
+        .iter()
+        .map(|gateway| one(gateway, section.child(gateway.name), report))
+        .collect()
 }
 
-/// `alg` in a rule overrides the one at the top.
-pub(crate) fn in_rule(rule: &Section<'_>, report: &mut Report) {
-    without_effect(rule, report);
-    gateways(rule, report);
+/// The gateways that `alg` in a rule names; they override those at the top.
+pub(crate) fn in_rule(rule: &Section<'_>, report: &mut Report) -> Vec<Alg> {
+    let section = gateways(rule, report);
+    GATEWAYS
+        .iter()
+        .filter_map(|gateway| Some(one(gateway, Some(section.child(gateway.name)?), report)))
+        .collect()
 }
 
-fn without_effect(parent: &Section<'_>, report: &mut Report) {
-    let what = "application gateways are not in this version, `alg` has no effect";
-    report.warn(parent.key_at("alg"), what, "leave it out until they are");
-}
-
-fn gateways(parent: &Section<'_>, report: &mut Report) -> Vec<Alg> {
+fn gateways<'a>(parent: &Section<'a>, report: &mut Report) -> Section<'a> {
     let names = GATEWAYS.map(|gateway| gateway.name);
     let section = section(parent, "alg", &names, report);
-    let read = |gateway: &Gateway| one(gateway, section.child(gateway.name), report);
-    GATEWAYS.iter().map(read).collect()
+    let missing: Vec<&str> = GATEWAYS
+        .iter()
+        .filter(|gateway| !gateway.works && section.child(gateway.name).is_some())
+        .map(|gateway| gateway.name)
+        .collect();
+    if !missing.is_empty() {
+        let what = format!(
+            "not in this version, settings have no effect: {}",
+            missing.join(", ")
+        );
+        report.warn(parent.key_at("alg"), what, "leave them out until they are");
+    }
+    section
 }
 
 /// A gateway's keys beside `enabled` and `mode`.
 struct Gateway {
     name: &'static str,
+    /// It is part of this version.
+    works: bool,
+    /// IP protocols its servers use, unless the key of the ports says it.
+    protocols: &'static [u8],
     /// Keys that list ports, with their defaults.
     ports: &'static [(&'static str, &'static [u16])],
     /// Ports that cannot be changed.
@@ -51,9 +71,8 @@ struct Gateway {
 #[derive(Clone, Copy)]
 enum Type {
     Boolean,
-    Number(u64, u64),
-    Duration,
-    Size(u64, u64),
+    /// From, to, and the default.
+    Size(u64, u64, u64),
     Prefixes,
 }
 
@@ -61,7 +80,13 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
     let mut alg = Alg {
         name: gateway.name.to_owned(),
         enabled: true,
+        works: gateway.works,
+        shadow: false,
+        reset_ttl: false,
         ports: Vec::new(),
+        services: Vec::new(),
+        sizes: Vec::new(),
+        sip: None,
     };
     let nothing = Node {
         at: crate::error::At::START,
@@ -86,28 +111,56 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
     let mut keys = vec!["enabled", "mode"];
     keys.extend(gateway.ports.iter().map(|(key, _)| key));
     keys.extend(gateway.others.iter().map(|(key, _)| key));
+    if gateway.is_sip() {
+        keys.extend(sip::KEYS);
+    }
     let section = Section::open(node, &format!("`{}`", gateway.name), &keys, report);
     alg.enabled = section.boolean("enabled", alg.enabled, report);
-    section.value("mode", report, |text| match text {
-        "shadow" | "active" => Ok(()),
+    let shadow = section.value("mode", report, |text| match text {
+        "shadow" => Ok(true),
+        "active" => Ok(false),
         _ => Err(Wrong::new(
             format!("{} is not a mode", shown(text)),
             "write `shadow` or `active`",
         )),
     });
+    alg.shadow = shadow.is_some_and(|found| found.value);
     for (key, default) in gateway.ports {
-        match section.values(key, report, port) {
-            Some(found) => alg.ports.extend(found.iter().map(|found| found.value)),
-            None => alg.ports.extend_from_slice(default),
-        }
+        let ports = match section.values(key, report, port) {
+            Some(found) => found.iter().map(|found| found.value).collect(),
+            None => default.to_vec(),
+        };
+        let protocols: &[u8] = match *key {
+            "tcp" => &[TCP],
+            "udp" | "ras" => &[UDP],
+            _ => gateway.protocols,
+        };
+        alg.serve(protocols, &ports);
     }
-    alg.ports.extend_from_slice(gateway.fixed);
+    alg.serve(gateway.protocols, gateway.fixed);
     alg.ports.sort_unstable();
     alg.ports.dedup();
     for (key, kind) in gateway.others {
-        other(&section, key, *kind, report);
+        if *key == "reset_ttl" {
+            alg.reset_ttl = section.boolean(key, false, report);
+        } else if let Some(size) = other(&section, key, *kind, report) {
+            alg.sizes.push((*key, size));
+        }
+    }
+    if gateway.is_sip() {
+        alg.sip = Some(sip::read(&section, report));
     }
     alg
+}
+
+impl Alg {
+    fn serve(&mut self, protocols: &[u8], ports: &[u16]) {
+        self.ports.extend_from_slice(ports);
+        for protocol in protocols {
+            let services = ports.iter().map(|port| (*protocol, *port));
+            self.services.extend(services);
+        }
+    }
 }
 
 fn port(text: &str) -> Result<u16, Wrong> {
@@ -115,57 +168,87 @@ fn port(text: &str) -> Result<u16, Wrong> {
     Ok(u16::try_from(port).unwrap_or(u16::MAX))
 }
 
-fn other(section: &Section<'_>, key: &str, kind: Type, report: &mut Report) {
+/// Reads a key; answers a size, or its default.
+fn other(section: &Section<'_>, key: &str, kind: Type, report: &mut Report) -> Option<u64> {
     match kind {
         Type::Boolean => {
             section.boolean(key, false, report);
         }
-        Type::Number(least, most) => {
-            section.number::<u64>(key, least..=most, report);
-        }
-        Type::Duration => {
-            section.duration(key, Duration::from_secs(1), report);
-        }
-        Type::Size(least, most) => {
-            section.value(key, report, |text| {
+        Type::Size(least, most, default) => {
+            let size = section.value(key, report, |text| {
                 let size = text::size(text)?;
                 if (least..=most).contains(&size) {
-                    return Ok(());
+                    return Ok(size);
                 }
                 let what = format!("{} is out of range", shown(text));
                 Err(Wrong::new(what, format!("write {least} to {most} bytes")))
             });
+            return Some(size.map_or(default, |found| found.value));
         }
         Type::Prefixes => {
             section.prefixes(key, report);
         }
     }
+    None
 }
 
 const GATEWAYS: [Gateway; 14] = [
-    ports("ftp", &[("ports", &[21])], &[]),
-    ports("tftp", &[("ports", &[69])], &[]),
-    ports("dns", &[("ports", &[53])], &[("reset_ttl", Type::Boolean)]),
-    ports(
-        "sip",
-        &[("udp", &[5060]), ("tcp", &[5060])],
-        &[
-            ("max_media_lines", Type::Number(1, 255)),
-            ("call_timeout", Type::Duration),
-            ("trunks", Type::Prefixes),
-        ],
-    ),
-    ports("rtsp", &[("ports", &[554])], &[]),
+    ports("ftp", &[("ports", &[21])], &[])
+        .over(&[TCP])
+        .working(),
+    ports("tftp", &[("ports", &[69])], &[])
+        .over(&[UDP])
+        .working(),
+    ports("dns", &[("ports", &[53])], &[("reset_ttl", Type::Boolean)])
+        .over(&[TCP, UDP])
+        .working(),
+    ports("sip", &[("udp", &[5060]), ("tcp", &[5060])], &[])
+        .over(&[TCP])
+        .and(&[SIPS])
+        .working(),
+    ports("rtsp", &[("ports", &[554])], &[])
+        .over(&[TCP])
+        .working(),
     ports("skinny", &[("ports", &[2000])], &[]),
     ports("h323", &[("ras", &[1719]), ("q931", &[1720])], &[]),
     fixed("netbios", &[137, 138, 139], &[]),
-    fixed("rcmd", &[512, 513, 514], &[]),
+    fixed("rcmd", &[512, 513, 514], &[]).over(&[TCP]).working(),
     ports("ldap", &[("ports", &[389, 1002])], &[]),
     fixed("pptp", &[1723], &[]),
     fixed("ike", &[500, 4500], &[("preserve_port", Type::Prefixes)]),
     fixed("esp", &[], &[("spi_match", Type::Prefixes)]),
-    fixed("vtcp", &[], &[("max_message", Type::Size(256, 1 << 20))]),
+    fixed(
+        "vtcp",
+        &[],
+        &[
+            ("max_message", Type::Size(256, 1 << 20, 8 << 10)),
+            ("memory", Type::Size(1 << 16, 1 << 36, 64 << 20)),
+        ],
+    )
+    .working(),
 ];
+
+impl Gateway {
+    const fn over(mut self, protocols: &'static [u8]) -> Self {
+        self.protocols = protocols;
+        self
+    }
+
+    /// At ports that cannot be changed, too.
+    const fn and(mut self, fixed: &'static [u16]) -> Self {
+        self.fixed = fixed;
+        self
+    }
+
+    fn is_sip(&self) -> bool {
+        self.name == "sip"
+    }
+
+    const fn working(mut self) -> Self {
+        self.works = true;
+        self
+    }
+}
 
 const fn ports(
     name: &'static str,
@@ -174,6 +257,8 @@ const fn ports(
 ) -> Gateway {
     Gateway {
         name,
+        works: false,
+        protocols: &[],
         ports,
         fixed: &[],
         others,
@@ -187,6 +272,8 @@ const fn fixed(
 ) -> Gateway {
     Gateway {
         name,
+        works: false,
+        protocols: &[],
         ports: &[],
         fixed,
         others,

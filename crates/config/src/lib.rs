@@ -28,6 +28,7 @@ mod prefix_sets;
 mod routes;
 mod rules;
 mod section;
+mod sip;
 mod statics;
 mod text;
 

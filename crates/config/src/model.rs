@@ -302,6 +302,8 @@ pub struct Rule {
     pub destination_ports: Vec<(u16, u16)>,
     /// IP protocol numbers (`protocols:` names or numbers); empty: all.
     pub protocols: Vec<u8>,
+    /// Gateways that `alg:` in it names; all others are as at the top.
+    pub alg: Vec<Alg>,
     /// What to do.
     pub action: Action,
 }
@@ -535,6 +537,48 @@ pub struct Alg {
     pub name: String,
     /// On or off.
     pub enabled: bool,
+    /// It is part of this version.
+    pub works: bool,
+    /// `reset_ttl:` of DNS.
+    pub reset_ttl: bool,
+    /// `mode: shadow`: it says what it would change and changes nothing.
+    pub shadow: bool,
     /// Its ports, all kinds.
     pub ports: Vec<u16>,
+    /// The same with the IP protocol of each.
+    pub services: Vec<(u8, u16)>,
+    /// Sizes in bytes, by key.
+    pub sizes: Vec<(&'static str, u64)>,
+    /// Of `sip` alone.
+    pub sip: Option<Sip>,
+}
+
+/// What `alg.sip` says besides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sip {
+    /// `call_timeout:`, 3 h by default.
+    pub call_timeout: Duration,
+    /// `max_media_lines:` of a message; default 8.
+    pub max_media_lines: u8,
+    /// `trunks:`
+    pub trunks: Vec<Trunk>,
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Self {
+            call_timeout: Duration::from_hours(3),
+            max_media_lines: 8,
+            trunks: Vec::new(),
+        }
+    }
+}
+
+/// Inside hosts that carry calls for others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trunk {
+    /// `address:`, or the item itself: where their signalling comes from.
+    pub address: Prefix,
+    /// `media:`, which they may announce besides their own addresses.
+    pub media: Vec<Prefix>,
 }

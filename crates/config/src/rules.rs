@@ -76,9 +76,7 @@ fn rule(
     let source = sets.prefixes(&section, "source", report);
     let destination = sets.prefixes(&section, "destination", report);
     let (protocols, destination_ports) = destination_ports(&section, report);
-    if section.child("alg").is_some() {
-        alg::in_rule(&section, report);
-    }
+    let alg = alg::in_rule(&section, report);
     let translate = match action {
         Does::Translate => translate(&section, pools, limits, report),
         Does::Pass | Does::Drop => {
@@ -129,6 +127,7 @@ fn rule(
         destination: destination.unwrap_or_else(|| vec![Prefix::ALL]),
         destination_ports,
         protocols,
+        alg,
         action,
     })
 }

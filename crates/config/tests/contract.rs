@@ -104,7 +104,11 @@ fn the_contract_parses() {
     );
     assert_eq!(config.alg.len(), 14);
     assert!(config.alg.iter().all(|gateway| gateway.enabled));
-    assert_eq!(config::warnings(&config).len(), 1, "only the gateways");
+    assert_eq!(
+        config::warnings(&config).len(),
+        1,
+        "only gateways that are missing"
+    );
 }
 
 #[test]
@@ -315,7 +319,36 @@ nat: { pools: [ { name: p, prefixes: [203.0.113.0/30] } ], rules: [ { pool: p, a
     assert_eq!(off, ["ftp", "tftp", "dns", "skinny"]);
     assert_eq!(config.alg[4].ports, [8_554]);
     assert_eq!(config.alg[6].ports, [1_719, 1_720]);
-    assert_eq!(config.warnings.len(), 2);
+    assert_eq!(
+        config.warnings.len(),
+        1,
+        "the rule names none that is missing"
+    );
+}
+
+#[test]
+fn trunks_are_prefixes_with_or_without_media_of_their_own() {
+    let config = with(
+        "alg: { sip: { call_timeout: 4h, trunks: [ 10.0.0.5, { address: 10.0.1.0/30, media: [10.0.2.0/24, 10.0.3.1] } ] } }
+nat: { pools: [ { name: p, prefixes: [203.0.113.0/30] } ], rules: [ { pool: p, alg: { sip: { max_media_lines: 3 } } } ] }\n",
+    );
+    let sip = config.alg.iter().find_map(|alg| alg.sip.as_ref()).unwrap();
+    let texts: Vec<(String, usize)> = sip
+        .trunks
+        .iter()
+        .map(|trunk| (trunk.address.to_string(), trunk.media.len()))
+        .collect();
+    assert_eq!(
+        texts,
+        [("10.0.0.5/32".into(), 0), ("10.0.1.0/30".into(), 2)]
+    );
+    assert_eq!(
+        (sip.call_timeout.as_secs(), sip.max_media_lines),
+        (14_400, 8)
+    );
+    let of_rule = config.nat.rules[0].alg[0].sip.as_ref().unwrap();
+    assert_eq!((of_rule.max_media_lines, of_rule.trunks.len()), (3, 0));
+    assert!(config.warnings.is_empty());
 }
 
 #[test]

@@ -112,6 +112,10 @@ pub struct CallRow {
     pub age: f64,
     /// Until it is forgotten if nothing more is heard.
     pub expires: f64,
+    /// How its audio and video do: `good`, `silent`, `outbound_only`, `inbound_only`; `unknown`
+    /// while there is nothing to judge.
+    #[serde(default)]
+    pub health: String,
 }
 
 /// One media stream of a call.
@@ -440,7 +444,7 @@ mod tests {
         ),
         (
             What::Calls,
-            "call_id vrf subscriber trunk state media age expires",
+            "call_id vrf subscriber trunk state media age expires health",
         ),
         (
             What::Subscribers,

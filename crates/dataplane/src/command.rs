@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use base::Prefix;
-use nat::{Layout, Realm, SessionView};
+use appproto::Scan;
+use base::{Direction, Prefix};
+use nat::sequence::Handed;
+use nat::{Attached, FlowKey, Layout, MediaFigures, Realm, SessionId, SessionView};
 use wire::ethernet::Mac;
 
 use crate::inspect::{Inspect, Row};
+use crate::slow::stream::{Begun, Host};
 
 /// The number of a question to a worker: its answers carry it, so that they are not
 /// taken for those to another.
@@ -59,6 +62,14 @@ pub enum Command {
     Enough,
     /// End the sessions that match, then answer with their number.
     Clear(Ticket, SessionFilter),
+    /// Close the doors of a call, which the shard knows by this number.
+    CloseCall(u32),
+    /// Say what has passed at a media line of a call.
+    Listen(MediaQuestion),
+    /// Read messages that the slow path has put together.
+    Read(Box<Question>),
+    /// A session is on the slow path no more.
+    TakeBack(TakeBack),
     /// Move to another layout, or count what that would end: rows of whom it
     /// touches, then [`Row::End`] with the number of sessions.
     Change {
@@ -69,6 +80,21 @@ pub enum Command {
         /// Only count.
         trial: bool,
     },
+}
+
+/// A question about a media line of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaQuestion {
+    /// Number of the call.
+    pub call: u64,
+    /// Number of the line.
+    pub line: u8,
+    /// From the inside endpoint to the remote one.
+    pub key: FlowKey,
+    /// What stands outside for the inside endpoint.
+    pub outside: (u32, u16),
+    /// Realm of the outside.
+    pub outside_realm: Realm,
 }
 
 /// What a host is to a group, of any source.
@@ -91,6 +117,78 @@ pub enum Event {
     Row(Ticket, Row),
     /// A layout to be dropped.
     Retired(Arc<Layout>),
+    /// What has passed at a line of a call.
+    Media {
+        /// Number of the call.
+        call: u64,
+        /// Number of the line.
+        line: u8,
+        /// What has passed.
+        figures: MediaFigures,
+    },
+}
+
+/// What one direction of a session has said, and what becomes of it: it goes to the worker
+/// that has the session, and comes back with the answer.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The session.
+    pub session: SessionId,
+    /// Number of its stream.
+    pub stream: u32,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// The bytes, from the beginning of a message on.
+    pub bytes: Vec<u8>,
+    /// The answer: how far they can be read.
+    pub scan: Scan,
+    /// And what is to be changed so far.
+    pub edits: alg::Edits,
+}
+
+/// What a worker has to know to go on with a session.
+#[derive(Clone, Copy, Debug)]
+pub struct TakeBack {
+    /// The session.
+    pub session: SessionId,
+    /// Number of its stream.
+    pub stream: u32,
+    /// How far each direction has come, outbound first.
+    pub handed: [Handed; 2],
+    /// The gateway is done with the session.
+    pub released: bool,
+}
+
+/// From a worker to the slow path, about streams.
+#[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "moved once, into a ring; workers allocate nothing"
+)]
+pub enum Told {
+    /// The slow path has this session from now on.
+    Diverted(Diverted),
+    /// A question was answered.
+    Answered(Box<Question>),
+    /// A session has ended, with the stream of this number.
+    Ended(SessionId, u32),
+}
+
+/// A session whose messages come in parts, as a stream has to know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Diverted {
+    /// Number of the stream.
+    pub stream: u32,
+    /// The session and what its gateway has noted.
+    pub attached: Attached,
+    /// Inside address and realm, for events.
+    pub subscriber: (u32, Realm),
+    /// Who segments are from and to as they leave, outbound first.
+    pub ends: [[(u32, u16); 2]; 2],
+    /// The hosts, by the direction they send in.
+    pub hosts: [Host; 2],
+    /// How far each direction has come, outbound first.
+    pub begun: [Begun; 2],
 }
 
 /// Which sessions are meant; `None` means any.

@@ -2,13 +2,14 @@
 
 use arrayvec::ArrayVec;
 use base::{Counter, Direction};
-use nat::{Flags, Hit, Rewrite};
+use nat::{Flags, Hit, Rewrite, SessionId};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::ipv4::{self, protocol};
 use wire::{icmp, tcp};
 
 use crate::emit;
 use crate::fragment::{Fate, datagram_key};
+use crate::gateway::{GROWTH, Looked};
 use crate::general::Packet;
 use crate::mark::Punt;
 use crate::router::Hop;
@@ -84,7 +85,8 @@ where
                 reason,
             });
         }
-        self.clamp_mss(&mut buf, packet, hop);
+        let changes = plan.iter().any(|hit| self.has_gateway(hit.id));
+        self.clamp_mss(&mut buf, packet, hop, changes);
         let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) else {
             return Counter::DropIpTruncated;
         };
@@ -94,6 +96,38 @@ where
         ipv4::decrement_ttl(bytes);
         if let Some(id) = id {
             ipv4::set_id(bytes, id);
+        }
+        if changes {
+            let mut packet = *packet;
+            for hit in plan {
+                if self.has_gateway(hit.id) {
+                    // Of a hairpin both halves would be read in one place.
+                    let may_divert = plan.len() == 1;
+                    match self.look(&mut buf, &packet, *hit, may_divert) {
+                        Looked::Through => {}
+                        Looked::Diverted => return self.punt_to_stream(buf, &packet, *hit),
+                        Looked::Lost => return Counter::DropStream,
+                        Looked::Back => return self.send_back(buf, &packet, Counter::ConsumeDns),
+                        Looked::Nowhere(reason) => return reason,
+                    }
+                    // The second half of a hairpin sees what the first has written.
+                    let len = buf
+                        .bytes()
+                        .get(packet.l3..)
+                        .and_then(|ip| wire::be16(ip, 2));
+                    packet.ip.total_len = len.map_or(packet.ip.total_len, usize::from);
+                }
+            }
+            // What has grown leaves in fragments, which need an identification.
+            let mtu = self.router.interface(hop.interface).map(|found| found.mtu);
+            if packet.ip.is_atomic()
+                && mtu.is_some_and(|mtu| packet.ip.total_len > usize::from(mtu))
+            {
+                let id = self.next_id(outside, packet.key);
+                if let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) {
+                    ipv4::set_id(bytes, id);
+                }
+            }
         }
         self.emit(buf, packet.l3, hop, reason)
     }
@@ -135,7 +169,7 @@ where
                 reason: Counter::ForwardPass,
             });
         }
-        self.clamp_mss(&mut buf, packet, hop);
+        self.clamp_mss(&mut buf, packet, hop, false);
         if let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) {
             ipv4::decrement_ttl(bytes);
         }
@@ -164,13 +198,35 @@ where
         None
     }
 
-    pub(crate) fn clamp_mss(&mut self, buf: &mut I::Buf, packet: &Packet, hop: Hop) {
+    fn has_gateway(&self, id: SessionId) -> bool {
+        let session = self.shard.session(id);
+        session.is_some_and(nat::Session::has_gateway)
+    }
+
+    /// Lowers the MSS of a SYN as the interfaces want it, and if the payload may change, so
+    /// that it has room to grow.
+    pub(crate) fn clamp_mss(&mut self, buf: &mut I::Buf, packet: &Packet, hop: Hop, changes: bool) {
         // A DCCP packet has a segment too, and no such option.
         let syn = packet.ip.protocol == protocol::TCP
             && packet
                 .segment
                 .is_some_and(|segment| segment.flags & tcp::SYN != 0);
         let limit = self.router.mss_limit(packet.interface, hop.interface);
+        let room = || {
+            let mtus = [packet.interface, hop.interface].map(|number| {
+                let interface = self.router.interface(number);
+                interface.map_or(u16::MAX, |interface| interface.mtu)
+            });
+            let headers = 40 + GROWTH;
+            mtus.into_iter()
+                .min()
+                .map(|mtu| mtu.saturating_sub(headers))
+        };
+        let limit = if changes {
+            limit.into_iter().chain(room()).min()
+        } else {
+            limit
+        };
         if let Some(mss) = limit.filter(|_| syn)
             && let Some(segment) = buf
                 .bytes_mut()

@@ -3,7 +3,8 @@
 use core::net::Ipv4Addr;
 
 use base::Ticks;
-use nat::{Mapping, SessionView, Shard, Subscriber, Touched};
+use nat::door::Door;
+use nat::{Gateway, Mapping, SessionView, Shard, Subscriber, Touched};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,18 +15,22 @@ pub enum Inspect {
     Mappings,
     /// Subscribers.
     Subscribers,
+    /// Doors.
+    Doors,
 }
 
 /// One row, as plain data; naming things is the reader's.
 #[derive(Clone, Copy, Debug)]
 pub enum Row {
-    /// A session, the time now, when it would end, and who is behind the remote
-    /// address its inside host knows (twice NAT).
-    Session(SessionView, Ticks, Ticks, Option<Ipv4Addr>),
+    /// A session, the time now, when it would end, who is behind the remote
+    /// address its inside host knows (twice NAT), and the gateway that looks at it.
+    Session(SessionView, Ticks, Ticks, Option<Ipv4Addr>, Option<Gateway>),
     /// A mapping.
     Mapping(Mapping),
     /// A subscriber.
     Subscriber(Subscriber),
+    /// A door, and the time now.
+    Door(Door, Ticks),
     /// A host that a change of the layout touches.
     Touched(Touched),
     /// That was all; with the number of sessions ended, after a `Clear` or `Change`.
@@ -65,12 +70,23 @@ impl Cursor {
                         .filter(|view| !shard.is_outside_rule(view.rule))
                         .map(|view| {
                             let deadline = shard.deadline(&view);
-                            Row::Session(view, now, deadline, shard.remote_behind(&view))
+                            let gateway = shard.gateway_of(view.id).filter(|one| !one.released);
+                            Row::Session(
+                                view,
+                                now,
+                                deadline,
+                                shard.remote_behind(&view),
+                                gateway.map(|one| one.gateway),
+                            )
                         }),
                 ),
                 Inspect::Mappings => (
                     shard.mapping_slots(),
                     shard.mapping_at(self.next).map(Row::Mapping),
+                ),
+                Inspect::Doors => (
+                    shard.door_slots(),
+                    shard.door_at(self.next).map(|door| Row::Door(*door, now)),
                 ),
                 Inspect::Subscribers => (
                     shard.subscriber_slots(),

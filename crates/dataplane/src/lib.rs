@@ -4,7 +4,7 @@
 //!   NIC ──> Worker ──> NIC        one per core: classify, look up, translate, send;
 //!             │ ^                 first packets and everything unusual in its general lane
 //!     punts   v │  replies
-//!            SlowPath             one: neighbours, own ICMP, held SYNs
+//!            SlowPath             one: neighbours, own ICMP, held SYNs, vTCP
 //! ```
 //!
 //! Generic over [`pktio`], so the same code runs over DPDK and over memory in
@@ -12,10 +12,13 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod calls;
 mod command;
+mod divert;
 mod emit;
 mod forward;
 mod fragment;
+mod gateway;
 mod general;
 mod icmp;
 mod ids;
@@ -23,19 +26,26 @@ mod inspect;
 mod load;
 mod mark;
 mod multicast;
+mod names;
 mod opening;
 mod parts;
 mod plain;
 mod published;
 mod router;
+mod sip;
 mod slow;
 mod topology;
 mod worker;
 
-pub use command::{Command, Event, Member, SessionFilter, Ticket};
+pub use alg::sip::{class_names, method_names};
+pub use calls::{CALL_ID, CallId, CallMedia, CallReport, LINES};
+pub use command::{
+    Command, Diverted, Event, MediaQuestion, Member, Question, SessionFilter, TakeBack, Ticket,
+    Told,
+};
 pub use inspect::{Inspect, Row};
 pub use published::Published;
 pub use router::Router;
-pub use slow::{NeighborRow, SlowPath, SlowPorts};
-pub use topology::{Interface, Multicast, Route, StaticNeighbor, Topology};
+pub use slow::{CallState, CallView, Health, MediaView, NeighborRow, SlowPath, SlowPorts, stream};
+pub use topology::{Interface, Multicast, Route, StaticNeighbor, StreamLimits, Topology};
 pub use worker::{Ports, Worker};

@@ -6,6 +6,7 @@
 //! |   kind   | interface|   code    |    value      |
 //! ```
 
+use base::Direction;
 use nat::Realm;
 
 /// Why a worker gives a packet to the slow path.
@@ -27,10 +28,42 @@ pub(crate) enum Punt {
     SynExpired,
     /// From another worker: process as if received on the interface, from this stage on.
     Handoff(Stage),
+    /// A segment of a session that is on the slow path, translated.
+    Stream(Ref),
+    /// To a worker: a segment made or passed by the slow path, translated; to be sent.
+    Inject(Ref),
+    /// To a worker: a segment of a session that is on the slow path no more, to be looked at.
+    Resume(Ref),
     /// To a worker: a frame ready to be sent on the interface.
     Send,
     /// To a worker: a held SYN whose time is over.
     SynCheck,
+}
+
+/// One direction of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ref {
+    /// Number of the session.
+    pub(crate) session: u32,
+    pub(crate) direction: Direction,
+}
+
+impl Ref {
+    const fn code(self) -> u8 {
+        match self.direction {
+            Direction::Outbound => 0,
+            Direction::Inbound => 1,
+        }
+    }
+
+    const fn from(code: u8, session: u32) -> Self {
+        let direction = if code == 0 {
+            Direction::Outbound
+        } else {
+            Direction::Inbound
+        };
+        Self { session, direction }
+    }
 }
 
 /// What other workers have done for a packet.
@@ -70,6 +103,9 @@ impl Mark {
             Punt::Send => (8, 0, 0),
             Punt::SynCheck => (9, 0, 0),
             Punt::Igmp => (10, 0, 0),
+            Punt::Stream(of) => (11, of.code(), of.session),
+            Punt::Inject(of) => (12, of.code(), of.session),
+            Punt::Resume(of) => (13, of.code(), of.session),
         };
         u64::from(kind) << 56
             | u64::from(self.interface) << 40
@@ -98,6 +134,9 @@ impl Mark {
             8 => Punt::Send,
             9 => Punt::SynCheck,
             10 => Punt::Igmp,
+            11 => Punt::Stream(Ref::from(code, u32::from_be_bytes([v0, v1, v2, v3]))),
+            12 => Punt::Inject(Ref::from(code, u32::from_be_bytes([v0, v1, v2, v3]))),
+            13 => Punt::Resume(Ref::from(code, u32::from_be_bytes([v0, v1, v2, v3]))),
             _ => return None,
         };
         Some(Self {
@@ -118,7 +157,14 @@ mod tests {
             code: 4,
             rest: 1400,
         };
+        let of = |direction| Ref {
+            session: 0x0102_0304,
+            direction,
+        };
         for punt in [
+            Punt::Stream(of(Direction::Outbound)),
+            Punt::Inject(of(Direction::Inbound)),
+            Punt::Resume(of(Direction::Outbound)),
             Punt::Arp,
             Punt::Echo,
             Punt::Neighbor(0xc633_64fe),

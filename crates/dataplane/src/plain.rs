@@ -621,7 +621,7 @@ where
         let epoch = self.router.epoch();
         let session = self.shard.session(hit.id)?;
         let flags = session.flags();
-        if flags.has(Flags::SPECIAL) {
+        if flags.has(Flags::SPECIAL) || session.has_gateway() {
             return None;
         }
         let number = if let Some(number) = session.egress(hit.direction, epoch) {

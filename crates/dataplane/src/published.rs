@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use base::{Counter, Counters};
-use nat::{PoolUse, Shard};
+use nat::{Gateway, PoolUse, Shard, SipKinds, Tally};
 
 use crate::load::Load;
 
@@ -19,6 +19,10 @@ pub struct Published {
     busy: AtomicU64,
     /// Longest time between two turns lately, in nanoseconds.
     longest_gap: AtomicU64,
+    /// By gateway, in the order of [`Tally`]'s fields.
+    gateways: [[AtomicU64; 6]; Gateway::COUNT],
+    /// Messages of SIP: by method, then by class of response.
+    sip: [AtomicU64; SipKinds::METHODS + SipKinds::CLASSES],
     pools: Vec<[AtomicU64; 4]>,
 }
 
@@ -35,6 +39,8 @@ impl Default for Published {
             subscribers: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             longest_gap: AtomicU64::new(0),
+            gateways: [const { [const { AtomicU64::new(0) }; 6] }; Gateway::COUNT],
+            sip: [const { AtomicU64::new(0) }; SipKinds::METHODS + SipKinds::CLASSES],
             pools: (0..MAX_POOLS)
                 .map(|_| [const { AtomicU64::new(0) }; 4])
                 .collect(),
@@ -59,6 +65,25 @@ impl Published {
             .store(u64::from(shard.subscriber_count()), Relaxed);
         self.busy.store(load.busy_millionths(), Relaxed);
         self.longest_gap.store(load.longest_gap().0, Relaxed);
+        for (places, gateway) in self.gateways.iter().zip(Gateway::ALL) {
+            let tally = shard.tallies.of(gateway);
+            let figures = [
+                tally.messages,
+                tally.rewritten,
+                tally.doors_opened,
+                tally.doors_promoted,
+                tally.bypassed,
+                tally.errors,
+            ];
+            for (place, figure) in places.iter().zip(figures) {
+                place.store(figure, Relaxed);
+            }
+        }
+        let kinds = &shard.tallies.sip;
+        let counts = kinds.requests.iter().chain(&kinds.responses);
+        for (place, count) in self.sip.iter().zip(counts) {
+            place.store(*count, Relaxed);
+        }
         for (number, [total, used, subscribers, draining]) in self
             .pools
             .iter()
@@ -113,6 +138,41 @@ impl Published {
     #[allow(clippy::cast_precision_loss)]
     pub fn longest_gap(&self) -> f64 {
         self.longest_gap.load(Relaxed) as f64 / 1e9
+    }
+
+    /// What a gateway has seen and done.
+    #[must_use]
+    pub fn tally(&self, gateway: Gateway) -> Tally {
+        let Some(places) = self.gateways.get(gateway as usize) else {
+            return Tally::default();
+        };
+        let [
+            messages,
+            rewritten,
+            doors_opened,
+            doors_promoted,
+            bypassed,
+            errors,
+        ] = places.each_ref().map(|place| place.load(Relaxed));
+        Tally {
+            messages,
+            rewritten,
+            doors_opened,
+            doors_promoted,
+            bypassed,
+            errors,
+        }
+    }
+
+    /// Messages of SIP by what they are.
+    #[must_use]
+    pub fn sip_kinds(&self) -> SipKinds {
+        let mut kinds = SipKinds::default();
+        let places = kinds.requests.iter_mut().chain(&mut kinds.responses);
+        for (place, count) in places.zip(&self.sip) {
+            *place = count.load(Relaxed);
+        }
+        kinds
     }
 
     /// How full a pool is.

@@ -355,7 +355,8 @@ impl Router {
             self.by_hop.remove(&(gone.hop.interface, gone.hop.ip));
             self.tell_routes(gone.hop, None);
             self.set_egress(number);
-            self.epoch = self.epoch.wrapping_add(1).max(1);
+            // Neither that of new sessions nor that of those with a gateway.
+            self.epoch = self.epoch % (u16::MAX - 1) + 1;
         }
     }
 }
@@ -393,7 +394,9 @@ mod tests {
             max_fragments: 1,
             fragment_timeout: Nanos::from_secs(1),
             refusal_code: 13,
+            max_calls: 64,
             multicast: None,
+            streams: None,
         })
     }
 

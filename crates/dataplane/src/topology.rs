@@ -25,8 +25,21 @@ pub struct Topology {
     pub fragment_timeout: Nanos,
     /// ICMP unreachable code when no session can be made: 1 or 13.
     pub refusal_code: u8,
+    /// Most SIP calls in the database.
+    pub max_calls: u32,
     /// Multicast, if it is forwarded at all.
     pub multicast: Option<Multicast>,
+    /// Gateways' messages that come in parts, if they are put together (vTCP).
+    pub streams: Option<StreamLimits>,
+}
+
+/// What putting messages together may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// Longest message, in bytes.
+    pub max_message: usize,
+    /// Bytes held for all connections together.
+    pub memory: usize,
 }
 
 /// Which groups go where (RFC 5135).

@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use base::{Counter, Counters, Nanos, TICK_SHIFT};
-use nat::{FlowKey, Layout, Notice, Shard};
-use pktio::{Burst, Io, PacketBuf, PortId, RingReceiver, RingSender};
+use nat::{Fate as DoorFate, FlowKey, Layout, Notice, Shard};
+use pktio::{Burst, Io, MAX_FRAME, PacketBuf, PortId, RingReceiver, RingSender};
 
-use crate::command::{Command, Event, SessionFilter, Ticket};
+use crate::calls::CallReport;
+use crate::command::{Command, Event, MediaQuestion, SessionFilter, Ticket, Told};
 use crate::fragment::{Fate, Fragments};
 use crate::ids::Ids;
 use crate::inspect::{Cursor, Row};
@@ -66,9 +67,13 @@ pub struct Ports<S, R> {
     pub commands: rtrb::Consumer<Command>,
     /// Messages to the slow path.
     pub events: rtrb::Producer<Event>,
+    /// What it has to know of streams: apart, so that it never waits behind rows.
+    pub told: rtrb::Producer<Told>,
     /// What happened, and when: apart, so that it never waits behind rows for which a
     /// reader takes its time.
     pub notices: rtrb::Producer<(Nanos, Notice)>,
+    /// What was said about calls: apart for the same reason.
+    pub calls: rtrb::Producer<CallReport>,
 }
 
 /// One worker.
@@ -84,6 +89,10 @@ pub struct Worker<I: Io, S, R> {
     pub(crate) groups: Groups,
     pub(crate) counters: Counters,
     pub(crate) refusal_code: u8,
+    /// Where gateways put payloads together.
+    pub(crate) scratch: Box<[u8]>,
+    /// The slow path puts messages together that come in parts.
+    pub(crate) has_streams: bool,
     tx: Vec<Burst<I::Buf>>,
     ports: Ports<S, R>,
     punts: Burst<I::Buf>,
@@ -135,6 +144,8 @@ where
             groups: Groups::new(topology),
             counters: Counters::default(),
             refusal_code: topology.refusal_code,
+            scratch: vec![0; MAX_FRAME].into(),
+            has_streams: topology.streams.is_some(),
             tx,
             ports,
             punts: Burst::new(),
@@ -160,8 +171,9 @@ where
         let wanted = self.sessions_wanted();
         let mut moved = self.take_packets(now);
         moved += self.take_handoffs(now);
-        moved += self.take_replies(now);
+        // What a reply is about is known before it comes.
         self.take_commands(now);
+        moved += self.take_replies(now);
         self.expire(moved, self.sessions_wanted() - wanted, now);
         self.inspect(now);
         self.flush();
@@ -395,15 +407,19 @@ where
         self.ports.reply.pop(&mut burst);
         let moved = burst.len();
         for buf in burst.drain(..) {
-            if let Some(Mark {
-                punt: Punt::SynCheck,
-                interface,
-            }) = Mark::decode(buf.mark())
-            {
-                self.check_held_syn(buf, interface, now);
-            } else {
-                let port = buf.port();
-                self.transmit(port, buf);
+            let mark = Mark::decode(buf.mark()).map(|mark| (mark.punt, mark.interface));
+            match mark {
+                Some((Punt::SynCheck, interface)) => self.check_held_syn(buf, interface, now),
+                Some((Punt::Inject(of), interface)) => {
+                    self.inject(buf, of, interface, false, now);
+                }
+                Some((Punt::Resume(of), interface)) => {
+                    self.inject(buf, of, interface, true, now);
+                }
+                _ => {
+                    let port = buf.port();
+                    self.transmit(port, buf);
+                }
             }
         }
         moved
@@ -439,10 +455,17 @@ where
                     self.ticket = ticket;
                     self.cursor = Some(Cursor::new(what));
                 }
+                Command::CloseCall(call) => {
+                    self.shard
+                        .revise_call(call, now, |_| DoorFate::Within(Nanos(0)));
+                }
+                Command::Listen(question) => self.listen(&question),
                 Command::Enough => {
                     self.cursor = None;
                     self.ended = None;
                 }
+                Command::Read(question) => self.read_for_stream(question, now),
+                Command::TakeBack(back) => self.take_back(&back),
                 Command::Clear(ticket, filter) => {
                     self.ticket = ticket;
                     self.clear = Some((filter, 0, 0));
@@ -467,6 +490,24 @@ where
     pub(crate) fn report_use(&mut self, number: u16) {
         if self.ports.events.push(Event::AdjacencyUsed(number)).is_ok() {
             self.router.set_stale(number, false);
+        }
+    }
+
+    /// Answers how media do; without room on the way not at all, for it will be asked again.
+    fn listen(&mut self, question: &MediaQuestion) {
+        let (outside, realm) = (question.outside, question.outside_realm);
+        let figures = self.shard.media_figures(question.key, outside, realm);
+        let _ = self.ports.events.push(Event::Media {
+            call: question.call,
+            line: question.line,
+            figures,
+        });
+    }
+
+    /// Tells the slow path's database of calls about a message, if there is room on the way.
+    pub(crate) fn report_call(&mut self, report: CallReport) {
+        if self.ports.calls.push(report).is_err() {
+            self.counters.bump(Counter::CallUnheard);
         }
     }
 
@@ -520,8 +561,23 @@ where
         self.report(now);
     }
 
+    /// Tells the slow path something of a stream; false, and it is gone, without room.
+    pub(crate) fn tell(&mut self, told: Told) -> bool {
+        self.ports.told.push(told).is_ok()
+    }
+
+    /// Whether there is room to tell something of a stream.
+    pub(crate) fn can_tell(&self) -> bool {
+        !self.ports.told.is_full()
+    }
+
     /// Tells the slow path what happened, as far as there is room.
     fn report(&mut self, now: Nanos) {
+        while self.can_tell()
+            && let Some((session, stream)) = self.shard.next_ended_stream()
+        {
+            self.tell(Told::Ended(session, stream));
+        }
         let events = &mut self.ports.events;
         if let Some(retired) = self.retired.take()
             && let Err(rtrb::PushError::Full(Event::Retired(retired))) =

@@ -19,7 +19,9 @@ extern crate alloc;
 
 mod affinity;
 mod deterministic;
+pub mod door;
 mod filter;
+mod gateway;
 mod holddown;
 mod index;
 mod key;
@@ -29,6 +31,7 @@ mod notice;
 mod pool;
 mod region;
 mod rng;
+pub mod sequence;
 mod session;
 pub mod settings;
 mod shard;
@@ -38,6 +41,10 @@ mod tcp_state;
 mod wheel;
 
 pub use deterministic::{Algorithm, Computed, Key};
+pub use gateway::{
+    Attached, Gateway, Offered, Service, Services, SipKinds, SipSettings, Spoken, Tallies, Tally,
+    Trunk,
+};
 pub use key::{FlowKey, Realm};
 pub use layout::{Dealt, Layout, OutsideAddress, PoolAddress, PoolSpread, ReviseError, Spread};
 pub use mapping::{Mapping, MappingId, MappingKind};
@@ -49,7 +56,8 @@ pub use session::{
 };
 pub use settings::Settings;
 pub use shard::{
-    ANY_PROTOCOL, Ahead, Changed, First, Match, Opened, Refusal, Shard, Sizes, Touched,
+    ANY_PROTOCOL, Ahead, Announcement, Asking, Changed, Fate, First, Keeper, Match, MediaFigures,
+    Opened, Refusal, Shard, Sizes, Standing, Touched,
 };
 pub use steering::Steering;
 pub use subscriber::{Subscriber, SubscriberId};

@@ -8,6 +8,7 @@
 use alloc::collections::VecDeque;
 use core::net::Ipv4Addr;
 
+use crate::gateway::Gateway;
 use crate::key::Realm;
 
 /// One thing that happened.
@@ -42,6 +43,17 @@ pub enum Notice {
         inside: Ipv4Addr,
         /// Realm of the inside.
         realm: Realm,
+    },
+    /// A connection goes on without its gateway, because of what its messages were like.
+    StreamReleased {
+        /// Inside address.
+        inside: Ipv4Addr,
+        /// Realm of the inside.
+        realm: Realm,
+        /// The gateway.
+        gateway: Gateway,
+        /// Why, in words.
+        why: &'static str,
     },
     /// A block of ports was lent to a subscriber (RFC 6888 REQ-14).
     BlockLent(BlockNotice),

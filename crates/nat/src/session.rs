@@ -36,6 +36,14 @@ use marks::{Fins, in_window};
 pub struct SessionId(pub(crate) u32);
 
 impl SessionId {
+    /// Its place in the table: that of another session once it has ended.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl SessionId {
     /// Of no session.
     pub(crate) const NONE: Self = Self(NIL);
 }
@@ -132,6 +140,12 @@ const ONE_PACKET: u64 = 1 << 32;
 
 /// The top bits of both halves of it.
 const FULL: u64 = 1 << 63 | 1 << 31;
+
+/// The epoch in which nothing is cached: that of sessions with a gateway.
+const GATEWAY: u16 = u16::MAX;
+
+/// No epoch: nothing is cached yet.
+const NO_EPOCH: u16 = 0;
 
 /// Neither side has offered to scale its window.
 const NO_SCALES: u8 = 0xff;
@@ -437,6 +451,23 @@ impl Session {
         }
     }
 
+    /// By how many bits windows in segments of `direction` are shifted (RFC 7323 section 2.2).
+    #[must_use]
+    pub const fn window_shift(&self, direction: Direction) -> u8 {
+        let (inside, outside) = (self.scales & 0xf, self.scales >> 4);
+        match direction {
+            _ if inside == 0xf || outside == 0xf => 0,
+            Direction::Outbound => inside,
+            Direction::Inbound => outside,
+        }
+    }
+
+    /// Whether a gateway looks at its packets: then they never simply pass.
+    #[must_use]
+    pub const fn has_gateway(&self) -> bool {
+        self.epoch == GATEWAY
+    }
+
     /// Where packets of `direction` go to.
     #[must_use]
     pub const fn destination(&self, direction: Direction) -> u32 {
@@ -736,6 +767,9 @@ impl SessionTable {
         epoch: u16,
     ) {
         if let Some(session) = self.hot.get_mut(id.0 as usize) {
+            if session.has_gateway() {
+                return;
+            }
             if session.epoch != epoch {
                 session.epoch = epoch;
                 session.adjacency = [NO_ADJACENCY; 2];
@@ -743,6 +777,23 @@ impl SessionTable {
             if let Some(place) = session.adjacency.get_mut(direction as usize) {
                 *place = adjacency;
             }
+        }
+    }
+
+    /// Lets a gateway look at a session's packets, or no longer.
+    pub(crate) fn set_gateway(&mut self, id: SessionId, looks: bool) {
+        if let Some(session) = self.hot.get_mut(id.0 as usize) {
+            session.epoch = if looks { GATEWAY } else { NO_EPOCH };
+            session.adjacency = [NO_ADJACENCY; 2];
+        }
+    }
+
+    /// Puts a session whose time was over back on its way.
+    pub(crate) fn keep(&mut self, id: SessionId, now: Ticks) {
+        let deadline = now.plus(self.timeout(id));
+        if let Some(session) = self.hot.get_mut(id.0 as usize) {
+            session.last_seen = now;
+            self.wheel.insert(&mut self.cold, id.0, deadline);
         }
     }
 
@@ -782,7 +833,7 @@ impl SessionTable {
             ip_delta,
             transport_delta,
             adjacency: [NO_ADJACENCY; 2],
-            epoch: 0,
+            epoch: NO_EPOCH,
             outside_realm: new.outside_realm,
             state: new.state,
             flags: new.flags.in_state(new.state, Fins::NONE),

@@ -8,6 +8,7 @@ use core::net::Ipv4Addr;
 use base::{Nanos, Prefix};
 
 use crate::deterministic::Computed;
+use crate::gateway::Services;
 use crate::key::Realm;
 use crate::tcp_state::State;
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub outside_rules: Vec<Rule>,
     /// Static mappings.
     pub statics: Vec<Static>,
+    /// What gateways look at in flows that no rule decides.
+    pub services: Services,
     /// Most sessions of a realm, all shards together; a realm without is not limited.
     pub realm_sessions: Vec<(Realm, u32)>,
     /// Timeouts.
@@ -125,6 +128,8 @@ pub struct Rule {
     pub protocols: Vec<u8>,
     /// Translates whole addresses, so that no protocol needs to be named.
     pub all_protocols: bool,
+    /// What gateways look at in its flows.
+    pub services: Services,
     /// What to do.
     pub action: Action,
 }

@@ -7,13 +7,21 @@ use base::{Prefix, TICK_SHIFT, Ticks};
 use config::Config;
 use control::filter::Filter;
 use control::rows::{
-    AlgRow, InterfaceRow, MappingRow, NeighborRow, PoolRow, SubscriberRow, TranslationRow, ZoneRow,
+    AlgRow, CallRow, DoorRow, InterfaceRow, MappingRow, MediaRow, NeighborRow, PoolRow,
+    SubscriberRow, TranslationRow, ZoneRow,
 };
-use dataplane::SessionFilter;
-use nat::{Layout, Mapping, MappingKind, SessionView, Subscriber};
+use dataplane::{CallView, SessionFilter};
+use nat::door::{Door, Place, Uses};
+use nat::{Gateway, Layout, Mapping, MappingKind, SessionView, SipKinds, Subscriber, Tally};
 
 use crate::steering::{Arrivals, Forecast};
 use portolan::plan::Plan;
+
+/// Counts by their names.
+fn named(names: &[&str], counts: &[u64]) -> control::rows::Tally {
+    let named = names.iter().map(|name| (*name).to_owned());
+    named.zip(counts.iter().copied()).collect()
+}
 
 /// Protocols with a name; others are shown by number.
 const PROTOCOLS: [(u8, &str); 9] = [
@@ -77,8 +85,7 @@ impl Book {
                 .iter()
                 .map(|alg| AlgRow {
                     alg: alg.name.clone(),
-                    // No gateway exists in this version, whatever the file asks for.
-                    enabled: false,
+                    enabled: alg.enabled && alg.works,
                     ports: alg.ports.clone(),
                     ..AlgRow::default()
                 })
@@ -115,6 +122,7 @@ impl Book {
         view: &SessionView,
         (now, deadline): (Ticks, Ticks),
         behind: Option<Ipv4Addr>,
+        gateway: Option<Gateway>,
     ) -> TranslationRow {
         let key = view.out_key;
         let [packets_out, packets_in] = view.packets;
@@ -152,7 +160,7 @@ impl Book {
                 // Timeouts were rounded up to whole ticks.
                 seconds(deadline.since(now).saturating_sub(1))
             },
-            alg: String::new(),
+            alg: gateway.map_or("", Gateway::name).into(),
             worker: worker_number(worker),
             packets_out,
             packets_in,
@@ -188,6 +196,62 @@ impl Book {
             sessions: u64::from(mapping.strong) + u64::from(mapping.weak),
             worker: worker_number(worker),
         })
+    }
+
+    pub(crate) fn door(&self, door: &Door, now: Ticks) -> DoorRow {
+        let whole = door.protocol == nat::ANY_PROTOCOL;
+        let side = |place: &Place| {
+            if whole {
+                Ipv4Addr::from_bits(place.address).to_string()
+            } else {
+                endpoint(place.address, place.port)
+            }
+        };
+        DoorRow {
+            protocol: if whole {
+                "any".into()
+            } else {
+                protocol_name(door.protocol)
+            },
+            vrf: self.vrf(door.inside.realm),
+            outside: side(&door.outside),
+            inside: side(&door.inside),
+            remote: match (door.remote.address, door.remote.port) {
+                (None, None) => "*".into(),
+                (address, port) => endpoint(address.unwrap_or(0), port.unwrap_or(0)),
+            },
+            origin: door.origin.name().into(),
+            expires: match door.expires {
+                Some(deadline) if !now.reached(deadline) => seconds(deadline.since(now)),
+                _ => 0.0,
+            },
+            uses: match door.uses {
+                Uses::Left(left) => u32::from(left),
+                Uses::Many => u32::MAX,
+            },
+        }
+    }
+
+    pub(crate) fn call(&self, call: &CallView) -> CallRow {
+        let media = call.media.iter().map(|line| MediaRow {
+            inside: endpoint(line.inside.0, line.inside.1),
+            outside: endpoint(line.outside.0, line.outside.1),
+            kind: line.kind.into(),
+        });
+        CallRow {
+            call_id: String::from_utf8_lossy(&call.call_id).into_owned(),
+            vrf: self.vrf(call.realm),
+            subscriber: Ipv4Addr::from_bits(call.subscriber).to_string(),
+            trunk: call
+                .trunk
+                .map(|trunk| trunk.to_string())
+                .unwrap_or_default(),
+            state: call.state.name().into(),
+            media: media.collect(),
+            age: call.age.as_secs_f64(),
+            expires: call.expires.as_secs_f64(),
+            health: call.health.name().into(),
+        }
     }
 
     pub(crate) fn subscriber(&self, worker: usize, subscriber: &Subscriber) -> SubscriberRow {
@@ -272,8 +336,27 @@ impl Book {
         self.zones.clone()
     }
 
-    pub(crate) fn algs(&self) -> Vec<AlgRow> {
-        self.algs.clone()
+    /// Each gateway with what `tally` says it has seen and done, and the messages of SIP.
+    pub(crate) fn algs(&self, tally: impl Fn(Gateway) -> Tally, sip: &SipKinds) -> Vec<AlgRow> {
+        let mut rows = self.algs.clone();
+        for row in &mut rows {
+            let mut all = Gateway::ALL.into_iter();
+            let Some(gateway) = all.find(|gateway| gateway.name() == row.alg) else {
+                continue;
+            };
+            let tally = tally(gateway);
+            row.messages = tally.messages;
+            row.rewritten = tally.rewritten;
+            row.doors_opened = tally.doors_opened;
+            row.doors_promoted = tally.doors_promoted;
+            row.bypassed = tally.bypassed;
+            row.errors = tally.errors;
+            if gateway == Gateway::Sip {
+                row.methods = Some(named(&dataplane::method_names(), &sip.requests));
+                row.responses = Some(named(&dataplane::class_names(), &sip.responses));
+            }
+        }
+        rows
     }
 
     /// A filter in the engine's terms.

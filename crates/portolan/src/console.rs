@@ -17,8 +17,8 @@ use control::protocol::Request;
 use control::reloaded::Reloaded;
 use control::rows::{CounterRow, Rows, WorkerRow};
 use control::what::{Clearable, What};
-use dataplane::{Command, Inspect, Published, Row, SlowPath, Ticket};
-use nat::Touched;
+use dataplane::{CallView, Command, Inspect, Published, Row, SlowPath, Ticket};
+use nat::{Gateway, SipKinds, Tally, Touched};
 use pktio::{PacketBuf, RingReceiver, RingSender};
 
 use crate::book::{Book, PortFigures};
@@ -52,6 +52,10 @@ struct Job<K> {
     waiting: usize,
     ended: u64,
     rows: Option<Rows>,
+    /// Of a question about calls: which of them comes next, unless all have been asked for.
+    calls: Option<u64>,
+    /// Which of them are to be cleared.
+    meant: Option<Filter>,
     /// Of a reload: where it leads, and the subscribers it touches.
     next: Option<Next>,
     touched: HashSet<Touched>,
@@ -135,6 +139,8 @@ impl<K: Sink> Console<K> {
             waiting: 0,
             ended: 0,
             rows: None,
+            calls: None,
+            meant: None,
             next: None,
             touched: HashSet::new(),
             ready: Vec::new(),
@@ -159,10 +165,15 @@ impl<K: Sink> Console<K> {
                     job.rows = Some(Rows::none(*what));
                     ask_all(&mut job, &Command::Inspect(ticket, Inspect::Mappings));
                 }
+                What::Doors => {
+                    job.rows = Some(Rows::none(*what));
+                    ask_all(&mut job, &Command::Inspect(ticket, Inspect::Doors));
+                }
                 What::Subscribers => {
                     job.rows = Some(Rows::none(*what));
                     ask_all(&mut job, &Command::Inspect(ticket, Inspect::Subscribers));
                 }
+                What::Calls => job.calls = Some(0),
                 _ => {
                     let rows = self.at_once(*what, slow, now);
                     job.ready.push(Piece::Rows(rows));
@@ -197,8 +208,11 @@ impl<K: Sink> Console<K> {
                         .clear_neighbors(now, |row| filter.matches_neighbor(&book.neighbor(row)));
                     job.ready.push(Piece::Cleared(cleared));
                 }
-                // No gateway keeps calls in this version.
-                Clearable::Calls => job.ready.push(Piece::Cleared(0)),
+                Clearable::Calls => {
+                    job.kind = Kind::Clear;
+                    job.calls = Some(0);
+                    job.meant = Some(filter.clone());
+                }
             },
             Question::Request(Request::Reload { file, dry_run }) => {
                 let next = (self.reread)(file.as_deref(), *dry_run).and_then(|config| {
@@ -251,7 +265,10 @@ impl<K: Sink> Console<K> {
                     self.collect(&mut job, worker, row);
                 }
             }
-            if job.waiting == 0 {
+            if let Some(from) = job.calls {
+                self.go_through_calls(&mut job, from, slow, now);
+            }
+            if job.waiting == 0 && job.calls.is_none() {
                 self.finish(&mut job, now);
             }
         }
@@ -266,6 +283,33 @@ impl<K: Sink> Console<K> {
         }
     }
 
+    /// Shows or clears the next calls.
+    fn go_through_calls<B, S, R>(
+        &self,
+        job: &mut Job<K>,
+        from: u64,
+        slow: &mut SlowPath<B, S, R>,
+        now: Nanos,
+    ) where
+        B: PacketBuf,
+        S: RingSender<Buf = B>,
+        R: RingReceiver<Buf = B>,
+    {
+        let book = &self.book;
+        let next = if let Some(filter) = &job.meant {
+            let meant = |call: &CallView| filter.matches_call(&book.call(call));
+            let (cleared, next) = slow.clear_calls(from, PIECE, now, meant);
+            job.ended += cleared;
+            next
+        } else {
+            let (calls, next) = slow.calls(from, PIECE, now);
+            let rows = calls.iter().map(|call| book.call(call)).collect();
+            job.ready.push(Piece::Rows(Rows::Calls(rows)));
+            next
+        };
+        job.calls = next;
+    }
+
     fn collect(&self, job: &mut Job<K>, worker: usize, row: Row) {
         match (row, &mut job.rows) {
             (Row::End(ended), _) => {
@@ -275,11 +319,17 @@ impl<K: Sink> Console<K> {
             (Row::Touched(touched), _) => {
                 job.touched.insert(touched);
             }
-            (Row::Session(view, now, deadline, behind), Some(Rows::Translations(rows))) => {
-                rows.push(
-                    self.book
-                        .translation(worker, &view, (now, deadline), behind),
-                );
+            (
+                Row::Session(view, now, deadline, behind, gateway),
+                Some(Rows::Translations(rows)),
+            ) => {
+                let row = self
+                    .book
+                    .translation(worker, &view, (now, deadline), behind, gateway);
+                rows.push(row);
+            }
+            (Row::Door(door, now), Some(Rows::Doors(rows))) => {
+                rows.push(self.book.door(&door, now));
             }
             (Row::Mapping(mapping), Some(Rows::Mappings(rows))) => {
                 rows.extend(self.book.mapping(worker, &mapping));
@@ -375,11 +425,34 @@ impl<K: Sink> Console<K> {
                     .map(|row| self.book.neighbor(row))
                     .collect(),
             ),
-            What::Alg => Rows::Alg(self.book.algs()),
+            What::Alg => {
+                let rows = self
+                    .book
+                    .algs(|gateway| self.tally(gateway), &self.sip_kinds());
+                Rows::Alg(rows)
+            }
             What::Zones => Rows::Zones(self.book.zones()),
-            // Gateways open doors and keep calls; there is none in this version.
+            // Rows that are not there at once, and those of what is not in this version.
             _ => Rows::none(what),
         }
+    }
+
+    /// What a gateway has seen and done at all workers.
+    fn tally(&self, gateway: Gateway) -> Tally {
+        let mut sum = Tally::default();
+        for worker in &self.published {
+            sum.merge(&worker.tally(gateway));
+        }
+        sum
+    }
+
+    /// Messages of SIP at all workers.
+    fn sip_kinds(&self) -> SipKinds {
+        let mut sum = SipKinds::default();
+        for worker in &self.published {
+            sum.merge(&worker.sip_kinds());
+        }
+        sum
     }
 
     fn totals(&self, slow: &Counters) -> Counters {

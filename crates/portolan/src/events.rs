@@ -51,6 +51,9 @@ impl Events {
             Notice::SubscriberHigh { .. } | Notice::SubscriberRefused { .. } => {
                 info!("{event}: {inside} in {}", row.vrf);
             }
+            Notice::StreamReleased { .. } => {
+                info!("{event}: {inside} in {}, {}", row.vrf, row.detail);
+            }
             Notice::PoolLow { .. } => info!("{event}: {pool}"),
             Notice::PoolHigh { .. } | Notice::PoolExhausted { .. } => warn!("{event}: {pool}"),
         }
@@ -129,6 +132,15 @@ fn described(book: &Book, notice: Notice) -> EventRow {
         Notice::SubscriberRefused { inside, realm } => {
             of_subscriber("subscriber_refused", inside, realm)
         }
+        Notice::StreamReleased {
+            inside,
+            realm,
+            gateway,
+            why,
+        } => EventRow {
+            detail: format!("{}: {why}", gateway.name()),
+            ..of_subscriber("stream_released", inside, realm)
+        },
         Notice::BlockLent(block) => of_block("block_lent", block),
         Notice::BlockReturned(block) => of_block("block_returned", block),
     }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use base::Nanos;
 use config::Config;
-use config::model::{self, Vlan};
-use dataplane::{Interface, Multicast, Route, StaticNeighbor, Topology};
+use config::model::{self, Vlan, VrfId};
+use dataplane::{Interface, Multicast, Route, StaticNeighbor, StreamLimits, Topology};
 use nat::settings::{
     Action, Allocation, Dependence, Division, Limits, MAX_RESERVED, Pairing, Pool, PoolList, Rule,
     Settings, Static, Timeouts, Translate,
 };
-use nat::{Shard, Sizes};
+use nat::{Gateway, Service, Services, Shard, SipSettings, Sizes, Trunk};
 use pktio::PortId;
 use wire::ethernet::{Mac, Tags};
 use wire::igmp::Version;
@@ -158,8 +158,15 @@ fn topology(config: &Config, devices: &[String]) -> Topology {
         max_fragments: config.limits.fragments,
         fragment_timeout: nanos(config.nat.timeouts.fragments),
         refusal_code: config.nat.refusal_code,
+        max_calls: max_calls(config),
         multicast: config.multicast.as_ref().map(multicast),
+        streams: streams(config),
     }
+}
+
+/// A call for each subscriber, within reason: the memory of calls is taken as they come.
+fn max_calls(config: &Config) -> u32 {
+    config.limits.subscribers.clamp(4096, 262_144)
 }
 
 fn multicast(from: &model::Multicast) -> Multicast {
@@ -190,7 +197,8 @@ fn settings(config: &Config) -> Settings {
         .map(|rule| rule_settings(rule, config))
         .collect();
     for one in &nat.deterministic {
-        rules.push(deterministic_rule(one, pools.len()));
+        let services = services(config, &[], Some((one.vrf, one.outside_vrf)));
+        rules.push(deterministic_rule(one, pools.len(), services));
         pools.push(deterministic_pool(one));
     }
     Settings {
@@ -198,12 +206,99 @@ fn settings(config: &Config) -> Settings {
         rules,
         outside_rules: nat.outside_sources.iter().map(outside_rule).collect(),
         statics: nat.statics.iter().filter_map(static_settings).collect(),
+        services: services(config, &[], None),
         realm_sessions: config.limits.vrf_sessions.clone(),
         timeouts: timeouts(&nat.timeouts),
         udp_inbound_refresh: nat.udp_inbound_refresh,
         hold_down: nanos(nat.hold_down.time),
         hold_down_percent: nat.hold_down.max_percent,
     }
+}
+
+/// What gateways look at, where some of them are set otherwise than at the top, between an inside
+/// realm and an outside one or any.
+fn services(config: &Config, overrides: &[model::Alg], realms: Option<(VrfId, VrfId)>) -> Services {
+    let names = has_names(config, realms);
+    let in_parts = config
+        .alg
+        .iter()
+        .filter(|alg| alg.name == VTCP)
+        .map(|alg| in_force(alg, overrides))
+        .any(|alg| alg.enabled && !alg.shadow);
+    let of_one = |alg: &model::Alg| {
+        let gateway = Gateway::ALL
+            .into_iter()
+            .find(|gateway| gateway.name() == alg.name)
+            .filter(|_| alg.enabled)
+            .filter(|gateway| *gateway != Gateway::Dns || names);
+        let (shadow, reset_ttl) = (alg.shadow, alg.reset_ttl);
+        let service = move |(protocol, port): &(u8, u16)| {
+            gateway.map(|gateway| Service {
+                protocol: *protocol,
+                port: *port,
+                gateway,
+                shadow,
+                in_parts,
+                reset_ttl,
+            })
+        };
+        alg.services.iter().filter_map(service).collect::<Vec<_>>()
+    };
+    let in_force = || config.alg.iter().map(|alg| in_force(alg, overrides));
+    let sip = in_force().find_map(|alg| alg.sip.as_ref());
+    Services::new(in_force().flat_map(of_one).collect())
+        .with_sip(sip.map(sip_settings).unwrap_or_default())
+}
+
+fn sip_settings(sip: &model::Sip) -> SipSettings {
+    let trunk = |trunk: &model::Trunk| Trunk {
+        address: trunk.address,
+        media: trunk.media.clone(),
+    };
+    SipSettings {
+        call_timeout: nanos(sip.call_timeout),
+        max_media_lines: sip.max_media_lines,
+        trunks: sip.trunks.iter().map(trunk).collect(),
+    }
+}
+
+/// The key of what puts messages together.
+const VTCP: &str = "vtcp";
+
+/// What putting messages together may take: rules may switch it off or on.
+fn streams(config: &Config) -> Option<StreamLimits> {
+    let vtcp = config.alg.iter().find(|alg| alg.name == VTCP)?;
+    let size = |key| {
+        let found = vtcp.sizes.iter().find(|(name, _)| *name == key);
+        found.and_then(|(_, size)| usize::try_from(*size).ok())
+    };
+    Some(StreamLimits {
+        max_message: size("max_message")?,
+        memory: size("memory")?,
+    })
+}
+
+/// Whether name servers can tell addresses that are others on the other side: those of hosts that
+/// have a whole one there. Without them nobody's queries need be looked at.
+fn has_names(config: &Config, realms: Option<(VrfId, VrfId)>) -> bool {
+    let concerns =
+        |inside: VrfId, outside: VrfId| realms.is_none_or(|all| all == (inside, outside));
+    let nat = &config.nat;
+    let fixed = nat.statics.iter().any(|one| {
+        one.protocol.is_none() && one.outside_ports.is_none() && concerns(one.vrf, one.outside_vrf)
+    });
+    let lent = nat.pools.iter().enumerate().any(|(place, pool)| {
+        pool.one_to_one
+            && rules_of(config, place).any(|(rule, _)| concerns(rule.vrf, rule.outside_vrf))
+    });
+    let mut partners = nat.outside_sources.iter();
+    fixed || lent || partners.any(|one| realms.is_none_or(|(_, outside)| outside == one.vrf))
+}
+
+/// A gateway's settings: those of the rule if it has some.
+fn in_force<'a>(alg: &'a model::Alg, overrides: &'a [model::Alg]) -> &'a model::Alg {
+    let in_rule = overrides.iter().find(|other| other.name == alg.name);
+    in_rule.unwrap_or(alg)
 }
 
 /// The rules that take addresses of a pool.
@@ -266,6 +361,7 @@ fn outside_rule(one: &model::OutsideSource) -> Rule {
         destination_ports: Vec::new(),
         protocols: Vec::new(),
         all_protocols: true,
+        services: Services::default(),
         action: Action::Translate(Translate {
             parity: false,
             ..plain(PoolList::new([one.pool]))
@@ -318,6 +414,7 @@ fn rule_settings(rule: &model::Rule, config: &Config) -> Rule {
         protocols: rule.protocols.clone(),
         all_protocols: matches!(&rule.action, model::Action::Translate(translate)
             if translate.pools.iter().any(whole)),
+        services: services(config, &rule.alg, Some((rule.vrf, rule.outside_vrf))),
         action: match &rule.action {
             model::Action::Pass => Action::Pass,
             model::Action::Drop => Action::Drop,
@@ -369,7 +466,7 @@ fn limits(limits: &model::RuleLimits) -> Limits {
     }
 }
 
-fn deterministic_rule(one: &model::Deterministic, pool: usize) -> Rule {
+fn deterministic_rule(one: &model::Deterministic, pool: usize, services: Services) -> Rule {
     Rule {
         name: one.name.clone(),
         interfaces: None,
@@ -380,6 +477,7 @@ fn deterministic_rule(one: &model::Deterministic, pool: usize) -> Rule {
         destination_ports: Vec::new(),
         protocols: Vec::new(),
         all_protocols: false,
+        services,
         action: Action::Translate(plain(PoolList::new([pool]))),
     }
 }

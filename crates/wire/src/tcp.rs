@@ -1,5 +1,7 @@
 //! TCP (RFC 9293): what a translator reads of a segment.
 
+use core::ops::Range;
+
 use crate::{ChecksumDelta, Layer, WireError, be16, checksum, put16};
 
 /// Length of a header without options, in bytes.
@@ -12,6 +14,8 @@ pub const SYN: u8 = 0x02;
 pub const RST: u8 = 0x04;
 /// ACK.
 pub const ACK: u8 = 0x10;
+/// URG.
+pub const URG: u8 = 0x20;
 
 /// The fixed part of a segment's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +94,28 @@ fn option_at(segment: &[u8], header_len: usize, kind: u8, len: usize) -> Option<
                 length
             }
         };
+        at += length;
+    }
+    None
+}
+
+/// Where an option lies in a segment, its kind and length included.
+#[must_use]
+pub fn option(segment: &[u8], header_len: usize, kind: u8) -> Option<Range<usize>> {
+    let mut at = HEADER_LEN;
+    while at < header_len {
+        let found = *segment.get(at)?;
+        let length = match found {
+            0 => return None,
+            1 => 1,
+            _ => usize::from(*segment.get(at + 1)?),
+        };
+        if found > 1 && (length < 2 || at + length > header_len) {
+            return None;
+        }
+        if found == kind {
+            return Some(at..at + length);
+        }
         at += length;
     }
     None

@@ -127,7 +127,9 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
         let (reply, replied) = machine.eal.ring(&format!("{name}-reply"), RING)?;
         let (command, commands) = rtrb::RingBuffer::new(MESSAGES);
         let (events, event) = rtrb::RingBuffer::new(MESSAGES);
+        let (told, hears) = rtrb::RingBuffer::new(MESSAGES);
         let (notices, notice) = rtrb::RingBuffer::new(MESSAGES);
+        let (calls, call) = rtrb::RingBuffer::new(MESSAGES);
         let shards = layout.shards();
         let shard = Shard::new(layout, sizes, number, SEED, now);
         let regions = shard.regions();
@@ -148,7 +150,9 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
             handoff_in: Vec::new(),
             commands,
             events,
+            told,
             notices,
+            calls,
         };
         let published = Arc::new(Published::default());
         let mut worker = Worker::new(io, &plan.topology, shard, number, ends, published);
@@ -157,7 +161,9 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
             reply,
             commands: command,
             events: event,
+            told: hears,
             notices: notice,
+            calls: call,
         };
         let slow = SlowPath::new(&plan.topology, vec![slow_ports], Box::new(|| None), now);
         // The neighbours reach the worker.

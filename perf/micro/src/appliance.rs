@@ -11,7 +11,7 @@ use nat::settings::{
     Action, Allocation, Dependence, Division, Limits, Pairing, Pool, PoolList, Rule, Settings,
     Timeouts, Translate,
 };
-use nat::{Layout, Shard, Sizes};
+use nat::{Layout, Services, Shard, Sizes};
 use pktio::PortId;
 use wire::ethernet::{Mac, Tags};
 
@@ -40,7 +40,9 @@ pub(crate) fn build<M: Memory>(settings: &Settings, sizes: Sizes) -> (Work<M>, S
     let shard = Shard::new(Arc::new(layout), sizes, 0, 1, Nanos(0));
     let (command_in, commands) = rtrb::RingBuffer::new(64);
     let (events, event_out) = rtrb::RingBuffer::new(64);
+    let (told, hears) = rtrb::RingBuffer::new(64);
     let (notices, notice_out) = rtrb::RingBuffer::new(NOTICES);
+    let (calls, call_out) = rtrb::RingBuffer::new(64);
     let ends = Ports {
         punt: Nowhere::new(),
         reply: Nowhere::new(),
@@ -48,7 +50,9 @@ pub(crate) fn build<M: Memory>(settings: &Settings, sizes: Sizes) -> (Work<M>, S
         handoff_in: Vec::new(),
         commands,
         events,
+        told,
         notices,
+        calls,
     };
     let mut worker = Worker::new(WireSide::default(), &topology, shard, 0, ends, published);
     let slow_ends = SlowPorts {
@@ -56,7 +60,9 @@ pub(crate) fn build<M: Memory>(settings: &Settings, sizes: Sizes) -> (Work<M>, S
         reply: Nowhere::new(),
         commands: command_in,
         events: event_out,
+        told: hears,
         notices: notice_out,
+        calls: call_out,
     };
     let slow = SlowPath::new(&topology, vec![slow_ends], Box::new(|| None), Nanos(0));
     // The neighbours reach the worker.
@@ -104,7 +110,9 @@ fn topology() -> Topology {
         max_fragments: 64,
         fragment_timeout: Nanos::from_secs(5),
         refusal_code: 13,
+        max_calls: 64,
         multicast: None,
+        streams: None,
     }
 }
 
@@ -131,6 +139,7 @@ pub(crate) fn settings(addresses: u32, division: Division) -> Settings {
         rules: vec![Rule {
             name: "subscribers".into(),
             all_protocols: false,
+            services: Services::default(),
             interfaces: Some(Box::new([true, false])),
             realm: 0,
             outside_realm: 0,
@@ -164,6 +173,7 @@ pub(crate) fn settings(addresses: u32, division: Division) -> Settings {
         },
         hold_down: second(120),
         hold_down_percent: 50,
+        services: Services::default(),
         ..Settings::default()
     }
 }

@@ -218,6 +218,14 @@ fn gateways() {
                 "alg: { sip: { trunks: [§pbx] } }\n",
                 &["not an IPv4 address"],
             ),
+            (
+                "alg: { sip: { trunks: [ §{ media: [10.0.0.0/24] } ] } }\n",
+                &["a trunk has no `address`"],
+            ),
+            (
+                "alg: { sip: { trunks: [ { §adress: 10.0.0.5 } ] } }\n",
+                &["unknown key `adress`"],
+            ),
             ("alg: { vtcp: { max_message: §8KB } }\n", &["not a size"]),
             ("alg: { vtcp: { max_message: §1GiB } }\n", &["out of range"]),
             (

@@ -74,6 +74,7 @@ pub(super) const CALLS: &[Column<CallRow>] = &[
     Column::optional("TRUNK", |row| row.trunk.clone()),
     Column::text("STATE", |row| row.state.clone()),
     Column::number("MEDIA", |row| row.media.len().to_string()),
+    Column::text("HEALTH", |row| row.health.clone()),
     Column::number("AGE", |row| duration(row.age)),
     Column::number("EXPIRES", |row| duration(row.expires)),
 ];

@@ -6,15 +6,20 @@
 //!        ──> ping, errors ─> ICMP made here, within a rate
 //!        ──> IGMP ───────> groups: queries, reports, members to all workers
 //!        ──> SYN ────────> held six seconds, then asked back, then answered
+//!  reports ─> calls ───────> a database; questions to workers about their media
+//!        ──> streams ────> messages in parts put together, their segments to the worker
 //!  everything made here goes out through a worker's reply ring
 //! ```
 //!
 //! One thread owns it. Never writes a shard; talks to workers through rings. Its
 //! work is bounded by what the rings bring and by the queues' capacities.
 
+mod calls;
 mod errors;
 mod igmp;
 mod neighbors;
+pub mod stream;
+mod vtcp;
 
 use std::collections::VecDeque;
 
@@ -26,17 +31,21 @@ use wire::ethernet::{self, Mac};
 use wire::igmp::{IP_LEN, Message, write_ip};
 use wire::{checksum, icmp, ipv4};
 
+pub use calls::{CallState, CallView, Health, MediaView};
 pub use neighbors::NeighborRow;
 
-use crate::command::{Command, Event, Ticket};
+use crate::calls::CallReport;
+use crate::command::{Command, Event, Ticket, Told};
 use crate::emit::reheader;
 use crate::inspect::Row;
 use crate::mark::{Mark, Punt};
 use crate::router::{Hop, Router};
 use crate::topology::Topology;
+use calls::Calls;
 use errors::ErrorLimit;
 use igmp::Igmp;
 use neighbors::{Action, Neighbors};
+use vtcp::Streams;
 
 /// How long an unsolicited SYN is held (RFC 5382 REQ-4).
 const SYN_HOLD: Nanos = Nanos::from_secs(6);
@@ -49,6 +58,12 @@ const MAX_ROWS: usize = 4096;
 
 /// Notices taken from workers before somebody fetches them; more wait in the rings.
 const MAX_NOTICES: usize = 4096;
+
+/// Reports of calls taken from a worker in a turn.
+const REPORTS: usize = 256;
+
+/// Commands that wait for a worker, above which it is not asked how media do.
+const MAX_WAITING: usize = 1024;
 
 /// TTL of packets made here.
 const TTL: u8 = 64;
@@ -64,8 +79,12 @@ pub struct SlowPorts<S, R> {
     pub commands: rtrb::Producer<Command>,
     /// Messages from the worker.
     pub events: rtrb::Consumer<Event>,
+    /// What it tells about streams.
+    pub told: rtrb::Consumer<Told>,
     /// What happened there, and when.
     pub notices: rtrb::Consumer<(Nanos, Notice)>,
+    /// What was said about calls there.
+    pub calls: rtrb::Consumer<CallReport>,
 }
 
 /// The slow path.
@@ -78,6 +97,8 @@ pub struct SlowPath<B, S, R> {
     neighbors: Neighbors<B>,
     syns: VecDeque<(Nanos, usize, B)>,
     igmp: Option<Igmp>,
+    calls: Calls,
+    streams: Option<Streams>,
     limit: ErrorLimit,
     counters: Counters,
     rows: Vec<(usize, Ticket, Row)>,
@@ -108,6 +129,8 @@ where
             neighbors: Neighbors::new(topology.max_neighbors),
             syns: VecDeque::new(),
             igmp: Igmp::new(topology, now),
+            calls: Calls::new(topology.max_calls),
+            streams: topology.streams.map(Streams::new),
             limit: ErrorLimit::new(now),
             counters: Counters::default(),
             rows: Vec::new(),
@@ -135,6 +158,8 @@ where
                 ports.punt.pop(&mut burst);
             }
             moved += burst.len();
+            // What was told of a stream before its segments is heard before them.
+            moved += self.hear_of_streams(worker, now);
             for buf in burst.drain(..) {
                 self.punted(buf, worker, now);
             }
@@ -151,6 +176,11 @@ where
                     Event::Row(ticket, row) => self.rows.push((worker, ticket, row)),
                     // Here, where nothing waits for it.
                     Event::Retired(layout) => drop(layout),
+                    Event::Media {
+                        call,
+                        line,
+                        figures,
+                    } => self.calls.told(call, line, figures),
                 }
             }
             while self.notices.len() < MAX_NOTICES
@@ -170,7 +200,9 @@ where
             moved += 1;
             let interface = Mark::decode(buf.mark()).map_or(0, |mark| mark.interface);
             buf.set_mark(Mark::new(Punt::SynCheck, interface).encode());
-            self.reply(worker, buf);
+            if !self.reply(worker, buf) {
+                self.counters.bump(Counter::HoldSynDropped);
+            }
         }
         let actions = self.neighbors.expire(now);
         moved += actions.len();
@@ -180,8 +212,47 @@ where
             moved += actions.len();
             self.carry_out_igmp(actions, 0);
         }
+        moved += self.keep_calls(now);
+        if let Some(streams) = &mut self.streams {
+            for (worker, actions) in streams.expire(now, &mut self.allocate) {
+                moved += 1;
+                self.carry_out_streams(actions, worker, now);
+            }
+        }
         self.flush();
         moved
+    }
+
+    /// Takes up what workers report of calls, and what time brings.
+    fn keep_calls(&mut self, now: Nanos) -> usize {
+        let mut moved = 0;
+        for (worker, ports) in self.workers.iter_mut().enumerate() {
+            for _ in 0..REPORTS {
+                let Ok(report) = ports.calls.pop() else { break };
+                moved += 1;
+                self.calls.heard(worker, &report, now, &mut self.counters);
+            }
+        }
+        moved += self.calls.expire(now, &mut self.counters);
+        self.close_doors();
+        let pending = &mut self.pending;
+        if pending.iter().all(|waiting| waiting.len() < MAX_WAITING) {
+            moved += self.calls.inquire(now, |worker, question| {
+                if let Some(waiting) = pending.get_mut(worker) {
+                    waiting.push_back(Command::Listen(question));
+                }
+            });
+        }
+        moved
+    }
+
+    /// Has the doors closed of calls that are forgotten.
+    fn close_doors(&mut self) {
+        for closing in self.calls.take_closings() {
+            if let Some(pending) = self.pending.get_mut(closing.worker) {
+                pending.push_back(Command::CloseCall(closing.group));
+            }
+        }
     }
 
     /// When time next matters here; for virtual time, which may then jump to it.
@@ -192,6 +263,8 @@ where
         syn.into_iter()
             .chain(self.neighbors.next_due())
             .chain(igmp)
+            .chain(self.calls.next_due())
+            .chain(self.streams.as_ref().and_then(Streams::next_due))
             .min()
     }
 
@@ -238,6 +311,27 @@ where
         count
     }
 
+    /// Calls from number `from` on, at most so many; and where to go on, if there are more.
+    #[must_use]
+    pub fn calls(&self, from: u64, most: usize, now: Nanos) -> (Vec<CallView>, Option<u64>) {
+        self.calls.views(from, most, now)
+    }
+
+    /// Forgets those of the same calls that `meant` says yes to, and has their doors closed;
+    /// answers how many.
+    pub fn clear_calls(
+        &mut self,
+        from: u64,
+        most: usize,
+        now: Nanos,
+        meant: impl Fn(&CallView) -> bool,
+    ) -> (u64, Option<u64>) {
+        let cleared = self.calls.clear(from, most, now, &mut self.counters, meant);
+        self.close_doors();
+        self.flush();
+        cleared
+    }
+
     // --- packets -----------------------------------------------------------
 
     fn punted(&mut self, buf: B, worker: usize, now: Nanos) {
@@ -277,7 +371,66 @@ where
                     now,
                 );
             }
-            Punt::Handoff { .. } | Punt::Send | Punt::SynCheck => {}
+            Punt::Stream(of) => {
+                if let Some(streams) = &mut self.streams {
+                    let from = (worker, of, interface);
+                    let actions = streams.arrived(from, buf, now, &mut self.allocate);
+                    self.carry_out_streams(actions, worker, now);
+                }
+            }
+            Punt::Handoff { .. }
+            | Punt::Inject(_)
+            | Punt::Resume(_)
+            | Punt::Send
+            | Punt::SynCheck => {}
+        }
+    }
+
+    /// Takes what a worker has told about streams; answers how much that was.
+    fn hear_of_streams(&mut self, worker: usize, now: Nanos) -> usize {
+        let mut moved = 0;
+        while let Some(Ok(told)) = self.workers.get_mut(worker).map(|ports| ports.told.pop()) {
+            moved += 1;
+            let Some(streams) = &mut self.streams else {
+                continue;
+            };
+            let actions = match told {
+                Told::Diverted(told) => streams.begin(worker, &told, now),
+                Told::Answered(question) => {
+                    streams.answered(worker, question, now, &mut self.allocate)
+                }
+                Told::Ended(session, stream) => {
+                    streams.ended(worker, session.number(), stream);
+                    Vec::new()
+                }
+            };
+            self.carry_out_streams(actions, worker, now);
+        }
+        moved
+    }
+
+    fn carry_out_streams(&mut self, actions: Vec<vtcp::Action<B>>, worker: usize, now: Nanos) {
+        for action in actions {
+            match action {
+                vtcp::Action::Send(buf) => {
+                    if !self.reply(worker, buf) {
+                        self.counters.bump(Counter::AlgVtcpDropped);
+                    }
+                }
+                vtcp::Action::Tell(command) => {
+                    if let Some(pending) = self.pending.get_mut(worker) {
+                        pending.push_back(command);
+                    }
+                }
+                vtcp::Action::Notice(notice) => {
+                    if self.notices.len() < MAX_NOTICES {
+                        self.notices.push((now, worker, notice));
+                    } else {
+                        self.counters.bump(Counter::EventLost);
+                    }
+                }
+                vtcp::Action::Count(counter) => self.counters.bump(counter),
+            }
         }
     }
 
@@ -575,15 +728,18 @@ where
 
     fn send(&mut self, worker: usize, mut buf: B) {
         buf.set_mark(Mark::new(Punt::Send, 0).encode());
-        self.reply(worker, buf);
+        // Of this there is no one who waits for it and does not ask again.
+        let _ = self.reply(worker, buf);
     }
 
-    fn reply(&mut self, worker: usize, buf: B) {
-        if let Some(queue) = self.outgoing.get_mut(worker)
-            && queue.len() < MAX_HELD_SYNS
-        {
-            queue.push_back(buf);
-        }
+    /// Queues a marked frame for a worker; false, and the frame gone, if too many wait.
+    fn reply(&mut self, worker: usize, buf: B) -> bool {
+        let queue = self.outgoing.get_mut(worker);
+        let Some(queue) = queue.filter(|queue| queue.len() < MAX_HELD_SYNS) else {
+            return false;
+        };
+        queue.push_back(buf);
+        true
     }
 
     /// Hands over what is waiting, as far as there is room.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use base::{Counter, Nanos, Prefix};
 use dataplane::{
-    Command, Interface, Ports, Published, Route, SlowPath, SlowPorts, StaticNeighbor, Topology,
-    Worker,
+    Command, Interface, Ports, Published, Route, SlowPath, SlowPorts, StaticNeighbor, StreamLimits,
+    Topology, Worker,
 };
 use nat::settings::{
     Action, Allocation, Dependence, Division, Limits, Pairing, Pool, PoolList, Rule, Settings,
     Timeouts, Translate,
 };
-use nat::{Layout, Notice, Shard, Sizes};
+use nat::{Layout, Notice, Services, Shard, Sizes};
 use pktio::PortId;
 use pktio::mem::{MemBuf, MemIo, MemReceiver, MemSender, ring};
 use testkit::{Packet, Seen};
@@ -62,13 +62,17 @@ impl Appliance {
             let (reply, replied) = ring(1024);
             let (command, commands) = rtrb::RingBuffer::new(64);
             let (events, event) = rtrb::RingBuffer::new(16_384);
+            let (told, hears) = rtrb::RingBuffer::new(64);
             let (notices, notice) = rtrb::RingBuffer::new(notices);
+            let (calls, call) = rtrb::RingBuffer::new(64);
             slow_ports.push(SlowPorts {
                 punt: punted,
                 reply,
                 commands: command,
                 events: event,
+                told: hears,
                 notices: notice,
+                calls: call,
             });
             let ports = Ports {
                 punt,
@@ -77,7 +81,9 @@ impl Appliance {
                 handoff_in,
                 commands,
                 events,
+                told,
                 notices,
+                calls,
             };
             let shard = Shard::new(Arc::clone(&layout), sizes, number, 1, now);
             let published = Arc::new(Published::default());
@@ -191,7 +197,12 @@ fn topology() -> Topology {
         max_fragments: 64,
         fragment_timeout: Nanos::from_secs(5),
         refusal_code: 13,
+        max_calls: 64,
         multicast: None,
+        streams: Some(StreamLimits {
+            max_message: 8 << 10,
+            memory: 1 << 20,
+        }),
     }
 }
 
@@ -233,6 +244,7 @@ pub(crate) fn settings(addresses: u32, idle: Nanos) -> Settings {
     let rule = Rule {
         name: "subscribers".into(),
         all_protocols: false,
+        services: Services::default(),
         interfaces: Some(Box::new([true, false])),
         realm: 0,
         outside_realm: 0,

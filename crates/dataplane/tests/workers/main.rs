@@ -8,3 +8,4 @@ mod crowd;
 mod notices;
 mod owners;
 mod questions;
+mod streams;

@@ -1,15 +1,15 @@
 //! What of one layout goes on under the next.
 
 use super::{Layout, number};
+use crate::key::FlowKey;
 use crate::mapping::{Mapping, MappingKind};
-use crate::session::SessionView;
 use crate::settings::{Action, Division, Rule};
 
 impl Layout {
-    /// Whether a session that was opened under `before` goes on under this one.
+    /// Whether a session or door of an inside endpoint that was opened under `before` goes on
+    /// under this one.
     #[must_use]
-    pub fn keeps(&self, before: &Self, view: &SessionView, mapping: Option<&Mapping>) -> bool {
-        let key = view.out_key;
+    pub fn keeps(&self, before: &Self, key: FlowKey, mapping: Option<&Mapping>) -> bool {
         let Some(mapping) = mapping else {
             return false;
         };

@@ -28,6 +28,7 @@ use core::net::Ipv4Addr;
 use hashbrown::HashMap;
 use wire::ipv4::protocol;
 
+use crate::gateway::{Services, Trunk};
 use crate::key::{FlowKey, Realm};
 use crate::pool::{Geometry, count};
 use crate::settings::{Pool, PortProtocol, Rule, Settings, Static, Timeouts};
@@ -142,6 +143,8 @@ pub struct Layout {
     forwards: HashMap<(Realm, u32, u8, u16), (Realm, u32)>,
     /// Inside hosts that share load follow the first of them.
     gathered: HashMap<(Realm, u32), u32>,
+    /// Hosts of a trunk, and those that it announces, follow the first of its addresses.
+    trunks: Vec<(Realm, Trunk)>,
     /// Realms in which an inside realm's flows leave.
     leads_to: Vec<(Realm, Realm)>,
     realm_sessions: Box<[u32; 256]>,
@@ -149,6 +152,7 @@ pub struct Layout {
     udp_inbound_refresh: bool,
     hold_down: base::Nanos,
     hold_down_percent: u8,
+    services: Services,
 }
 
 impl Layout {
@@ -190,12 +194,14 @@ impl Layout {
             whole: HashMap::new(),
             forwards: HashMap::new(),
             gathered: HashMap::new(),
+            trunks: Vec::new(),
             leads_to: Vec::new(),
             realm_sessions: Box::new([u32::MAX; 256]),
             timeouts: Timeouts::default(),
             udp_inbound_refresh: false,
             hold_down: base::Nanos(0),
             hold_down_percent: 0,
+            services: Services::default(),
         }
         .revise(settings)
     }
@@ -247,12 +253,14 @@ impl Layout {
             outside: OutsideTable::new(&HashMap::new()),
             forwards: HashMap::new(),
             gathered: HashMap::new(),
+            trunks: Vec::new(),
             leads_to: Vec::new(),
             realm_sessions: Box::new([u32::MAX; 256]),
             timeouts: settings.timeouts,
             udp_inbound_refresh: settings.udp_inbound_refresh,
             hold_down: settings.hold_down,
             hold_down_percent: settings.hold_down_percent,
+            services: settings.services.clone(),
         };
         for (realm, most) in &settings.realm_sessions {
             if let Some(place) = layout.realm_sessions.get_mut(usize::from(*realm)) {
@@ -317,6 +325,14 @@ impl Layout {
             .map(|number| Plan::new(self, number))
             .collect();
         for rule in self.rules.iter().flatten() {
+            let trunks = rule.services.sip.trunks.iter();
+            let of_many = |trunk: &&Trunk| trunk.address.size() > 1 || !trunk.media.is_empty();
+            for trunk in trunks.filter(of_many) {
+                let known = (rule.realm, trunk.clone());
+                if !self.trunks.contains(&known) {
+                    self.trunks.push(known);
+                }
+            }
             let way = (rule.realm, rule.outside_realm);
             if !self.leads_to.contains(&way) {
                 self.leads_to.push(way);
@@ -360,6 +376,13 @@ impl Layout {
     #[must_use]
     pub fn rule(&self, number: usize) -> Option<&Rule> {
         self.rules.get(number)?.as_ref()
+    }
+
+    /// What gateways look at in flows of a rule, or of none.
+    #[inline]
+    pub(crate) fn services(&self, rule: usize) -> &Services {
+        self.rule(rule)
+            .map_or(&self.services, |rule| &rule.services)
     }
 
     /// What a translating rule wants of first packets.

@@ -25,6 +25,11 @@ impl Layout {
         } else {
             *self.gathered.get(&(realm, address)).unwrap_or(&address)
         };
+        let trunk = self
+            .trunks
+            .iter()
+            .find(|(of, trunk)| *of == realm && trunk.has(address));
+        let address = trunk.map_or(address, |(_, trunk)| trunk.address.network().to_bits());
         self.steering.inside.worker_of(address)
     }
 

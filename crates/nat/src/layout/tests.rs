@@ -6,6 +6,7 @@ use alloc::string::String;
 use base::{Nanos, Prefix};
 
 use super::*;
+use crate::gateway::{Services, SipSettings, Trunk};
 use crate::key::FlowKey;
 use crate::settings::{
     Action, Allocation, Dependence, Division, Limits, Pairing, PoolList, Translate,
@@ -74,9 +75,11 @@ fn settings(pools: Vec<Pool>) -> Settings {
             destination_ports: Vec::new(),
             protocols: Vec::new(),
             all_protocols: false,
+            services: Services::default(),
             action: Action::Translate(translate),
         }],
         hold_down_percent: 50,
+        services: Services::default(),
         ..Settings::default()
     }
 }
@@ -92,6 +95,39 @@ fn steering(workers: u32, inside: Vec<u16>, outside: Vec<u16>) -> Arc<Steering> 
         inside: Side::new(&DEFAULT_KEY, inside, workers).unwrap(),
         outside: Side::new(&DEFAULT_KEY, outside, workers).unwrap(),
     })
+}
+
+/// What a trunk announces is mapped by the worker that reads it.
+#[test]
+fn the_hosts_of_a_trunk_belong_where_its_first_address_does() {
+    let mut settings = settings(vec![pool("public", [203, 0, 113, 0], 64, BLOCKS)]);
+    let prefix = |last, length| Prefix::new(Ipv4Addr::new(10, 64, 0, last), length);
+    let sip = SipSettings {
+        trunks: vec![
+            Trunk {
+                address: prefix(4, 30),
+                media: vec![prefix(32, 27)],
+            },
+            Trunk {
+                address: prefix(9, 32),
+                media: Vec::new(),
+            },
+        ],
+        ..SipSettings::default()
+    };
+    settings.rules[0].services = Services::default().with_sip(sip);
+    let reta = Side::in_turn(5, 128);
+    let layout = Layout::steered(&settings, 5, steering(5, reta.clone(), reta.clone())).unwrap();
+    let host = |last: u32| 0x0a40_0000 + last;
+    for last in (4..8).chain(32..64) {
+        let owner = layout.inside_owner(0, host(last));
+        assert_eq!(owner, queue(host(4), &reta), "{last}");
+        let elsewhere = layout.inside_owner(1, host(last));
+        assert_eq!(elsewhere, queue(host(last), &reta));
+    }
+    for last in [3, 8, 9, 31, 64] {
+        assert_eq!(layout.inside_owner(0, host(last)), queue(host(last), &reta));
+    }
 }
 
 #[test]

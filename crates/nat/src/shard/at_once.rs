@@ -22,7 +22,10 @@ impl Shard {
         let key = first.key;
         let plan = self.layout.plan(rule).filter(|plan| plan.is_simple)?;
         let [of_rule, of_realm] = plan.shares;
+        let services = self.layout.services(rule);
         if first.hairpin
+            || services.at(key.protocol(), key.dst_port()).is_some()
+            || services.from(key.protocol(), key.src_port()).is_some()
             || *self.rule_sessions.get(rule)? >= of_rule
             || *self.realm_sessions.get(usize::from(key.realm()))? >= of_realm
             || self.sessions.live() >= self.sizes.sessions

@@ -3,6 +3,7 @@
 //! ```text
 //!  new rules, limits and timeouts hold at once; then, a slice per turn:
 //!    sessions:  end what the new layout has no place for
+//!    doors:     close those that open to it
 //!    addresses: take out what is gone, lay out what is new
 //!    statics:   unpin what is gone, pin what is new
 //! ```
@@ -41,6 +42,7 @@ enum Stage {
     #[default]
     Idle,
     Sessions,
+    Doors,
     Unpin,
     Leave,
     Enter,
@@ -116,6 +118,7 @@ impl Shard {
         match self.change.stage {
             Stage::Idle => return None,
             Stage::Sessions => self.step_sessions(now.ticks(), put),
+            Stage::Doors => self.step_doors(now.ticks()),
             Stage::Unpin => self.step_unpin(),
             Stage::Leave => self.step_leave(),
             Stage::Enter => self.step_enter(),
@@ -220,8 +223,24 @@ impl Shard {
             self.next_stage(if self.change.trial {
                 Stage::Done
             } else {
-                Stage::Unpin
+                Stage::Doors
             });
+        }
+    }
+
+    fn step_doors(&mut self, now: Ticks) {
+        if self.room_for_ends() < SESSIONS {
+            return;
+        }
+        let Some(before) = self.change.other.clone() else {
+            return self.next_stage(Stage::Unpin);
+        };
+        let at = self.change.at;
+        self.change.at = self.close_doors_unless(at, SESSIONS, now, |shard, mapping, inside| {
+            shard.layout.keeps(&before, inside, Some(mapping))
+        });
+        if self.change.at == self.door_slots() {
+            self.next_stage(Stage::Unpin);
         }
     }
 
@@ -231,9 +250,9 @@ impl Shard {
             return true;
         };
         if self.change.trial {
-            other.keeps(&self.layout, view, mapping.as_ref())
+            other.keeps(&self.layout, view.out_key, mapping.as_ref())
         } else {
-            self.layout.keeps(other, view, mapping.as_ref())
+            self.layout.keeps(other, view.out_key, mapping.as_ref())
         }
     }
 

@@ -16,7 +16,7 @@ use base::{Counter, Ticks};
 use super::Shard;
 use crate::holddown::Resting;
 use crate::mapping::{Mapping, MappingId, MappingKind};
-use crate::session::{Ended, Flags, SessionId};
+use crate::session::{Ended, Flags, Session, SessionId};
 use crate::settings::PortProtocol;
 use crate::subscriber::SubscriberId;
 
@@ -120,6 +120,13 @@ impl Shard {
     }
 
     fn end(&mut self, ending: &Ending, now: Ticks) -> bool {
+        if self
+            .sessions
+            .get(ending.id)
+            .is_some_and(Session::has_gateway)
+        {
+            self.detach(ending.id, now);
+        }
         let Some(ended) = self.sessions.remove(ending.id, ending.hashes) else {
             return false;
         };
@@ -190,7 +197,7 @@ impl Shard {
     }
 
     /// Ends what came in through a mapping that nobody inside keeps any more.
-    fn end_visitors(&mut self, id: MappingId, now: Ticks) {
+    pub(super) fn end_visitors(&mut self, id: MappingId, now: Ticks) {
         while let Some(mapping) = self.mappings.get(id)
             && !mapping.is_open()
             && let Some(visitor) = mapping.first_weak()
@@ -243,6 +250,7 @@ impl Shard {
             .filter_map(Resting::next_due)
             .chain(self.sessions.next_due())
             .chain(self.held_ports.next_due())
+            .chain(self.doors.next_due())
             .min_by_key(|tick| {
                 if now.reached(*tick) {
                     0
@@ -285,10 +293,15 @@ impl Shard {
             if last < end
                 && let Some(ending) = line.get(last % LINE)
             {
-                self.end(ending, now);
+                if self.is_kept_by_child(ending.id) {
+                    self.sessions.keep(ending.id, now);
+                } else {
+                    self.end(ending, now);
+                }
             }
             at += 1;
         }
+        self.close_doors(now, &mut left);
         while left > 0
             && let Some((_, (block, offset, side))) = self.held_ports.pop(now)
         {

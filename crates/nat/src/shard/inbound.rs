@@ -4,6 +4,7 @@ use base::{Counter, Direction, Ticks};
 use wire::ipv4::is_multicast;
 
 use super::{First, MAX_WEAK, NO_RULE, Opened, Refusal, Shard, first_state, opens, static_key};
+use crate::door::DoorId;
 use crate::key::{FlowKey, Realm};
 use crate::layout::OutsideAddress;
 use crate::mapping::{Mapping, MappingId, MappingKind};
@@ -20,12 +21,13 @@ impl Shard {
     /// The drop reason, with nothing changed.
     pub fn open_inbound(&mut self, first: &First<'_>) -> Result<Opened, Refusal> {
         let key = first.key;
-        let (id, mapping) = self.admitted(first)?;
+        let (id, mapping, door) = self.admitted(first)?;
         opens(first)?;
         let id = self.share_load(id, &mapping, key, first.now.ticks());
         let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
         let pinned = mapping.kind == MappingKind::Static;
-        let refresh = if pinned {
+        // Whoever comes by a door is expected: what it sends is wanted, answered or not.
+        let refresh = if pinned || door.is_some() {
             Flags::INBOUND_REFRESH
         } else {
             self.udp_refresh(key.protocol())
@@ -86,6 +88,7 @@ impl Shard {
             self.refused(sender, first.now.ticks());
         }
         let opened = inserted?;
+        self.attach_by_port(opened);
         if weak {
             let next = self.mappings.change(id, |mapping| {
                 mapping.weak += 1;
@@ -94,6 +97,10 @@ impl Shard {
             self.sessions.set_next_weak(opened, next.flatten());
         } else {
             self.mappings.strengthen(id);
+        }
+        // The session keeps the mapping by now: the door need not.
+        if let Some(door) = door {
+            self.promote(door, opened, first.now.ticks());
         }
         Ok(opened)
     }
@@ -154,10 +161,10 @@ impl Shard {
     #[must_use]
     pub fn lets_strangers_in(&self, first: &First<'_>) -> bool {
         self.admitted(first)
-            .is_ok_and(|(_, mapping)| self.filtering(&mapping) == Dependence::Endpoint)
+            .is_ok_and(|(_, mapping, _)| self.filtering(&mapping) == Dependence::Endpoint)
     }
 
-    fn admitted(&self, first: &First<'_>) -> Result<(MappingId, Mapping), Refusal> {
+    fn admitted(&self, first: &First<'_>) -> Result<(MappingId, Mapping, Option<DoorId>), Refusal> {
         let key = first.key;
         let id = self
             .mapping_to(key, first.outside_realm)
@@ -166,10 +173,11 @@ impl Shard {
         if !mapping.is_open() {
             return Err(Counter::DropNoMapping);
         }
-        if !self.admits(id, &mapping, key.src()) {
+        let door = self.door_for(&mapping, key);
+        if door.is_none() && !self.admits(id, &mapping, key.src()) {
             return Err(Counter::DropFiltered);
         }
-        Ok((id, mapping))
+        Ok((id, mapping, door))
     }
 
     /// The limits that a session from outside counts against.

@@ -4,7 +4,7 @@ use base::{Counter, Direction, Ticks};
 
 use super::{Refusal, Shard};
 use crate::mapping::MappingId;
-use crate::session::{Flags, Hit, Session, SessionId};
+use crate::session::{Flags, Hit, SessionId};
 use crate::tcp_state::Segment;
 
 impl Shard {
@@ -21,10 +21,10 @@ impl Shard {
         len: u32,
         now: Ticks,
     ) -> Result<(), Refusal> {
-        let flags = self
+        let (flags, looks) = self
             .sessions
             .get(hit.id)
-            .map(Session::flags)
+            .map(|session| (session.flags(), session.has_gateway()))
             .unwrap_or_default();
         if flags.has(Flags::WEAK.with(Flags::UNANSWERED)) {
             let reset = tcp.is_some_and(|segment| segment.event() == crate::TcpEvent::Rst);
@@ -46,6 +46,13 @@ impl Shard {
         }
         match tcp {
             Some(segment) => {
+                let as_sent;
+                let segment = if looks || segment.opens() {
+                    as_sent = self.as_sent(hit, *segment, now);
+                    &as_sent
+                } else {
+                    segment
+                };
                 if self.sessions.track(hit.id, hit.direction, segment, now) {
                     self.counters.bump(Counter::TcpResetIgnored);
                 }

@@ -5,6 +5,7 @@ use base::{Counter, Ticks};
 
 use super::ports::{ADDRESS_PROBES, Taken, Wanted};
 use super::{ANY_PROTOCOL, First, Refusal, Shard, dynamic_key, rule_number, whole_key};
+use crate::gateway::Gateway;
 use crate::key::{FlowKey, Realm};
 use crate::layout::Plan;
 use crate::mapping::{Mapping, MappingId, MappingKind, NewMapping, Reach, inbound_key};
@@ -21,7 +22,11 @@ impl Shard {
         rule: usize,
     ) -> Result<(MappingId, SubscriberId), Refusal> {
         let key = first.key;
-        let plan = *self.layout.plan(rule).ok_or(Counter::DropNoRule)?;
+        let mut plan = *self.layout.plan(rule).ok_or(Counter::DropNoRule)?;
+        if plan.translate.mapping != Dependence::Endpoint && self.is_answered_elsewhere(rule, key) {
+            plan.translate.mapping = Dependence::Endpoint;
+            plan.translate.overload = false;
+        }
         let translate = &plan.translate;
         if let Err(reason) = self.admit_rule(rule, translate, key) {
             self.refused_known(key, first.now.ticks());
@@ -41,6 +46,14 @@ impl Shard {
         result.map(|mapping| (mapping, subscriber))
     }
 
+    /// Whether the gateway of a flow expects its answers from another port of the server, which
+    /// knows the host by where the request came from (TFTP): that must not depend on the remote.
+    fn is_answered_elsewhere(&self, rule: usize, key: FlowKey) -> bool {
+        let services = self.layout.services(rule);
+        let service = services.at(key.protocol(), key.dst_port());
+        service.is_some_and(|service| service.gateway == Gateway::Tftp && !service.shadow)
+    }
+
     pub(super) fn subscriber_for(
         &mut self,
         key: FlowKey,
@@ -57,8 +70,52 @@ impl Shard {
         Ok(new)
     }
 
+    /// The mapping by which an inside endpoint is announced: one that depends on no remote.
+    pub(super) fn door_mapping(&self, key: FlowKey, plan: &Plan) -> Option<MappingId> {
+        let find = |pool: usize| {
+            let key = match self.layout.pool(pool)?.division {
+                Division::Whole => whole_key(key, pool),
+                _ => dynamic_key(key, Dependence::Endpoint, pool),
+            };
+            self.mappings.find_outbound(key)
+        };
+        plan.translate
+            .pools
+            .iter()
+            .find_map(|pool| find(pool).or_else(|| find(self.layout.overflow_of(pool)?)))
+    }
+
+    /// Makes that mapping, under the limits of ports.
+    pub(super) fn map_for_door(
+        &mut self,
+        first: &First<'_>,
+        rule: usize,
+        plan: &Plan,
+        subscriber: SubscriberId,
+        wish: Wish,
+    ) -> Result<MappingId, Refusal> {
+        let mut plan = *plan;
+        plan.translate.mapping = Dependence::Endpoint;
+        plan.translate.overload = false;
+        let side = PortProtocol::of(first.key.protocol()).filter(|_| !plan.is_whole);
+        let Some(side) = side else {
+            return self.new_mapping(first, rule, &plan, subscriber);
+        };
+        if !self.mappings.has_room() {
+            return Err(Counter::DropMappingTable);
+        }
+        self.admit_port(subscriber, &plan, side, first.key.dst_port())?;
+        self.port_mapping(first, rule, &plan, subscriber, (side, wish))
+    }
+
     fn existing_mapping(&self, key: FlowKey, plan: &Plan) -> Option<MappingId> {
         let translate = &plan.translate;
+        if translate.mapping != Dependence::Endpoint
+            && self.has_doors()
+            && let Some(announced) = self.door_mapping(key, plan)
+        {
+            return Some(announced);
+        }
         let dependence = match PortProtocol::of(key.protocol()) {
             Some(_) => translate.mapping,
             None => Dependence::AddressAndPort,
@@ -92,7 +149,6 @@ impl Shard {
         }
         let (translate, outside_realm) = (&plan.translate, plan.outside_realm);
         let key = first.key;
-        let now = first.now.ticks();
         let side = PortProtocol::of(key.protocol()).filter(|_| !plan.is_whole);
         let Some(side) = side else {
             return if plan.is_whole {
@@ -102,16 +158,31 @@ impl Shard {
             };
         };
         self.admit_port(subscriber, plan, side, key.dst_port())?;
+        let wish = Wish {
+            odd: (translate.parity && side == PortProtocol::Udp).then_some(key.src_port() & 1 == 1),
+            exact: translate.preserve.then_some(key.src_port()),
+            chance: first.ahead.map(|ahead| ahead.chance),
+            foreseen: None,
+        };
+        self.port_mapping(first, rule, plan, subscriber, (side, wish))
+    }
+
+    /// A mapping with a port of the pools, one that is wished for if it can be.
+    fn port_mapping(
+        &mut self,
+        first: &First<'_>,
+        rule: usize,
+        plan: &Plan,
+        subscriber: SubscriberId,
+        (side, wish): (PortProtocol, Wish),
+    ) -> Result<MappingId, Refusal> {
+        let (translate, outside_realm) = (&plan.translate, plan.outside_realm);
+        let key = first.key;
+        let now = first.now.ticks();
         let wanted = Wanted {
             side,
             low: key.src_port() < 1024,
-            wish: Wish {
-                odd: (translate.parity && side == PortProtocol::Udp)
-                    .then_some(key.src_port() & 1 == 1),
-                exact: translate.preserve.then_some(key.src_port()),
-                chance: first.ahead.map(|ahead| ahead.chance),
-                foreseen: None,
-            },
+            wish,
         };
         let taken = self.take_port(subscriber, plan, wanted, now);
         let taken = match taken {

@@ -15,9 +15,12 @@ mod ahead;
 mod at_once;
 mod change;
 mod end;
+mod gateway;
 mod inbound;
 mod life;
 mod mapped;
+mod media;
+mod names;
 mod outbound;
 mod ports;
 
@@ -30,7 +33,9 @@ use base::{Counter, Counters, Direction, Nanos, Ticks};
 use wire::ipv4::protocol;
 
 use crate::affinity::Affinity;
+use crate::door::Doors;
 use crate::filter::AddressFilter;
+use crate::gateway::{Attachments, Tallies};
 use crate::holddown::Resting;
 use crate::key::{FlowKey, Realm};
 use crate::layout::{Layout, Sure, is_usual};
@@ -39,6 +44,7 @@ use crate::notice::{Notice, Notices};
 use crate::pool::{PoolUse, Pools, count, low16};
 use crate::region::Region;
 use crate::rng::Rng;
+use crate::sequence::Adjusters;
 use crate::session::{
     Flags, Glance, Guess, Hit, NewSession, Rewrite, Session, SessionId, SessionTable, SessionView,
 };
@@ -49,6 +55,9 @@ use change::Change;
 
 pub use ahead::Ahead;
 pub use change::{Changed, Touched};
+pub use gateway::{Announcement, Fate, Keeper};
+pub use media::MediaFigures;
+pub use names::{Asking, Standing};
 
 /// Scope of static mappings' outbound keys; pools use their number plus one.
 const STATIC_SCOPE: u16 = u16::MAX;
@@ -62,6 +71,19 @@ const NO_RULE: u16 = u16::MAX;
 /// Sessions opened from outside and not answered yet, per mapping: enough for
 /// any honest peer-to-peer program, too few to fill the table through one port.
 const MAX_WEAK: u16 = 256;
+
+/// One session of so many may have a gateway, and so many doors may be open.
+const SESSIONS_PER_GATEWAY: u32 = 16;
+
+/// At least, and at most.
+const MIN_GATEWAYS: u32 = 256;
+const MAX_GATEWAYS: u32 = 1 << 16;
+
+/// Sessions at most whose messages are put together on the slow path.
+const MAX_STREAMS: u32 = 1 << 12;
+
+/// Doors of one subscriber: some dozen calls.
+const DOORS_OF_A_SUBSCRIBER: u16 = 256;
 
 /// Remote hosts that static mappings remember an inside host for.
 const MAX_AFFINITIES: u32 = 1 << 16;
@@ -128,6 +150,16 @@ pub struct Shard {
     /// Only if a rule needs it.
     filter: Option<AddressFilter>,
     affinity: Option<Affinity>,
+    attachments: Attachments,
+    adjusters: Adjusters,
+    streams: gateway::Streams,
+    doors: Doors,
+    /// Doors that keep a whole address for somebody who has heard of it.
+    loans: u32,
+    /// Keeps remote hosts from choosing the numbers of calls.
+    call_seed: u64,
+    /// What gateways have seen and done.
+    pub tallies: Tallies,
     held_ports: Resting<HeldPort>,
     /// Blocks without a port in use, by pool, with the time of their notice.
     idle_blocks: Vec<Resting<u32>>,
@@ -150,6 +182,7 @@ impl Shard {
         let mut rng = Rng::new(seed ^ u64::from(number).rotate_left(32));
         let timeouts = timeouts(&layout);
         let hold = Ticks::in_duration(layout.hold_down());
+        let of_gateways = (sizes.sessions / SESSIONS_PER_GATEWAY).clamp(MIN_GATEWAYS, MAX_GATEWAYS);
         let mut shard = Self {
             number,
             sessions: SessionTable::with_capacity(
@@ -163,6 +196,19 @@ impl Shard {
             pools: Pools::default(),
             filter: None,
             affinity: None,
+            attachments: Attachments::with_capacity(of_gateways, rng.word()),
+            adjusters: Adjusters::with_capacity(of_gateways, of_gateways, rng.word()),
+            streams: gateway::Streams::with_capacity(of_gateways.min(MAX_STREAMS)),
+            doors: Doors::with_capacity(
+                of_gateways,
+                sizes.subscribers,
+                DOORS_OF_A_SUBSCRIBER,
+                rng.word(),
+                now.ticks(),
+            ),
+            loans: 0,
+            call_seed: rng.word(),
+            tallies: Tallies::default(),
             held_ports: Resting::new(sizes.mappings as usize, hold),
             idle_blocks: Vec::new(),
             rule_sessions: Vec::new(),
@@ -188,6 +234,10 @@ impl Shard {
             + self.held_ports.bytes()
             + self.filter.as_ref().map_or(0, AddressFilter::bytes)
             + self.affinity.as_ref().map_or(0, Affinity::bytes)
+            + self.attachments.bytes()
+            + self.adjusters.bytes()
+            + self.streams.bytes()
+            + self.doors.bytes()
             + self.idle_blocks.iter().map(Resting::bytes).sum::<usize>()
     }
 

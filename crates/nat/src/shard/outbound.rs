@@ -74,8 +74,15 @@ impl Shard {
         };
         let opened = self.insert_session(&new, &mapping, subscriber, first.now);
         match opened {
-            Ok(_) => {
+            Ok(opened) => {
                 self.mappings.strengthen(id);
+                let services = self.layout.services(usize::from(new.rule));
+                if services.may_have(key.dst_port()) || services.may_have(key.src_port()) {
+                    self.attach_by_port(opened);
+                }
+                if mapping.strong > 0 {
+                    self.attach_by_door(opened);
+                }
             }
             Err(_) if filtered => self.unspeak(id, key.dst()),
             Err(_) => {}

@@ -3,6 +3,7 @@
 use base::{Counter, Ticks};
 
 use super::{Refusal, Shard};
+use crate::key::Realm;
 use crate::layout::{Lender, Plan};
 use crate::notice::{BlockNotice, Notice};
 use crate::pool::{Crossed, NO_BLOCK, Owner, Wish, block_id, count, low16, slot_of};
@@ -324,6 +325,35 @@ impl Shard {
         let block = lent.ok_or(Counter::DropNoPort)?;
         self.chain(id, block);
         Ok(block)
+    }
+
+    /// Lends a subscriber that has no outside address yet its first block at one that it is
+    /// known by already, that of a port forward: what is announced there may name a port alone.
+    pub(super) fn lend_beside(
+        &mut self,
+        id: SubscriberId,
+        translate: &Translate,
+        (realm, outside): (Realm, u32),
+        now: Ticks,
+    ) {
+        let mut pools = translate.pools.iter();
+        if translate.pairing == Pairing::Off
+            || pools.any(|pool| self.paired_slot(id, pool).is_some())
+        {
+            return;
+        }
+        let Some(address) = self.layout.outside_address(realm, outside) else {
+            return;
+        };
+        for slot in address.slots() {
+            let lends = self.pools.pool_of(slot).is_some_and(|pool| {
+                translate.pools.iter().any(|own| own == pool)
+                    && matches!(self.pools.division(pool), Some(Division::Blocks { .. }))
+            });
+            if lends && let Some(block) = self.pools.lend(slot, id.0, now, &mut self.rng) {
+                return self.chain(id, block);
+            }
+        }
     }
 
     fn take_computed_port(

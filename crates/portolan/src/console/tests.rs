@@ -59,6 +59,7 @@ struct Office {
     /// A row for answers.
     mapping: Mapping,
     _notices: rtrb::Producer<(Nanos, nat::Notice)>,
+    _calls: rtrb::Producer<dataplane::CallReport>,
     _packets: (MemSender, MemReceiver),
 }
 
@@ -81,12 +82,15 @@ impl Office {
         let (command, commands) = rtrb::RingBuffer::new(64);
         let (events, event) = rtrb::RingBuffer::new(4096);
         let (notices, notice) = rtrb::RingBuffer::new(1);
+        let (calls, call) = rtrb::RingBuffer::new(64);
         let ports = SlowPorts {
             punt: punted,
             reply,
             commands: command,
             events: event,
+            told: rtrb::RingBuffer::new(1).1,
             notices: notice,
+            calls: call,
         };
         let slow = SlowPath::new(&plan.topology, vec![ports], Box::new(|| None), Nanos(0));
         let console = Console::new(
@@ -103,6 +107,7 @@ impl Office {
             events,
             mapping: shard.mapping_at(0).unwrap(),
             _notices: notices,
+            _calls: calls,
             _packets: (punt, replied),
         }
     }

@@ -67,7 +67,9 @@ impl Wiring {
             let (reply, replied) = machine.eal.ring(&format!("ptl-reply-{number}"), RING)?;
             let (command, commands) = rtrb::RingBuffer::new(MESSAGES);
             let (events, event) = rtrb::RingBuffer::new(MESSAGES);
+            let (told, hears) = rtrb::RingBuffer::new(MESSAGES);
             let (notices, notice) = rtrb::RingBuffer::new(MESSAGES);
+            let (calls, call) = rtrb::RingBuffer::new(MESSAGES);
             let place = u32::try_from(number).unwrap_or(u32::MAX);
             let shard = Shard::new(Arc::clone(&layout), sizes, place, seed()?, now(start));
             let huge = shard
@@ -88,7 +90,9 @@ impl Wiring {
                 handoff_in,
                 commands,
                 events,
+                told,
                 notices,
+                calls,
             };
             workers.push(DpdkWorker::new(
                 DpdkIo::new(queues, machine.pool.clone()),
@@ -103,7 +107,9 @@ impl Wiring {
                 reply,
                 commands: command,
                 events: event,
+                told: hears,
                 notices: notice,
+                calls: call,
             });
         }
         let mut maker = DpdkIo::new(Vec::new(), machine.pool.clone());

@@ -98,7 +98,9 @@ impl Engine {
         let (reply_in, reply_out) = ring(RING);
         let (command_in, command_out) = rtrb::RingBuffer::new(RING);
         let (event_in, event_out) = rtrb::RingBuffer::new(RING);
+        let (told_in, told_out) = rtrb::RingBuffer::new(RING);
         let (notice_in, notice_out) = rtrb::RingBuffer::new(RING);
+        let (call_in, call_out) = rtrb::RingBuffer::new(RING);
         let ends = Ports {
             punt: punt_in,
             reply: reply_out,
@@ -106,7 +108,9 @@ impl Engine {
             handoff_in: Vec::new(),
             commands: command_out,
             events: event_in,
+            told: told_in,
             notices: notice_in,
+            calls: call_in,
         };
         let worker = Worker::new(
             MemIo::new(ports),
@@ -121,7 +125,9 @@ impl Engine {
             reply: reply_in,
             commands: command_in,
             events: event_out,
+            told: told_out,
             notices: notice_out,
+            calls: call_out,
         };
         let allocate = Box::new(|| Some(MemBuf::new()));
         let slow = SlowPath::new(&plan.topology, vec![slow_ends], allocate, now);

@@ -1,0 +1,124 @@
+//! One look at the bytes of a session, by the parser of its gateway.
+
+use appproto::{Finding, Findings, Scan, Sender, Transport, ftp, rcmd, rtsp, tftp};
+use base::{Direction, Nanos};
+use nat::{Attached, Gateway};
+
+use crate::engine::{Host, Terms};
+use crate::names;
+use crate::rtsp::{Doors, Sessions};
+use crate::sip::{self, Limits};
+
+/// IP protocol number of UDP.
+const UDP: u8 = 17;
+
+/// What a look came to.
+#[derive(Clone, Debug)]
+pub struct Scanned {
+    /// How far it got.
+    pub scan: Scan,
+    /// Messages that it has seen.
+    pub messages: u64,
+    /// What they mean for the doors that are open.
+    pub doors: Doors,
+    /// Messages that could not be followed.
+    pub errors: u64,
+    /// The message that all findings are of, if it is one of SIP.
+    pub message: Option<sip::Message>,
+}
+
+impl Scanned {
+    pub(crate) const fn of(scan: Scan) -> Self {
+        Self {
+            scan,
+            messages: 0,
+            doors: Doors::Stay,
+            errors: 0,
+            message: None,
+        }
+    }
+
+    /// How the door at a place of what was read is kept.
+    #[must_use]
+    pub fn terms(&self, attached: &Attached, finding: &Finding, call_timeout: Nanos) -> Terms {
+        match (&self.message, attached.gateway) {
+            (Some(message), _) => message.terms(finding, call_timeout),
+            (None, Gateway::Rtsp) => Terms {
+                lifetime: Some(Sessions::from_word(attached.notes[1]).lifetime()),
+                ..Terms::default()
+            },
+            (None, _) => Terms::default(),
+        }
+    }
+}
+
+/// Reads the next bytes that a session carries in a direction; notes what has to be known for
+/// those behind them.
+pub fn scan(
+    attached: &mut Attached,
+    direction: Direction,
+    bytes: &[u8],
+    limits: Limits,
+    host: &impl Host,
+    found: &mut Findings,
+) -> Scanned {
+    let sender = if direction == attached.client {
+        Sender::Client
+    } else {
+        Sender::Server
+    };
+    let mut messages = 0;
+    let mut doors = Doors::Stay;
+    let [note, other_note] = &mut attached.notes;
+    let scan = match attached.gateway {
+        Gateway::Ftp => {
+            let mut state = ftp::State::from_word(*note);
+            let scan = ftp::scan(&mut state, sender, bytes, found, |_| messages += 1);
+            *note = state.to_word();
+            scan
+        }
+        Gateway::Tftp => tftp::scan(sender, bytes, found, |_| messages += 1),
+        Gateway::Dns => names::list(bytes, found, || messages += 1),
+        Gateway::Rtsp => {
+            let mut state = rtsp::State::from_word(*note);
+            if direction == Direction::Inbound {
+                state = state.passing(sender);
+            }
+            let mut sessions = Sessions::from_word(*other_note);
+            let scan = rtsp::scan(&mut state, sender, bytes, found, |message| {
+                messages += 1;
+                let says = sessions.note(sender, bytes, &message);
+                if says != Doors::Stay {
+                    doors = says;
+                }
+            });
+            *note = state.to_word();
+            *other_note = sessions.to_word();
+            scan
+        }
+        Gateway::Rcmd => {
+            let service = match attached.port {
+                512 => rcmd::Service::Exec,
+                513 => rcmd::Service::Login,
+                _ => rcmd::Service::Shell,
+            };
+            let mut state = rcmd::State::from_word(*note);
+            let scan = rcmd::scan(service, &mut state, sender, bytes, found, |_| messages += 1);
+            *note = state.to_word();
+            scan
+        }
+        Gateway::Sip => {
+            let transport = if attached.protocol == UDP {
+                Transport::Udp
+            } else {
+                Transport::Tcp
+            };
+            return sip::read(note, (direction, transport), bytes, limits, host, found);
+        }
+    };
+    Scanned {
+        messages,
+        doors,
+        ..Scanned::of(scan)
+    }
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# rsh and rexec with real servers: the second channel, by which errors come, is a connection
+# from the server. rsh wants ports below 1024 on both ends, so the pool has some.
+# shellcheck source=tests/smoke/_init.sh
+source "$(dirname "$0")/_init.sh"
+# shellcheck source=tests/smoke/_gateways.sh
+source "$(dirname "$0")/_gateways.sh"
+
+# Its own address: rshd calls back from that, whichever it was called by.
+readonly HOST=198.51.100.254
+readonly LOW_PORTS=('s/ports: 1024-65535/ports: 512-65535/' '/^      blocks:/d')
+
+smoke_topology
+need_packages openbsd-inetd openssl rsh-client rsh-server
+smoke_config "${STRICT[@]}" "${LOW_PORTS[@]}"
+start_portolan
+
+# serve_rcmd ROLE ADDRESS: rshd and rexecd, for a user that only this host has. They look
+# everybody's name up, so that all addresses need one.
+serve_rcmd() {
+    local etc last
+    etc=/etc/netns/$(ns "$1")
+    mkdir -p "$PTL_WORK/home"
+    cp /etc/passwd /etc/shadow "$etc/"
+    printf 'ptl:x:31415:31415::%s:/bin/sh\n' "$PTL_WORK/home" >>"$etc/passwd"
+    printf 'ptl:%s:19000:0:99999:7:::\n' "$(openssl passwd -6 secret)" >>"$etc/shadow"
+    chmod 600 "$etc/shadow"
+    for last in {0..15}; do
+        printf '203.0.113.%s subscriber-%s\n' "$last" "$last" >>"$etc/hosts"
+        printf 'subscriber-%s root\n' "$last" >>"$PTL_WORK/home/.rhosts"
+    done
+    chmod 600 "$PTL_WORK/home/.rhosts"
+    chown -R 31415 "$PTL_WORK/home"
+    printf '%s stream tcp nowait root %s\n' "$2:514" '/usr/sbin/in.rshd in.rshd' \
+        "$2:512" '/usr/sbin/in.rexecd in.rexecd' >"$PTL_WORK/inetd.conf"
+    spawn "$PTL_WORK/inetd.log" ip netns exec "$(ns "$1")" /usr/sbin/inetd -i "$PTL_WORK/inetd.conf"
+    wait_until 10 listening "$1" tcp "$2:514" || die "inetd did not start"
+}
+
+# shells ROLE, executes ROLE: both channels bring what was written to them.
+
+shells() {
+    in_ns "$1" timeout 20 netkit-rsh -l ptl "$HOST" 'echo to output; echo to errors >&2' \
+        >"$PTL_WORK/output" 2>"$PTL_WORK/errors" || return 1
+    equal "$(<"$PTL_WORK/output")/$(<"$PTL_WORK/errors")" "to output/to errors"
+}
+
+executes() {
+    in_ns "$1" timeout 30 /usr/bin/python3 "$PTL_ROOT/tests/smoke/_rexec.py" "$HOST" ptl secret \
+        'echo to output; echo to errors >&2' >"$PTL_WORK/output" 2>&1 || return 1
+    equal "$(paste -sd/ "$PTL_WORK/output")" "output: to output/errors: to errors"
+}
+
+serve_rcmd outside "$HOST"
+for host in inside-a inside-b; do
+    check "$host, rsh" shells "$host"
+    check "$host, rexec" executes "$host"
+done
+check "inside-a, rsh once more" shells inside-a
+check "doors were opened and used" equal "$(tally rcmd doors_promoted)" 5
+check "nothing went wrong" equal "$(tally rcmd errors)" 0
+
+say "without the gateway"
+without rcmd "${LOW_PORTS[@]}"
+check "rsh does not work" refused shells inside-a
+check "rexec does not work" refused executes inside-a
+finish

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# A film over RTSP, pictures and sound by UDP: from a server outside, and from one inside. Frames are
+# counted, since a client that gets none does not complain.
+# shellcheck source=tests/smoke/_init.sh
+source "$(dirname "$0")/_init.sh"
+
+PTL_TRAFFIC_PACKAGES+=(ffmpeg gir1.2-gst-rtsp-server-1.0 gir1.2-gstreamer-1.0
+    gstreamer1.0-plugins-base gstreamer1.0-plugins-good python3-gi)
+# Of the outside host: what it sends comes from there.
+readonly PLAYER=198.51.100.254 SHOWN=203.0.113.14
+readonly STATIC='{ protocol: tcp, inside: "10.64.0.20:8554", outside: "203.0.113.14:554" }'
+
+# Nobody gets in who was not written to, or announced; ports are not kept.
+STRICT='s/filtering: address-dependent/filtering: address-and-port-dependent/'
+FORWARD_RTSP="s|^  static:|&\\n    - $STATIC|"
+
+# serve_film ROLE ADDRESS PORT
+serve_film() {
+    spawn "$PTL_WORK/rtsp-$1.log" ip netns exec "$(ns "$1")" \
+        /usr/bin/python3 "$PTL_ROOT/tests/smoke/_rtsp.py" "$2" "$3"
+    wait_until 20 listening "$1" tcp "$2:$3" || die "the RTSP server of $1 did not start"
+}
+
+# frames ROLE TRANSPORT URL: PICTURES and SOUNDS that have come in four seconds.
+frames() {
+    in_ns "$1" timeout 20 ffmpeg -nostdin -v error -rtsp_transport "$2" -i "$3" \
+        -map 0 -c copy -t 4 -f framecrc "$PTL_WORK/frames" 2>"$PTL_WORK/ffmpeg.log" || true
+    PICTURES=$(grep -c '^0,' "$PTL_WORK/frames" 2>/dev/null) || true
+    SOUNDS=$(grep -c '^1,' "$PTL_WORK/frames" 2>/dev/null) || true
+    rm -f "$PTL_WORK/frames"
+    printf '        %s pictures, %s sounds\n' "${PICTURES:-0}" "${SOUNDS:-0}"
+}
+
+# plays ROLE TRANSPORT URL: four seconds of 25 pictures, and sound in packets of an eighth.
+plays() {
+    frames "$@"
+    ((${PICTURES:-0} >= 80 && ${SOUNDS:-0} >= 25)) || { tail -n 5 "$PTL_WORK/ffmpeg.log"; return 1; }
+}
+
+plays_nothing() {
+    frames "$@"
+    ((${PICTURES:-0} == 0 && ${SOUNDS:-0} == 0))
+}
+
+# tally KEY: what the gateway has counted.
+tally() { portolan show alg --json | jq ".[] | select(.alg == \"rtsp\") | .$1"; }
+
+# Two pairs of ports for each of three plays. (This client writes first from its ports, so that
+# media come in by the mapping and need no door.)
+doors_were_opened() {
+    local opened rewritten errors
+    opened=$(tally doors_opened) rewritten=$(tally rewritten) errors=$(tally errors)
+    printf '        %s doors opened, %s messages rewritten, %s errors\n' "$opened" "$rewritten" "$errors"
+    ((opened == 12 && rewritten >= 12 && errors == 0))
+}
+
+no_door_is_left() { [[ $(portolan show doors --json | jq length) == 0 ]]; }
+
+smoke_start "$STRICT" "$FORWARD_RTSP"
+serve_film outside "$PLAYER" 554
+serve_film inside-b 10.64.0.20 8554
+
+check "a client inside plays by UDP" plays inside-a udp "rtsp://$PLAYER/film"
+check "another one at the same time of day" plays inside-b udp "rtsp://$PLAYER/film"
+check "a client inside plays in the connection" plays inside-a tcp "rtsp://$PLAYER/film"
+check "a client outside plays from the server inside" plays outside udp "rtsp://$SHOWN/film"
+check "every play had its doors" doors_were_opened
+check "all doors are closed after TEARDOWN" wait_until 5 no_door_is_left
+
+stop "$PORTOLAN_PID" 5
+smoke_config "$STRICT" "$FORWARD_RTSP" "\$a alg: { rtsp: off }"
+start_portolan
+check "without the gateway no media come in" plays_nothing inside-a udp "rtsp://$PLAYER/film"
+check "but in the connection" plays inside-a tcp "rtsp://$PLAYER/film"
+finish
