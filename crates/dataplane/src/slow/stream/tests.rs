@@ -84,6 +84,16 @@ fn limits() -> Limits {
     }
 }
 
+/// One that loses, doubles and reorders nothing.
+fn calm_line() -> impl Strategy<Value = Line> {
+    any::<u64>().prop_map(|seed| Line {
+        seed: seed | 1,
+        loss: 0,
+        double: 0,
+        jitter: 0,
+    })
+}
+
 fn any_line() -> impl Strategy<Value = Line> {
     (any::<u64>(), 0..15_u64, 0..10_u64, 0..40_u64).prop_map(|(seed, loss, double, jitter)| Line {
         seed: seed | 1,
@@ -159,7 +169,7 @@ proptest! {
     fn a_reset_in_any_state_frees_everything(
         out in prop::collection::vec(any::<u8>(), 0..800),
         back in prop::collection::vec(any::<u8>(), 0..800),
-        line in any_line(),
+        line in prop_oneof![any_line(), calm_line()],
         after in 0..3_000_u64,
         by in 0..2_usize,
     ) {
@@ -169,9 +179,11 @@ proptest! {
         world.run();
         prop_assert_eq!(world.memory.used(), 0);
         prop_assert!(world.stream.is_over());
+        // What comes late, behind the reset, goes on as it came: to a host that has not heard of it.
+        let in_order = (line.loss, line.double, line.jitter) == (0, 0, 0);
         let meant = [rewritten(&out), rewritten(&back)];
         for (heard, meant) in world.heard().iter().zip(&meant) {
-            prop_assert!(meant.starts_with(heard));
+            prop_assert!(!in_order || meant.starts_with(heard));
         }
     }
 }
