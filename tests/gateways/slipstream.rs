@@ -354,6 +354,21 @@ fn a_server_cannot_make_a_stream_begin_anew() {
     }
 }
 
+/// The network may deliver the client's own SYN once more, long after: nothing begins with it.
+#[test]
+fn a_syn_that_comes_twice_changes_nothing() {
+    let mut nat = Pipe::new(&strict());
+    let mut talk = ftp::control(&mut nat);
+    ftp::announces(&mut nat, &mut talk, Inside, "PORT 10,64,0,7,19,137\r\n");
+    let doors = nat.show("doors");
+    let _ = nat.inside(talk.segment(Inside).syn().seq(1000).ack(0));
+    assert_eq!(nat.show("doors"), doors);
+    talk.says(&mut nat, Outside, b"200 PORT command successful.\r\n");
+    talk.says(&mut nat, Inside, b"NOOP\r\n");
+    talk.says(&mut nat, Outside, b"200 NOOP.\r\n");
+    ftp::announces(&mut nat, &mut talk, Inside, "PORT 10,64,0,7,19,138\r\n");
+}
+
 /// Nor does it lose what it has changed.
 #[test]
 fn a_server_cannot_make_a_gateway_forget_its_changes() {

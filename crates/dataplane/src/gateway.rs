@@ -369,6 +369,7 @@ where
             // Only what looking at the payload changes: a door may have been used meanwhile.
             place.notes = attached.notes;
             place.next = attached.next;
+            place.first = attached.first;
             place.spoken = attached.spoken;
         }
         if released && !attached.released {
@@ -432,8 +433,13 @@ where
             let signed = [MD5, AO]
                 .into_iter()
                 .any(|kind| tcp::option(segment, header.len, kind).is_some());
-            if let Some(next) = attached.next.get_mut(hit.direction as usize) {
-                *next = Some(header.seq.wrapping_add(1));
+            let begins = Some(header.seq.wrapping_add(1));
+            let way = hit.direction as usize;
+            if let (Some(next), Some(first)) =
+                (attached.next.get_mut(way), attached.first.get_mut(way))
+                && *first != begins
+            {
+                (*next, *first) = (begins, begins);
             }
             // What is signed must not be changed.
             self.note(hit.id, attached, signed);

@@ -266,6 +266,8 @@ pub struct Attached {
     pub notes: [u64; 2],
     /// By direction: the sequence number of the next byte that was not looked at, once known.
     pub next: [Option<u32>; 2],
+    /// By direction: the same of the first byte, once its SYN was seen.
+    pub first: [Option<u32>; 2],
     /// The hosts of a TCP connection, by the direction they send in.
     pub spoken: [Spoken; 2],
     /// The number of the stream that has it: what comes is the slow path's to read.
@@ -292,6 +294,7 @@ impl Attached {
             port: service.port,
             notes: [0; 2],
             next: [None; 2],
+            first: [None; 2],
             spoken: [Spoken::NOTHING; 2],
             diverted: None,
             released: false,

@@ -331,8 +331,9 @@ impl Shard {
             }
             return;
         };
-        let [next, _] = attached.next;
-        let other = next.is_some_and(|next| next != seq.wrapping_add(1));
+        // The network may bring its SYN again, long after.
+        let [first, _] = attached.first;
+        let other = first.is_some_and(|first| first != seq.wrapping_add(1));
         let begins = over || other && attached.client == Direction::Outbound;
         if !begins || hit.direction != attached.client {
             return;
@@ -341,6 +342,7 @@ impl Shard {
         let again = Attached {
             notes: [0; 2],
             next: [None; 2],
+            first: [None; 2],
             released: false,
             diverted: None,
             spoken: [Spoken::default(); 2],
