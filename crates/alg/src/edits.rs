@@ -162,16 +162,19 @@ mod tests {
         }
     }
 
-    #[test]
-    fn lengths_follow_what_changes_in_their_span() {
-        let mut edits = Edits::new();
-        edits.push(edit(20, 28, b"203.0.113.5"));
-        let length = |span, of| Finding {
+    fn length(span: Span, of: Span) -> Finding {
+        Finding {
             span,
             endpoint: Endpoint::default(),
             form: Form::Length,
             role: Role::LengthOf(of),
-        };
+        }
+    }
+
+    #[test]
+    fn lengths_follow_what_changes_in_their_span() {
+        let mut edits = Edits::new();
+        edits.push(edit(20, 28, b"203.0.113.5"));
         let findings = [
             length(Span::new(4, 2), Span::new(10, 30)),
             length(Span::new(7, 1), Span::new(40, 9)),
@@ -188,12 +191,6 @@ mod tests {
     fn the_length_of_a_part_is_written_before_that_of_the_whole() {
         let mut edits = Edits::new();
         edits.push(edit(130, 138, b"203.0.113.5"));
-        let length = |span, of| Finding {
-            span,
-            endpoint: Endpoint::default(),
-            form: Form::Length,
-            role: Role::LengthOf(of),
-        };
         let findings = [
             length(Span::new(4, 3), Span::new(20, 130)),
             length(Span::new(30, 2), Span::new(52, 97)),
