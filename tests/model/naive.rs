@@ -150,15 +150,17 @@ impl Naive {
         self.sessions.iter().filter(under).count()
     }
 
-    /// Whether a packet would leave something behind that cannot be seen from
-    /// outside: a port was chosen for it, and given back when it was refused.
+    /// Whether a port that is chosen for a packet, and given back when that is refused,
+    /// cannot be seen from outside and yet matters: for what it leaves behind, or
+    /// because a filter asks for its address.
     pub(crate) fn is_unobservable(&self, sent: &Sent) -> bool {
         let limits = &self.setup.limits;
         let may_be_refused = limits.inbound.is_some()
             || limits.sessions.is_some()
             || limits.rule.is_some()
             || self.mapping_at(sent.protocol(), sent.dst).is_none();
-        self.setup.leaves_traces()
+        let matters = self.setup.leaves_traces() || self.setup.filters_by_one_of_several();
+        matters
             && self.setup.owns(*sent.dst.ip())
             && may_be_refused
             && self.mapping_for(sent).is_none()

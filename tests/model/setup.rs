@@ -158,6 +158,12 @@ impl Setup {
         self.hold_down > 0 || self.pools.iter().any(|pool| pool.blocks.is_some())
     }
 
+    /// Whether filters tell senders inside apart by the outside address they are given.
+    pub(crate) fn filters_by_one_of_several(&self) -> bool {
+        let addresses = self.pools.iter().flat_map(Pool::addresses);
+        self.filtering != Dependence::Endpoint && addresses.count() > 1
+    }
+
     /// The file.
     pub(crate) fn config(&self) -> Config {
         let limits = &self.limits;
