@@ -81,9 +81,19 @@ impl Naive {
                 .filter(|block| block.owner == host && block.place.pool == pool)
                 .map(|block| block.place)
                 .collect();
-            // The newest that has one.
-            if let Some(place) = own.iter().find(|place| self.has_free(**place, protocol)) {
-                return Ok(vec![*place]);
+            // The newest that has one; of a softly paired host that of either address, for
+            // which of them was its first nothing shows.
+            let mut newest: Vec<Place> = Vec::new();
+            for place in own.iter().filter(|place| self.has_free(**place, protocol)) {
+                let is_other = |known: &Place| {
+                    self.setup.pairing == Pairing::Soft && known.address != place.address
+                };
+                if newest.iter().all(is_other) {
+                    newest.push(*place);
+                }
+            }
+            if !newest.is_empty() {
+                return Ok(newest);
             }
             if own.len() >= usize::from(most) {
                 return Err("drop.block_limit");
