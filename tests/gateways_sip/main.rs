@@ -16,6 +16,7 @@
 mod calls;
 mod known;
 mod line;
+mod pieces;
 mod registrations;
 mod strangers;
 mod streams;

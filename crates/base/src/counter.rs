@@ -228,7 +228,7 @@ counters! {
 
     /// Sessions and doors for which gateways had no room: they go on without.
     AlgTableFull = "alg.table_full",
-    /// Segments of a gateway's session that could not be looked at: in IP fragments, or of a message in parts without vTCP.
+    /// Packets of a gateway's session that could not be looked at: segments in IP fragments or of a message in parts without vTCP, datagrams in fragments that are too large.
     AlgUnread = "alg.unread",
     /// Connections whose messages came in parts or out of order, put together on the slow path (vTCP).
     AlgVtcpStreams = "alg.vtcp_streams",

@@ -232,9 +232,9 @@ where
     }
 
     /// RFC 791 section 2.3, first fragment first (RFC 4787 REQ-13a).
-    fn emit_fragments(
+    pub(crate) fn emit_fragments<B: PacketBuf>(
         &mut self,
-        whole: &I::Buf,
+        whole: &B,
         l3: usize,
         mtu: usize,
         hop: Hop,

@@ -8,7 +8,7 @@ use wire::ipv4::{self, protocol};
 use wire::{icmp, tcp};
 
 use crate::emit;
-use crate::fragment::{Fate, datagram_key};
+use crate::fragment::{Fate, Verdict, Whole, datagram_key};
 use crate::gateway::{GROWTH, Looked};
 use crate::general::Packet;
 use crate::mark::Punt;
@@ -77,15 +77,26 @@ where
             .flatten();
         let id = (outbound && !packet.ip.is_atomic())
             .then(|| known.unwrap_or_else(|| self.next_id(outside, packet.key)));
+        let changes = plan.iter().any(|hit| self.has_gateway(hit.id));
         if packet.ip.is_fragment() {
-            self.fate = Some(Fate {
+            let fate = Fate {
                 rewrites: rewrites.clone(),
                 id,
                 realm,
                 reason,
-            });
+            };
+            if changes && self.reads_datagrams(packet, plan) {
+                self.gathered = Some(buf);
+                self.fate = Some(Verdict::Gather(Whole {
+                    first: *packet,
+                    plan: plan.iter().copied().collect(),
+                    hop,
+                    fate,
+                }));
+                return Counter::HoldFragment;
+            }
+            self.fate = Some(Verdict::Follow(fate));
         }
-        let changes = plan.iter().any(|hit| self.has_gateway(hit.id));
         self.clamp_mss(&mut buf, packet, hop, changes);
         let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) else {
             return Counter::DropIpTruncated;
@@ -132,6 +143,15 @@ where
         self.emit(buf, packet.l3, hop, reason)
     }
 
+    /// Whether the gateway of a session reads the datagrams that a fragment begins.
+    fn reads_datagrams(&self, packet: &Packet, plan: &[Hit]) -> bool {
+        let reads = |hit: &Hit| {
+            let attached = self.shard.gateway_of(hit.id);
+            attached.is_some_and(|attached| !attached.released)
+        };
+        packet.ip.protocol == protocol::UDP && plan.iter().any(reads)
+    }
+
     /// Which way a translated packet goes, to be counted.
     fn way(&self, packet: &Packet, hop: Hop, plan: &[Hit]) -> Counter {
         let from_inside = self.shard.is_inside(usize::from(packet.interface));
@@ -162,12 +182,12 @@ where
             return self.answer(buf, packet, refusal);
         }
         if packet.ip.is_fragment() {
-            self.fate = Some(Fate {
+            self.fate = Some(Verdict::Follow(Fate {
                 rewrites: ArrayVec::new(),
                 id: None,
                 realm: packet.realm,
                 reason: Counter::ForwardPass,
-            });
+            }));
         }
         self.clamp_mss(&mut buf, packet, hop, false);
         if let Some(bytes) = buf.bytes_mut().get_mut(packet.l3..) {

@@ -2,7 +2,8 @@
 //!
 //! The first fragment has the ports and decides; what it was rewritten to is
 //! remembered for the others. Those that come before it wait. Nothing is put
-//! together: every fragment leaves as one.
+//! together, every fragment leaves as one, unless an application gateway has to read
+//! the message: then all wait for the last that is missing, see [`crate::joined`].
 //!
 //! Owned by a worker. Bounded: so many datagrams in all and so many of one source
 //! that still wait for their first fragment; so many fragments waiting. A first
@@ -14,7 +15,10 @@ use std::collections::VecDeque;
 use arrayvec::ArrayVec;
 use base::{Counter, Nanos};
 use hashbrown::HashMap;
-use nat::{FlowKey, Realm, Rewrite};
+use nat::{FlowKey, Hit, Realm, Rewrite};
+
+use crate::general::Packet;
+use crate::router::Hop;
 
 /// Fragments a datagram may have: 64 KiB at 1 000 bytes each.
 const MAX_PARTS: usize = 64;
@@ -31,6 +35,28 @@ const ORPHAN_SHARE: usize = 8;
 /// Names the datagram a fragment belongs to (RFC 791).
 pub(crate) fn datagram_key(header: &wire::ipv4::Header, realm: Realm) -> FlowKey {
     FlowKey::new(header.src, header.dst, header.id, 0, header.protocol, realm)
+}
+
+/// What the first fragment of a datagram means for it.
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    /// All of it goes the same way, fragment by fragment.
+    Follow(Fate),
+    /// It is read as a whole.
+    Gather(Whole),
+}
+
+/// How a datagram goes on that is read as a whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    /// Its first fragment, as it came.
+    pub(crate) first: Packet,
+    /// The sessions it goes along.
+    pub(crate) plan: ArrayVec<Hit, 2>,
+    /// Next hop.
+    pub(crate) hop: Hop,
+    /// What happens to each fragment if it cannot be read.
+    pub(crate) fate: Fate,
 }
 
 /// What happens to every fragment of a datagram.
@@ -52,6 +78,8 @@ enum State<B> {
     Waiting(Vec<B>),
     /// The first has left.
     Known(Fate),
+    /// The first has come and waits with the others until all are there.
+    Gathering(Vec<B>, Box<Whole>),
     /// The first was dropped for this reason, or the fragments were dishonest.
     Refused(Counter),
 }
@@ -163,6 +191,9 @@ impl<B> Fragments<B> {
                 return Err(Counter::DropFragmentOverlap);
             }
         }
+        if repeated && matches!(datagram.state, State::Gathering(..)) {
+            return Err(Counter::DropFragmentOverlap);
+        }
         if !repeated && datagram.parts.try_push(part).is_err() {
             *given_up += self.refuse(key, Counter::DropFragmentTable).len() as u64;
             return Err(Counter::DropFragmentTable);
@@ -246,7 +277,7 @@ impl<B> Fragments<B> {
         {
             Some(State::Known(fate)) => Answer::Follow(buf, fate.clone()),
             Some(State::Refused(reason)) => Answer::Refuse(buf, *reason),
-            Some(State::Waiting(held))
+            Some(State::Waiting(held) | State::Gathering(held, _))
                 if self.waiting < self.capacity * 2 && held.len() < MAX_WAITING + MAX_PARTS =>
             {
                 held.push(buf);
@@ -263,6 +294,38 @@ impl<B> Fragments<B> {
         self.settle(key, State::Known(fate))
     }
 
+    /// The first fragment is held with the others until all have come.
+    pub(crate) fn gather(&mut self, key: FlowKey, buf: B, whole: Whole) -> Option<B> {
+        if self.waiting >= self.capacity * 2 {
+            return Some(buf);
+        }
+        let Some(datagram) = self.datagrams.get_mut(&key) else {
+            return Some(buf);
+        };
+        let State::Waiting(held) = &mut datagram.state else {
+            return Some(buf);
+        };
+        let mut held = core::mem::take(held);
+        held.push(buf);
+        self.waiting += 1;
+        datagram.state = State::Gathering(held, Box::new(whole));
+        adopted(&mut self.orphans, key.src());
+        None
+    }
+
+    /// A datagram that was gathered, once it is complete: all its fragments, in any order.
+    pub(crate) fn gathered(&mut self, key: FlowKey) -> Option<(Vec<B>, Whole)> {
+        let datagram = self.datagrams.get(&key)?;
+        if !datagram.is_complete() || !matches!(datagram.state, State::Gathering(..)) {
+            return None;
+        }
+        let State::Gathering(held, whole) = self.datagrams.remove(&key)?.state else {
+            return None;
+        };
+        self.waiting -= held.len();
+        Some((held, *whole))
+    }
+
     /// The first fragment was dropped; answers those that waited.
     pub(crate) fn refuse(&mut self, key: FlowKey, reason: Counter) -> Vec<B> {
         self.settle(key, State::Refused(reason))
@@ -276,6 +339,10 @@ impl<B> Fragments<B> {
             State::Waiting(held) => {
                 self.waiting -= held.len();
                 adopted(&mut self.orphans, key.src());
+                held
+            }
+            State::Gathering(held, _) => {
+                self.waiting -= held.len();
                 held
             }
             State::Known(_) | State::Refused(_) => Vec::new(),
@@ -314,6 +381,10 @@ impl<B> Fragments<B> {
             Some(State::Waiting(held)) => {
                 self.waiting -= held.len();
                 adopted(&mut self.orphans, key.src());
+                held.len() as u64
+            }
+            Some(State::Gathering(held, _)) => {
+                self.waiting -= held.len();
                 held.len() as u64
             }
             _ => 0,

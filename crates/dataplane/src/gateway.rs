@@ -266,9 +266,9 @@ where
     R: RingReceiver<Buf = I::Buf>,
 {
     /// Lets the gateway of a session look at a packet, and change it.
-    pub(crate) fn look(
+    pub(crate) fn look<B: PacketBuf>(
         &mut self,
-        buf: &mut I::Buf,
+        buf: &mut B,
         packet: &Packet,
         hit: Hit,
         may_divert: bool,
@@ -378,9 +378,9 @@ where
         }
     }
 
-    fn look_at_datagram(
+    fn look_at_datagram<B: PacketBuf>(
         &mut self,
-        buf: &mut I::Buf,
+        buf: &mut B,
         packet: &Packet,
         hit: Hit,
         mut attached: Attached,
@@ -405,9 +405,9 @@ where
         self.scratch = scratch;
     }
 
-    fn look_at_segment(
+    fn look_at_segment<B: PacketBuf>(
         &mut self,
-        buf: &mut I::Buf,
+        buf: &mut B,
         packet: &Packet,
         hit: Hit,
         mut attached: Attached,

@@ -23,6 +23,7 @@ mod general;
 mod icmp;
 mod ids;
 mod inspect;
+mod joined;
 mod load;
 mod mark;
 mod multicast;

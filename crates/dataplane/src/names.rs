@@ -49,9 +49,9 @@ where
     R: RingReceiver<Buf = I::Buf>,
 {
     /// Translates a datagram.
-    pub(crate) fn look_at_names(
+    pub(crate) fn look_at_names<B: PacketBuf>(
         &mut self,
-        buf: &mut I::Buf,
+        buf: &mut B,
         packet: &Packet,
         hit: Hit,
         mut attached: Attached,

@@ -2,11 +2,12 @@
 
 use base::Counter;
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
-use wire::{ethernet, ipv4};
+use wire::ipv4;
 
 use crate::emit;
-use crate::fragment::{Answer, Fate, datagram_key};
+use crate::fragment::{Answer, Fate, Verdict, datagram_key};
 use crate::general::{End, Packet};
+use crate::joined;
 use crate::mark::Stage;
 use crate::worker::Worker;
 
@@ -34,7 +35,10 @@ where
         }
         if packet.ip.fragment_offset() > 0 {
             return match self.fragments.follow(datagram, buf) {
-                Answer::Held => Some(Counter::HoldFragment),
+                Answer::Held => {
+                    self.send_if_whole(datagram);
+                    Some(Counter::HoldFragment)
+                }
                 Answer::Follow(buf, fate) => Some(self.send_fragment(buf, &packet, &fate)),
                 Answer::Refuse(_, reason) => Some(reason),
             };
@@ -42,7 +46,18 @@ where
         self.fate = None;
         let end = self.whole(buf, packet);
         match (self.fate.take(), end) {
-            (Some(fate), _) => {
+            (Some(Verdict::Gather(whole)), _) => {
+                let held = self.gathered.take();
+                let refused = held.and_then(|buf| self.fragments.gather(datagram, buf, whole));
+                if refused.is_some() {
+                    let given_up = self.fragments.refuse(datagram, Counter::DropFragmentTable);
+                    let given_up = given_up.len() as u64;
+                    self.counters.add(Counter::HoldFragmentDropped, given_up);
+                    return Some(Counter::DropFragmentTable);
+                }
+                self.send_if_whole(datagram);
+            }
+            (Some(Verdict::Follow(fate)), _) => {
                 for waiting in self.fragments.decide(datagram, fate.clone()) {
                     self.release_fragment(waiting, &packet, &fate);
                 }
@@ -58,13 +73,7 @@ where
 
     /// Sends a fragment that has waited; it was counted when it came.
     pub(crate) fn release_fragment(&mut self, buf: I::Buf, first: &Packet, fate: &Fate) {
-        let ip = ethernet::parse(buf.bytes()).ok().and_then(|header| {
-            let bytes = buf.bytes().get(header.len..)?;
-            ipv4::Header::parse(bytes, true)
-                .ok()
-                .map(|ip| (header.len, ip))
-        });
-        let sent = match ip {
+        let sent = match joined::read(&buf) {
             Some((l3, ip)) => self.send_fragment(buf, &Packet { l3, ip, ..*first }, fate),
             None => Counter::DropIpHeader,
         };

@@ -17,9 +17,10 @@ use pktio::{Burst, Io, MAX_FRAME, PacketBuf, PortId, RingReceiver, RingSender};
 
 use crate::calls::CallReport;
 use crate::command::{Command, Event, MediaQuestion, SessionFilter, Ticket, Told};
-use crate::fragment::{Fate, Fragments};
+use crate::fragment::{Fragments, Verdict};
 use crate::ids::Ids;
 use crate::inspect::{Cursor, Row};
+use crate::joined::Joined;
 use crate::load::Load;
 use crate::mark::{Mark, Punt};
 use crate::multicast::Groups;
@@ -85,7 +86,11 @@ pub struct Worker<I: Io, S, R> {
     pub(crate) number: u32,
     pub(crate) fragments: Fragments<I::Buf>,
     /// What became of the first fragment just translated.
-    pub(crate) fate: Option<Fate>,
+    pub(crate) fate: Option<Verdict>,
+    /// That fragment itself, if it is not to leave alone.
+    pub(crate) gathered: Option<I::Buf>,
+    /// A datagram that was gathered.
+    pub(crate) joined: Joined,
     pub(crate) groups: Groups,
     pub(crate) counters: Counters,
     pub(crate) refusal_code: u8,
@@ -141,6 +146,8 @@ where
             number,
             fragments: Fragments::new(topology.max_fragments, topology.fragment_timeout),
             fate: None,
+            gathered: None,
+            joined: Joined::new(),
             groups: Groups::new(topology),
             counters: Counters::default(),
             refusal_code: topology.refusal_code,
