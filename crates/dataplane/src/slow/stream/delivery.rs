@@ -189,7 +189,9 @@ impl Delivery {
         }
         let right = ack.plus(window);
         let is_same_window = right == self.right;
-        if !seq.is_before(self.window_from) {
+        // What acknowledges more was sent later than all that was heard of, even if a sender that
+        // has gone back to what is lost says so with a lower number.
+        if self.una.is_before(ack) || !seq.is_before(self.window_from) {
             self.window_from = seq;
             let was_closed = self.is_closed();
             self.right = right;

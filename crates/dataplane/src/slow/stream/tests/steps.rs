@@ -385,6 +385,23 @@ fn an_older_segment_does_not_open_a_window_again() {
     );
 }
 
+/// A server that goes back to what it has lost acknowledges with lower numbers than before; were
+/// its window not heard of, every byte from then on would need a probe.
+#[test]
+fn an_acknowledgement_of_more_tells_the_window_whatever_its_number() {
+    let mut middle = Middle::open();
+    middle.window = 1000;
+    middle.put(BACK, 5006, 1001, ACK | FIN, b"later\n");
+    let line = [&[b'a'; 999][..], b"\n"].concat();
+    for (seq, segments) in [(1001, 2), (2001, 1)] {
+        let sent = middle.put(OUT, seq, 5001, ACK, &line);
+        assert_eq!(sent.len(), segments, "{sent:?}");
+    }
+    let sent = middle.put(BACK, 5001, 2001, ACK, b"");
+    let next = sent.first().expect("the rest");
+    assert!(next.starts_with("> 2001 5001 aaa"), "{sent:?}");
+}
+
 /// RFC 9293 section 3.10.7.4: an acknowledgement in front of what is expected is not read.
 #[test]
 fn an_acknowledgement_comes_behind_what_is_under_way() {
