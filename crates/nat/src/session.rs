@@ -16,20 +16,28 @@
 //! Owned by the worker of the shard. Never grows beyond its capacity, never
 //! evicts.
 
+mod flags;
+mod glance;
+mod hot;
 mod marks;
+mod view;
 
 use alloc::vec::Vec;
 
 use base::{Direction, Ticks};
 use wire::ChecksumDelta;
 
-use crate::index::{self, Candidate, Index};
+use crate::index::Index;
 use crate::key::{FlowKey, Realm};
 use crate::mapping::MappingId;
 use crate::region::Region;
 use crate::tcp_state::{Segment, State, TcpEvent};
 use crate::wheel::{Link, Links, NIL, Wheel};
 use marks::{Fins, in_window};
+
+pub use flags::Flags;
+pub use glance::{Glance, Guess};
+pub use view::SessionView;
 
 /// Names a session until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,65 +58,6 @@ impl SessionId {
 
 /// No adjacency known yet.
 pub const NO_ADJACENCY: u16 = u16::MAX;
-
-/// What is special about a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flags(u8);
-
-impl Flags {
-    /// Opened from outside and not answered from inside yet: holds no mapping.
-    pub const WEAK: Self = Self(1);
-    /// Its destination is an outside address: translated a second time.
-    pub const HAIRPIN: Self = Self(2);
-    /// Inbound packets restart its timer too.
-    pub const INBOUND_REFRESH: Self = Self(4);
-    /// Opened from outside.
-    pub const FROM_OUTSIDE: Self = Self(8);
-    /// Counts in the address filter of its mapping.
-    pub const FILTER: Self = Self(16);
-    /// Opened by an inside host that kept its source: counts for that host.
-    pub const PRESERVED: Self = Self(32);
-
-    /// Opened from outside and not answered yet, though it holds its mapping: its
-    /// remote is not one that the inside has written to.
-    pub const UNANSWERED: Self = Self(64);
-
-    /// In a TCP state that any segment may change.
-    pub const RESTLESS: Self = Self(128);
-
-    /// Packets must do more to it than pass, and not only to its state.
-    pub const SPECIAL: Self = Self::WEAK.with(Self::HAIRPIN).with(Self::UNANSWERED);
-
-    /// Any of `others` is set.
-    #[must_use]
-    #[inline]
-    pub const fn has(self, others: Self) -> bool {
-        self.0 & others.0 != 0
-    }
-
-    /// Both together.
-    #[must_use]
-    pub const fn with(self, others: Self) -> Self {
-        Self(self.0 | others.0)
-    }
-
-    /// Restless or not, as the state is.
-    const fn in_state(self, state: State, fins: Fins) -> Self {
-        match state {
-            State::OutboundSyn | State::InboundSyn | State::BothFin | State::Reset => {
-                self.with(Self::RESTLESS)
-            }
-            State::InsideFin | State::OutsideFin if fins.awaits() => self.with(Self::RESTLESS),
-            _ => self.without(Self::RESTLESS),
-        }
-    }
-
-    /// Without `others`.
-    #[must_use]
-    pub const fn without(self, others: Self) -> Self {
-        Self(self.0 & !others.0)
-    }
-}
 
 /// The hot line of a session.
 #[derive(Clone, Copy, Debug)]
@@ -216,85 +165,6 @@ pub struct Hit {
     pub direction: Direction,
 }
 
-/// An index entry not compared yet, or none.
-#[derive(Clone, Copy, Debug)]
-pub struct Guess(u32);
-
-impl Guess {
-    /// No entry.
-    pub const NONE: Self = Self(u32::MAX);
-
-    /// Whether there is none.
-    #[must_use]
-    #[inline]
-    pub const fn is_none(self) -> bool {
-        self.0 == Self::NONE.0
-    }
-
-    /// None at first sight.
-    const FURTHER: Self = Self(u32::MAX - 1);
-
-    /// To be asked for once more, when the next line of the index is there.
-    #[must_use]
-    #[inline]
-    pub const fn is_further(self) -> bool {
-        self.0 == Self::FURTHER.0
-    }
-}
-
-/// The table, to begin lookups: what loops over bursts keep at hand.
-#[derive(Clone, Copy, Debug)]
-pub struct Glance<'a> {
-    index: index::Glance<'a>,
-    hot: &'a [Session],
-    seed: u64,
-}
-
-impl Glance<'_> {
-    /// Hash of a key; its line of the index is on the way.
-    #[must_use]
-    #[inline]
-    pub fn begin(self, key: FlowKey) -> u64 {
-        let hash = key.hash(self.seed);
-        self.index.prefetch(hash);
-        hash
-    }
-
-    /// The session a hash probably means; its line is on the way. Needs the line of
-    /// the index.
-    #[must_use]
-    #[inline]
-    pub fn guess(self, hash: u64) -> Guess {
-        let found = self.index.guess(hash, |other| self.prefetch(other));
-        self.guessed(found)
-    }
-
-    /// The same for a guess that [is further](Guess::is_further).
-    #[must_use]
-    pub fn guess_further(self, hash: u64) -> Guess {
-        self.guessed(self.index.guess_further(hash))
-    }
-
-    #[inline]
-    fn guessed(self, found: Candidate) -> Guess {
-        match found {
-            Candidate::Entry(entry) => {
-                self.prefetch(entry);
-                Guess(entry)
-            }
-            Candidate::Further => Guess::FURTHER,
-            Candidate::None => Guess::NONE,
-        }
-    }
-
-    #[inline]
-    fn prefetch(self, entry: u32) {
-        if let Some(session) = self.hot.get((entry >> 1) as usize) {
-            base::prefetch(session);
-        }
-    }
-}
-
 #[inline]
 const fn hit(entry: u32) -> Hit {
     Hit {
@@ -305,37 +175,6 @@ const fn hit(entry: u32) -> Hit {
             Direction::Inbound
         },
     }
-}
-
-/// All there is to say about a session.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionView {
-    /// The session.
-    pub id: SessionId,
-    /// Inside endpoint, remote endpoint as the inside addresses it, protocol, inside realm.
-    pub out_key: FlowKey,
-    /// Outside address.
-    pub outside: u32,
-    /// Outside port or identifier.
-    pub outside_port: u16,
-    /// Realm of the outside.
-    pub outside_realm: Realm,
-    /// State.
-    pub state: State,
-    /// Flags.
-    pub flags: Flags,
-    /// When it was made.
-    pub created: Ticks,
-    /// When its timer was last restarted.
-    pub last_seen: Ticks,
-    /// Rule that made it; `u16::MAX` for a static mapping.
-    pub rule: u16,
-    /// Its mapping, if it has one.
-    pub mapping: Option<MappingId>,
-    /// Packets out and in.
-    pub packets: [u64; 2],
-    /// Bytes out and in, as received, without the Ethernet header.
-    pub bytes: [u64; 2],
 }
 
 /// What was left to say about a session when it ended.
@@ -360,148 +199,6 @@ pub(crate) struct NewSession {
     pub flags: Flags,
     pub rule: u16,
     pub mapping: Option<MappingId>,
-}
-
-impl Session {
-    #[inline]
-    fn in_key(&self) -> FlowKey {
-        self.out_key
-            .reversed()
-            .with_dst(self.outside, self.outside_port)
-            .in_realm(self.outside_realm)
-    }
-
-    /// Field values for one direction.
-    #[must_use]
-    #[inline]
-    pub fn rewrite(&self, direction: Direction) -> Rewrite {
-        let new_port = self.out_key.src_port() != self.outside_port;
-        match direction {
-            Direction::Outbound => Rewrite {
-                direction,
-                address: self.outside,
-                port: self.outside_port,
-                new_port,
-                ip_delta: self.ip_delta,
-                transport_delta: self.transport_delta,
-            },
-            Direction::Inbound => Rewrite {
-                direction,
-                address: self.out_key.src(),
-                port: self.out_key.src_port(),
-                new_port,
-                ip_delta: self.ip_delta.inverse(),
-                transport_delta: self.transport_delta.inverse(),
-            },
-        }
-    }
-
-    /// Counts a packet; true if a counter must be carried to the cold half.
-    #[inline]
-    fn count(&mut self, direction: Direction, len: u32) -> bool {
-        let Some(traffic) = self.traffic.get_mut(direction as usize) else {
-            return false;
-        };
-        *traffic += ONE_PACKET + u64::from(len);
-        *traffic & FULL != 0
-    }
-
-    /// Where a calm packet of this direction leaves, if it need only pass.
-    #[must_use]
-    #[inline]
-    pub fn way(&self, direction: Direction, epoch: u16) -> Option<u16> {
-        let gate = Flags::SPECIAL.with(Flags::RESTLESS).with(Flags::PRESERVED);
-        if self.flags.has(gate) {
-            return None;
-        }
-        self.egress(direction, epoch)
-    }
-
-    /// Lets a plain packet pass: counts it, notes what it acknowledges, restarts
-    /// the timer. True if [`Shard::carry`](crate::Shard::carry) has to follow.
-    #[inline]
-    pub fn pass(&mut self, direction: Direction, len: u32, ack: u32, now: Ticks) -> bool {
-        if let Some(place) = self.marks.get_mut(direction as usize) {
-            *place = ack;
-        }
-        if self.last_seen != now && self.refreshed_by(direction) {
-            self.last_seen = now;
-        }
-        self.count(direction, len)
-    }
-
-    /// Adjacency of a direction, if one was cached in this epoch.
-    #[must_use]
-    #[inline]
-    pub fn egress(&self, direction: Direction, epoch: u16) -> Option<u16> {
-        let number = *self.adjacency.get(direction as usize)?;
-        (self.epoch == epoch && number != NO_ADJACENCY).then_some(number)
-    }
-
-    /// Whether a packet of this direction restarts the timer.
-    #[inline]
-    fn refreshed_by(&self, direction: Direction) -> bool {
-        match direction {
-            Direction::Outbound => true,
-            Direction::Inbound => {
-                !self.flags.has(Flags::WEAK)
-                    && (self.flags.has(Flags::INBOUND_REFRESH)
-                        || self.state as u8 >= State::OutboundSyn as u8)
-            }
-        }
-    }
-
-    /// By how many bits windows in segments of `direction` are shifted (RFC 7323 section 2.2).
-    #[must_use]
-    pub const fn window_shift(&self, direction: Direction) -> u8 {
-        let (inside, outside) = (self.scales & 0xf, self.scales >> 4);
-        match direction {
-            _ if inside == 0xf || outside == 0xf => 0,
-            Direction::Outbound => inside,
-            Direction::Inbound => outside,
-        }
-    }
-
-    /// Whether a gateway looks at its packets: then they never simply pass.
-    #[must_use]
-    pub const fn has_gateway(&self) -> bool {
-        self.epoch == GATEWAY
-    }
-
-    /// Where packets of `direction` go to.
-    #[must_use]
-    pub const fn destination(&self, direction: Direction) -> u32 {
-        match direction {
-            Direction::Outbound => self.out_key.dst(),
-            Direction::Inbound => self.out_key.src(),
-        }
-    }
-
-    /// State.
-    #[must_use]
-    pub const fn state(&self) -> State {
-        self.state
-    }
-
-    #[inline]
-    pub(crate) const fn out_key(&self) -> FlowKey {
-        self.out_key
-    }
-
-    /// Flags.
-    #[must_use]
-    pub const fn flags(&self) -> Flags {
-        self.flags
-    }
-
-    /// Realm in which packets of `direction` leave.
-    #[must_use]
-    pub const fn egress_realm(&self, direction: Direction) -> Realm {
-        match direction {
-            Direction::Outbound => self.outside_realm,
-            Direction::Inbound => self.out_key.realm(),
-        }
-    }
 }
 
 /// How a full table says no.
@@ -960,40 +657,6 @@ impl SessionTable {
 
     pub(crate) fn mapping(&self, id: SessionId) -> Option<MappingId> {
         self.cold.get(id.0 as usize).and_then(Cold::mapping)
-    }
-
-    pub(crate) fn view(&self, id: SessionId) -> Option<SessionView> {
-        let session = self.hot.get(id.0 as usize)?;
-        let cold = self.cold.get(id.0 as usize)?;
-        if cold.rule == DEAD {
-            return None;
-        }
-        let total = |low: u64, carry: u16| low + (u64::from(carry) << 31);
-        let [outbound, inbound] = session.traffic;
-        let [out_packets, in_packets] = cold.packet_carries.map(u16::from);
-        let [out_bytes, in_bytes] = cold.byte_carries;
-        let low = u64::from(u32::MAX);
-        Some(SessionView {
-            id,
-            out_key: session.out_key,
-            outside: session.outside,
-            outside_port: session.outside_port,
-            outside_realm: session.outside_realm,
-            state: session.state,
-            flags: session.flags,
-            created: cold.created,
-            last_seen: session.last_seen,
-            rule: cold.rule,
-            mapping: self.mapping(id),
-            packets: [
-                total(outbound >> 32, out_packets),
-                total(inbound >> 32, in_packets),
-            ],
-            bytes: [
-                total(outbound & low, out_bytes),
-                total(inbound & low, in_bytes),
-            ],
-        })
     }
 
     /// The next tick at which a timer may fire.

@@ -12,8 +12,10 @@
 
 mod admit;
 mod ahead;
+mod announce;
 mod at_once;
 mod change;
+mod doors;
 mod end;
 mod gateway;
 mod inbound;
@@ -23,6 +25,7 @@ mod media;
 mod names;
 mod outbound;
 mod ports;
+mod streams;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -54,8 +57,9 @@ use crate::tcp_state::{Segment, State};
 use change::Change;
 
 pub use ahead::Ahead;
+pub use announce::{Announcement, Keeper};
 pub use change::{Changed, Touched};
-pub use gateway::{Announcement, Fate, Keeper};
+pub use doors::Fate;
 pub use media::MediaFigures;
 pub use names::{Asking, Standing};
 
@@ -152,7 +156,7 @@ pub struct Shard {
     affinity: Option<Affinity>,
     attachments: Attachments,
     adjusters: Adjusters,
-    streams: gateway::Streams,
+    streams: streams::Streams,
     doors: Doors,
     /// Doors that keep a whole address for somebody who has heard of it.
     loans: u32,
@@ -198,7 +202,7 @@ impl Shard {
             affinity: None,
             attachments: Attachments::with_capacity(of_gateways, rng.word()),
             adjusters: Adjusters::with_capacity(of_gateways, of_gateways, rng.word()),
-            streams: gateway::Streams::with_capacity(of_gateways.min(MAX_STREAMS)),
+            streams: streams::Streams::with_capacity(of_gateways.min(MAX_STREAMS)),
             doors: Doors::with_capacity(
                 of_gateways,
                 sizes.subscribers,
