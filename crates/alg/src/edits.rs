@@ -33,14 +33,14 @@ pub struct NoRoom;
 /// Adds the new lengths of spans in which something has changed, in their place.
 pub(crate) fn add_lengths(edits: &mut Edits, findings: &[appproto::Finding]) {
     let measured = |finding: &appproto::Finding| match finding.role {
-        Role::LengthOf(of) => Some((finding.span, of)),
+        Role::LengthOf(of) => Some((finding.span, of, finding.form)),
         _ => None,
     };
-    let mut lengths: ArrayVec<(Span, Span), { appproto::finding::MOST }> =
+    let mut lengths: ArrayVec<(Span, Span, Form), { appproto::finding::MOST }> =
         findings.iter().filter_map(measured).collect();
     // What lies in another is shorter, and changes the length of that.
-    lengths.sort_unstable_by_key(|(_, of)| of.len());
-    for (span, of) in lengths {
+    lengths.sort_unstable_by_key(|(_, of, _)| of.len());
+    for (span, of, form) in lengths {
         let growth: isize = edits
             .iter()
             .filter(|edit| edit.span.start >= of.start && edit.span.end <= of.end)
@@ -52,7 +52,7 @@ pub(crate) fn add_lengths(edits: &mut Edits, findings: &[appproto::Finding]) {
         let place = edits.partition_point(|edit| edit.span.start < span.start);
         let edit = Edit {
             span,
-            text: Form::length(of.len().saturating_add_signed(growth)),
+            text: form.measure(of.len().saturating_add_signed(growth)),
         };
         // There was room for the finding, and each finding makes one edit at most.
         let _ = edits.try_insert(place, edit);

@@ -177,6 +177,9 @@ pub fn resolve(
         let endpoint = finding.endpoint;
         let new = match (context.direction, finding.role) {
             (Direction::Outbound, Role::Names(transport)) => named(endpoint, transport, host),
+            (Direction::Outbound, Role::Repeats(transport)) => {
+                host.outside_of(meant(finding, context), transport)
+            }
             (Direction::Outbound, Role::Host) => host
                 .outside_host(endpoint.address)
                 .map(|address| Endpoint { address, port: 0 }),
@@ -193,7 +196,9 @@ pub fn resolve(
             // Done, done last, the other side's own, or given back to it.
             (_, Role::LengthOf(_))
             | (Direction::Outbound, Role::Listens(_) | Role::Answers(..) | Role::Echoes(_))
-            | (Direction::Inbound, Role::Listens(_) | Role::Answers(..)) => continue,
+            | (Direction::Inbound, Role::Listens(_) | Role::Answers(..) | Role::Repeats(_)) => {
+                continue;
+            }
         };
         write(&mut outcome.edits, finding, new);
     }

@@ -56,7 +56,7 @@ pub struct Endpoint {
     /// IPv4 address; zero where the message names a port alone, on the address of whoever
     /// [`Role`] speaks of.
     pub address: u32,
-    /// TCP or UDP port; zero where the message names an address alone.
+    /// TCP or UDP port, or call ID of GRE; zero where the message names an address alone.
     pub port: u16,
 }
 
@@ -67,6 +67,10 @@ pub enum Transport {
     Tcp,
     /// UDP.
     Udp,
+    /// GRE of version 1 (RFC 2637 section 4.1). Its port is the call ID of whoever receives it:
+    /// a packet from inside carries that of the other side, one from outside the outside one of
+    /// the host. Any number is as good as any other, zero as well.
+    Gre,
 }
 
 /// How many ports a channel takes, from the one that is named on.
@@ -131,11 +135,15 @@ pub enum Role {
     /// Names an endpoint that messages or media of this protocol use: replaced as far as it is
     /// known to be mapped, opens nothing.
     Names(Transport),
+    /// The sender's own that it has announced before: replaced as far as that is mapped, opens
+    /// nothing. What the other side calls its own is not ours, whatever the number.
+    Repeats(Transport),
     /// Names an address without any port: replaced by the address that stands for it, if one
     /// does for the whole host.
     Host,
-    /// The decimal number of bytes of that span (`Content-Length`): written last; of two spans
-    /// the one that lies in the other first.
+    /// The number of bytes of that span (`Content-Length`): written last by
+    /// [`Form::measure`]; of two spans the one that lies in the other first, for it may itself
+    /// become longer.
     LengthOf(Span),
 }
 

@@ -78,31 +78,43 @@ pub(crate) fn splice(
     found: &[Finding],
     map: impl Fn(Endpoint) -> Endpoint,
 ) -> Vec<u8> {
-    let endpoints: Vec<Replacement> = found
+    let mut endpoints: Vec<Replacement> = found
         .iter()
         .map(|finding| finding.form.write(map(finding.endpoint)))
         .collect();
     let mut out = Vec::new();
     let mut at = 0;
+    measure(found, &mut endpoints);
     for (finding, replacement) in found.iter().zip(&endpoints) {
         out.extend_from_slice(&bytes[at..finding.span.start]);
-        if let Role::LengthOf(of) = finding.role {
-            assert_eq!(finding.form, Form::Length);
-            let inside = found
-                .iter()
-                .zip(&endpoints)
-                .filter(|(other, _)| of.start <= other.span.start && other.span.end <= of.end);
-            let (was, is) = inside.fold((0, 0), |(was, is), (other, new)| {
-                (was + other.span.len(), is + new.len())
-            });
-            out.extend_from_slice(&Form::length(of.len() - was + is));
-        } else {
-            out.extend_from_slice(replacement);
-        }
+        out.extend_from_slice(replacement);
         at = finding.span.end;
     }
     out.extend_from_slice(&bytes[at..]);
     out
+}
+
+/// Writes the lengths, those within others first.
+fn measure(found: &[Finding], texts: &mut [Replacement]) {
+    let mut lengths: Vec<(usize, Span)> = (0..)
+        .zip(found)
+        .filter_map(|(at, finding)| match finding.role {
+            Role::LengthOf(of) => Some((at, of)),
+            _ => None,
+        })
+        .collect();
+    lengths.sort_by_key(|(_, of)| of.len());
+    for (at, of) in lengths {
+        assert!(matches!(found[at].form, Form::Length | Form::BerLength(_)));
+        let inside = found
+            .iter()
+            .zip(&*texts)
+            .filter(|(other, _)| of.start <= other.span.start && other.span.end <= of.end);
+        let (was, is) = inside.fold((0, 0), |(was, is), (other, new)| {
+            (was + other.span.len(), is + new.len())
+        });
+        texts[at] = found[at].form.measure(of.len() - was + is);
+    }
 }
 
 /// Another endpoint of another length, and back again if applied twice; ports stay above 1023.

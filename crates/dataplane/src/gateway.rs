@@ -86,6 +86,7 @@ impl<'a> Session<'a> {
         match transport {
             Transport::Tcp => protocol::TCP,
             Transport::Udp => protocol::UDP,
+            Transport::Gre => protocol::GRE,
         }
     }
 

@@ -69,6 +69,7 @@ fn described(message: &[u8], finding: &Finding) -> String {
     let transport = |transport| match transport {
         Transport::Tcp => "tcp",
         Transport::Udp => "udp",
+        Transport::Gre => "gre",
     };
     let role = match finding.role {
         Role::Listens(channel) => {
@@ -83,6 +84,7 @@ fn described(message: &[u8], finding: &Finding) -> String {
         Role::Echoes(_) => return format!("{text} echoes"),
         Role::Answers(over, _) => format!("answers {}", transport(over)),
         Role::Names(over) => format!("names {}", transport(over)),
+        Role::Repeats(over) => format!("repeats {}", transport(over)),
         Role::LengthOf(span) => return format!("{text} length of {}", span.len()),
     };
     format!("{text} = {} {role}", finding.endpoint.port)

@@ -354,6 +354,7 @@ fn questions(id: u64, call: &Call) -> impl Iterator<Item = MediaQuestion> {
         let protocol = match line.transport {
             Transport::Udp => protocol::UDP,
             Transport::Tcp => protocol::TCP,
+            Transport::Gre => protocol::GRE,
         };
         Some(MediaQuestion {
             call: id,
