@@ -15,6 +15,7 @@
 
 mod captures;
 mod ftp;
+mod pptp;
 mod rcmd;
 mod slipstream;
 mod talk;
@@ -22,7 +23,7 @@ mod tftp;
 
 use base::Counter;
 use serde_json::Value;
-use testkit::{Seen, tcp};
+use testkit::{Packet, Seen, reassemble, tcp};
 use tests::{A, B, Config, Outcome, Pipe};
 
 /// Nobody comes in who was not written to, or announced.
@@ -53,6 +54,18 @@ fn through(outcome: Outcome) -> Seen {
         assert_eq!(now.options.len(), then.options.len(), "options of {seen:?}");
     }
     seen.clone()
+}
+
+/// A datagram in pieces from inside: all are held but the last, and together they arrive.
+#[track_caller]
+fn in_pieces(nat: &mut Pipe, pieces: &[Packet]) -> Seen {
+    let mut left = Vec::new();
+    for piece in pieces {
+        let outcome = nat.inside(piece.clone());
+        assert_eq!(outcome.reason, Counter::HoldFragment.name());
+        left.extend(outcome.left.into_iter().map(|left| left.seen));
+    }
+    reassemble(&left).expect("all pieces of one datagram")
 }
 
 /// The row of `show alg` for a gateway.

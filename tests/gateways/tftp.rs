@@ -4,7 +4,7 @@ use base::Counter;
 use testkit::udp;
 use tests::{A, B, Config, GRAIN, Pipe, X, Y, run_until, udp_endpoint};
 
-use crate::{address, door, not_admitted, row, strict, tally, through, translation};
+use crate::{address, door, in_pieces, not_admitted, row, strict, tally, translation};
 
 const READ: &[u8] = b"\0\x01boot/image\0octet\0";
 const WRITE: &[u8] = b"\0\x02upload\0netascii\0blksize\x001428\0tsize\x000\0";
@@ -255,18 +255,22 @@ fn it_follows_the_configuration() {
     assert_eq!(tally(&mut nat, "tftp"), [1, 0, 0, 0, 0, 0]);
 }
 
-/// Pieces of a datagram are not read; they arrive all the same.
+/// A datagram in pieces is read once all are there, and arrives.
 #[test]
-fn requests_in_fragments_pass_unread() {
+fn a_request_in_fragments_is_a_request() {
     let mut nat = Pipe::new(&strict());
     let long = [&b"\0\x01"[..], &[b'f'; 400], b"\0octet\0"].concat();
     let pieces = udp(&format!("{CLIENT} > {X}:69"))
         .payload(&long)
         .fragments(&[64, 128]);
-    for piece in &pieces {
-        through(nat.inside(piece.clone()));
-    }
-    assert_eq!(nat.show("doors").len(), 0);
+    let left = in_pieces(&mut nat, &pieces);
+    assert_eq!(left.payload, long);
+    transfers(
+        &mut nat,
+        CLIENT,
+        &left.src.to_string(),
+        &format!("{X}:3445"),
+    );
 }
 
 /// A request to one server opens nothing for the address of another, even of the same client.

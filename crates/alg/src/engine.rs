@@ -138,7 +138,7 @@ pub fn resolve(
                 _ => continue,
             };
             let inside = meant(finding, context);
-            if !host.is_own(inside.address) || !is_fit(inside.port, channel.ports, context) {
+            if !host.is_own(inside.address) || !is_fit(inside.port, channel, context) {
                 outcome.distrusted += 1;
                 if answers {
                     let named = named(finding.endpoint, channel.transport, host);
@@ -263,8 +263,11 @@ fn meant(finding: &Finding, context: &Context) -> Endpoint {
 }
 
 /// Whether a message may ask for doors from this port on.
-fn is_fit(port: u16, ports: Ports, context: &Context) -> bool {
-    let last = match ports {
+fn is_fit(port: u16, channel: Channel, context: &Context) -> bool {
+    if channel.transport == Transport::Gre {
+        return true;
+    }
+    let last = match channel.ports {
         Ports::One => Some(port),
         Ports::Pair => port.checked_add(1),
         Ports::Pairs(pairs) if pairs > MOST_PAIRS => None,

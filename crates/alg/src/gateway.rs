@@ -1,6 +1,6 @@
 //! One look at the bytes of a session, by the parser of its gateway.
 
-use appproto::{Finding, Findings, Scan, Sender, Transport, ftp, rcmd, rtsp, tftp};
+use appproto::{Finding, Findings, Scan, Sender, Transport, ftp, pptp, rcmd, rtsp, tftp};
 use base::{Direction, Nanos};
 use nat::{Attached, Gateway};
 
@@ -104,6 +104,12 @@ pub fn scan(
             };
             let mut state = rcmd::State::from_word(*note);
             let scan = rcmd::scan(service, &mut state, sender, bytes, found, |_| messages += 1);
+            *note = state.to_word();
+            scan
+        }
+        Gateway::Pptp => {
+            let mut state = pptp::State::from_word(*note);
+            let scan = pptp::scan(&mut state, sender, bytes, found, |_| messages += 1);
             *note = state.to_word();
             scan
         }

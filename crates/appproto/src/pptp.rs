@@ -81,7 +81,7 @@ pub fn scan(
 const CALL: Channel = Channel {
     transport: Transport::Gre,
     ports: Ports::One,
-    uses: Uses::Once,
+    uses: Uses::Many,
     remote: Remote::Peer,
 };
 

@@ -214,7 +214,7 @@ const GATEWAYS: [Gateway; 14] = [
     fixed("netbios", &[137, 138, 139], &[]),
     fixed("rcmd", &[512, 513, 514], &[]).over(&[TCP]).working(),
     ports("ldap", &[("ports", &[389, 1002])], &[]),
-    fixed("pptp", &[1723], &[]),
+    fixed("pptp", &[1723], &[]).over(&[TCP]).working(),
     fixed("ike", &[500, 4500], &[("preserve_port", Type::Prefixes)]),
     fixed("esp", &[], &[("spi_match", Type::Prefixes)]),
     fixed(

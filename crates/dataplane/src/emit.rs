@@ -5,7 +5,7 @@ use nat::Rewrite;
 use pktio::{Io, PacketBuf, PortId, RingReceiver, RingSender};
 use wire::ethernet::{self, Mac, Tags};
 use wire::ipv4::{self, protocol};
-use wire::{checksum, udp};
+use wire::{checksum, gre, udp};
 
 use crate::mark::{Mark, Punt};
 use crate::router::Hop;
@@ -113,6 +113,10 @@ pub(crate) fn rewrite_transport(
             // The identifier of a query or reply; it alone is covered.
             wire::put16(segment, 4, rewrite.port);
             checksum::patch(segment, 2, rewrite.transport_delta);
+        }
+        // Of a call that is known; no checksum covers it.
+        protocol::GRE if rewrite.new_port => {
+            wire::put16(segment, gre::CALL_ID, rewrite.port);
         }
         protocol::DCCP => {
             wire::put16(segment, port_at, rewrite.port);

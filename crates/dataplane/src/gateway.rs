@@ -13,7 +13,7 @@
 
 use alg::sip::Limits;
 use alg::{Agreed, Context, Doors, Host, Refused, Terms};
-use appproto::{Channel, Endpoint, Finding, Findings, Ports, Remote, Scan, Transport};
+use appproto::{Channel, Endpoint, Finding, Findings, Ports, Remote, Role, Scan, Transport};
 use base::{Counter, Direction, Nanos};
 use nat::door;
 use nat::sequence::Adjust;
@@ -160,7 +160,9 @@ impl Host for Session<'_> {
                 appproto::Uses::Once => door::Uses::Left(1),
                 appproto::Uses::Many => door::Uses::Many,
             },
-            lifetime: terms.lifetime.unwrap_or(LIFETIME),
+            // A call lasts until it is over.
+            lifetime: (channel.transport != Transport::Gre)
+                .then(|| terms.lifetime.unwrap_or(LIFETIME)),
             keeper: match terms.keeper {
                 alg::Keeper::Session => Keeper::Session,
                 alg::Keeper::Time => Keeper::Time,
@@ -173,7 +175,8 @@ impl Host for Session<'_> {
                     },
                 },
             },
-            answers,
+            // Packets of a call are asked whether it is over.
+            answers: answers || channel.transport == Transport::Gre,
             shared: self.trunk().is_some(),
         };
         self.shard
@@ -292,6 +295,12 @@ where
                 return self.look_at_names(buf, packet, hit, attached);
             }
             (protocol::UDP, _) => self.look_at_datagram(buf, packet, hit, attached),
+            (protocol::GRE, _) => {
+                if self.shard.is_over(hit.id) {
+                    self.shard.end_session(hit.id, packet.now.ticks());
+                    return Looked::Nowhere(Counter::DropNoMapping);
+                }
+            }
             (protocol::TCP, _) if is_diverted => return Looked::Diverted,
             (protocol::TCP, _) => {
                 return self.look_at_segment(buf, packet, hit, attached, may_divert);
@@ -343,6 +352,9 @@ where
         tally.errors += scanned.errors;
         tally.errors += u64::from(outcome.distrusted) + u64::from(outcome.refused);
         tally.rewritten += u64::from(!outcome.edits.is_empty());
+        if attached.gateway == Gateway::Pptp && !attached.shadow {
+            self.follow_call(hit, &found, now);
+        }
         match scanned.doors {
             Doors::Stay => {}
             Doors::Last(lifetime) => self.shard.renew_doors(hit.id, lifetime, now.ticks()),
@@ -362,6 +374,42 @@ where
             outcome.edits.clear();
         }
         (scanned.scan, outcome.edits)
+    }
+
+    /// A message of PPTP has told the numbers of a call, or that it is over.
+    fn follow_call(&mut self, hit: Hit, found: &Findings, now: Nanos) {
+        let number = |is_it: fn(&Role) -> bool| {
+            let mut all = found.iter().filter(|finding| is_it(&finding.role));
+            all.next().map(|finding| finding.endpoint.port)
+        };
+        let begins = number(|role| matches!(role, Role::Listens(_)));
+        let sender = begins.or_else(|| number(|role| matches!(role, Role::Repeats(_))));
+        let receiver = number(|role| matches!(role, Role::Echoes(_)));
+        let Some(sender) = sender else {
+            return;
+        };
+        let (own, peer) = match hit.direction {
+            Direction::Outbound => (Some(sender), receiver),
+            Direction::Inbound => {
+                let own = receiver.and_then(|number| {
+                    let outside = (self.shard.session_view(hit.id)?.outside, number);
+                    let inside = self
+                        .shard
+                        .inside_of(hit.id, protocol::GRE, outside.0, outside.1);
+                    inside.map(|(_, number)| number)
+                });
+                (own, Some(sender))
+            }
+        };
+        match (begins, own, peer) {
+            (None, ..) => self.shard.end_call(hit.id, own, peer, now.ticks()),
+            (Some(_), Some(own), Some(peer)) => {
+                if self.shard.begin_call(hit.id, own, peer, now).is_err() {
+                    self.shard.tally_mut(Gateway::Pptp).errors += 1;
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Keeps what a gateway has noted, and lets the session go if it wants that.
@@ -502,7 +550,8 @@ where
         Looked::Through
     }
 
-    /// Nobody comes for what was announced over an RTSP connection that is closed.
+    /// Nobody comes for what was announced over an RTSP connection that is closed, and with that
+    /// of PPTP its calls are over.
     fn close_with_connection(&mut self, hit: Hit, attached: &Attached, flags: u8, now: Nanos) {
         let is_over = flags & (tcp::FIN | tcp::RST) != 0
             && self.shard.session(hit.id).is_some_and(|session| {
@@ -511,7 +560,7 @@ where
                     State::BothFin | State::TimeWait | State::Reset
                 )
             });
-        if is_over && attached.gateway == Gateway::Rtsp {
+        if is_over && matches!(attached.gateway, Gateway::Rtsp | Gateway::Pptp) {
             self.shard.close_doors_of(hit.id, now.ticks());
         }
     }

@@ -18,7 +18,7 @@ use nat::settings::{Action, Rule};
 use nat::{First, Flags, FlowKey, Hit, Match, Realm, Rewrite, Segment};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::ipv4::{self, protocol};
-use wire::{WireError, dccp, ethernet, icmp, sctp, tcp, udp};
+use wire::{WireError, dccp, ethernet, gre, icmp, sctp, tcp, udp};
 
 use crate::emit;
 use crate::mark::{Mark, Punt, Stage};
@@ -212,6 +212,14 @@ where
 
     /// A packet with a flow key.
     fn flow(&mut self, buf: I::Buf, packet: &Packet) -> End {
+        if packet.key.protocol() == protocol::GRE
+            && packet.key.dst_port() != 0
+            && !self.shard.is_of_call(packet.key, packet.realm)
+        {
+            // Of a call that nobody has heard of: as any other GRE.
+            let key = packet.key.with_dst(packet.key.dst(), 0);
+            return self.flow(buf, &Packet { key, ..*packet });
+        }
         let hash = self.shard.hash(packet.key);
         if let Some(hit) = self.shard.find(packet.key, hash) {
             return self.translate(buf, packet, hit, false);
@@ -696,6 +704,7 @@ pub(crate) fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter
             (src_port, dst_port) = udp::lite_ports(payload, ip.is_fragment())?;
         }
         protocol::SCTP => (src_port, dst_port) = sctp::ports(payload)?,
+        protocol::GRE => dst_port = gre::call_id(payload).unwrap_or(0),
         protocol::ICMP => {
             let (kind, id) = icmp::classify(payload)?;
             packet.icmp = Some(kind);

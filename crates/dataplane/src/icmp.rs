@@ -16,8 +16,8 @@ use nat::settings::Action;
 use nat::{FlowKey, Hit, Match, Realm, Rewrite};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::checksum::{self, Sum};
-use wire::icmp;
 use wire::ipv4::{self, protocol};
+use wire::{gre, icmp};
 
 use crate::emit;
 use crate::general::{End, Packet};
@@ -42,10 +42,15 @@ where
         if !checksum::is_valid(message) {
             return Some(Counter::DropIcmpChecksum);
         }
-        let Some(quoted) = quoted_flow(message, packet.realm) else {
+        let Some(mut quoted) = quoted_flow(message, packet.realm) else {
             return Some(Counter::DropIcmpQuote);
         };
-        let plan = self.error_plan(packet, quoted);
+        let mut plan = self.error_plan(packet, quoted);
+        if plan.is_empty() && quoted.protocol() == protocol::GRE {
+            // Of no call that is known here.
+            quoted = quoted.with_dst(quoted.dst(), 0);
+            plan = self.error_plan(packet, quoted);
+        }
         let Some(first) = plan.first() else {
             return self.foreign_error(buf, packet, quoted);
         };
@@ -216,6 +221,7 @@ fn quoted_flow(message: &[u8], realm: Realm) -> Option<FlowKey> {
             (icmp::Kind::Reply, id) => (0, id),
             _ => return None,
         },
+        protocol::GRE => (0, gre::call_id(transport).unwrap_or(0)),
         _ => (0, 0),
     };
     Some(FlowKey::new(

@@ -33,11 +33,13 @@ pub enum Gateway {
     Rcmd,
     /// SIP.
     Sip,
+    /// PPTP control connections, and GRE of their calls.
+    Pptp,
 }
 
 impl Gateway {
     /// How many there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
 
     /// All of them, by number.
     pub const ALL: [Self; Self::COUNT] = [
@@ -47,6 +49,7 @@ impl Gateway {
         Self::Rtsp,
         Self::Rcmd,
         Self::Sip,
+        Self::Pptp,
     ];
 
     /// Its key in the configuration.
@@ -59,6 +62,7 @@ impl Gateway {
             Self::Rtsp => "rtsp",
             Self::Rcmd => "rcmd",
             Self::Sip => "sip",
+            Self::Pptp => "pptp",
         }
     }
 }
@@ -398,7 +402,7 @@ impl Tallies {
 
     /// Of one gateway, to be counted in.
     pub fn of_mut(&mut self, gateway: Gateway) -> &mut Tally {
-        let [ftp, tftp, dns, rtsp, rcmd, sip] = &mut self.all;
+        let [ftp, tftp, dns, rtsp, rcmd, sip, pptp] = &mut self.all;
         match gateway {
             Gateway::Ftp => ftp,
             Gateway::Tftp => tftp,
@@ -406,6 +410,7 @@ impl Tallies {
             Gateway::Rtsp => rtsp,
             Gateway::Rcmd => rcmd,
             Gateway::Sip => sip,
+            Gateway::Pptp => pptp,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod checksum;
 pub mod dccp;
 mod error;
 pub mod ethernet;
+pub mod gre;
 pub mod icmp;
 pub mod igmp;
 pub mod ipv4;

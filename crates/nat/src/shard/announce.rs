@@ -4,6 +4,7 @@
 //! the host's while the door is open.
 
 use base::{Counter, Nanos, Ticks};
+use wire::ipv4::protocol;
 
 use super::{ANY_PROTOCOL, First, Match, NO_RULE, Refusal, Shard, first_match, inbound_key};
 use crate::door::{Door, DoorRefusal, OpenedDoor, Origin, Parent, Place, Remote, Uses};
@@ -34,8 +35,8 @@ pub struct Announcement {
     pub remote: Option<u32>,
     /// Flows at each port.
     pub uses: Uses,
-    /// How long nobody need come.
-    pub lifetime: Nanos,
+    /// How long nobody need come; as long as its keeper lasts if nothing is said.
+    pub lifetime: Option<Nanos>,
     /// What its doors close with.
     pub keeper: Keeper,
     /// Whoever comes in speaks the gateway's protocol.
@@ -120,7 +121,9 @@ impl Shard {
                 origin: Origin::Gateway(gateway),
                 parent,
                 subscriber: self.subscriber_of(&mapping).filter(|_| !want.shared),
-                expires: Some(now.ticks().plus(Ticks::in_duration(want.lifetime))),
+                expires: want
+                    .lifetime
+                    .map(|time| now.ticks().plus(Ticks::in_duration(time))),
                 answers: want.answers,
                 agreed,
             };
@@ -256,7 +259,7 @@ impl Shard {
 
     /// The mapping of an inside endpoint that doors or sessions have made: one that depends on
     /// no remote, or the host's whole address.
-    fn mapping_of(
+    pub(super) fn mapping_of(
         &self,
         view: &SessionView,
         want: &Announcement,
@@ -277,6 +280,12 @@ impl Shard {
         if view.rule != NO_RULE {
             return Some(usize::from(view.rule));
         }
+        // What a rule says of GRE is not about calls.
+        let key = if key.protocol() == protocol::GRE {
+            view.out_key
+        } else {
+            key
+        };
         match first_match(self.layout.rules(), key) {
             Match::Rule(number, _) => Some(number),
             Match::Protocol | Match::None => None,
@@ -309,7 +318,12 @@ impl Shard {
                 let beside = (view.outside_realm, view.outside);
                 self.lend_beside(subscriber, &plan.translate, beside, now.ticks());
             }
-            let mapped = self.map_in_a_row(key, rule, &plan, subscriber, want, now);
+            let mapped = if want.protocol == protocol::GRE {
+                self.map_call(view, key, (rule, &plan), subscriber)
+                    .map(|_| ())
+            } else {
+                self.map_in_a_row(key, rule, &plan, subscriber, want, now)
+            };
             if let Err(reason) = mapped {
                 self.end_unused(view, want, 0, now.ticks());
                 self.refused(subscriber, now.ticks());
@@ -402,7 +416,7 @@ impl Shard {
 
 impl Announcement {
     /// One port, to look up.
-    const fn of(protocol: u8, address: u32, port: u16) -> Self {
+    pub(super) const fn of(protocol: u8, address: u32, port: u16) -> Self {
         Self {
             protocol,
             address,
@@ -411,7 +425,7 @@ impl Announcement {
             pairs: false,
             remote: None,
             uses: Uses::Many,
-            lifetime: Nanos(0),
+            lifetime: None,
             keeper: Keeper::Session,
             answers: false,
             shared: false,

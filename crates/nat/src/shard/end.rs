@@ -293,7 +293,7 @@ impl Shard {
             if last < end
                 && let Some(ending) = line.get(last % LINE)
             {
-                if self.is_kept_by_child(ending.id) {
+                if self.is_kept(ending.id, now) {
                     self.sessions.keep(ending.id, now);
                 } else {
                     self.end(ending, now);

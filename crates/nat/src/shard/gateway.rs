@@ -1,6 +1,7 @@
 //! Gateways of sessions: who has one, and what is remembered for it.
 
 use base::{Counter, Direction, Ticks};
+use wire::ipv4::protocol;
 
 use super::{NO_RULE, Shard};
 use crate::door::{Door, Origin, Parent, Place};
@@ -86,7 +87,7 @@ impl Shard {
         self.attach(id, service, client);
     }
 
-    fn attach(&mut self, id: SessionId, service: Service, client: Direction) {
+    pub(super) fn attach(&mut self, id: SessionId, service: Service, client: Direction) {
         if service.is_stateless() || self.attachments.insert(Attached::new(id, service, client)) {
             self.sessions.set_gateway(id, true);
         } else {
@@ -298,17 +299,21 @@ impl Shard {
         self.close_doors_of(id, now);
     }
 
-    /// Whether a session whose time is over lives on for what came in by its doors.
-    pub(super) fn is_kept_by_child(&self, id: SessionId) -> bool {
+    /// Whether a session whose time is over lives on: for what came in by its doors, or for its
+    /// control connection.
+    pub(super) fn is_kept(&self, id: SessionId, now: Ticks) -> bool {
         if self.attachments.live() == 0 {
             return false;
         }
-        self.attachments
-            .get(id)
-            .and_then(|attached| attached.child)
-            .is_some_and(|(child, began)| {
-                let view = self.sessions.view(child);
-                view.is_some_and(|view| view.created == began)
-            })
+        let Some(attached) = self.attachments.get(id) else {
+            return false;
+        };
+        if attached.protocol == protocol::GRE {
+            return self.is_kept_by_control(id, now);
+        }
+        attached.child.is_some_and(|(child, began)| {
+            let view = self.sessions.view(child);
+            view.is_some_and(|view| view.created == began)
+        })
     }
 }

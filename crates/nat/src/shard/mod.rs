@@ -26,6 +26,7 @@ mod names;
 mod outbound;
 mod ports;
 mod streams;
+mod tunnels;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
