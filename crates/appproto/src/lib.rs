@@ -21,10 +21,12 @@ pub mod finding;
 mod form;
 mod frames;
 pub mod ftp;
+pub mod netbios;
 pub mod pptp;
 pub mod rcmd;
 pub mod rtsp;
 pub mod sip;
+pub mod skinny;
 #[cfg(test)]
 mod testing;
 pub mod text;
