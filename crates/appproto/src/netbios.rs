@@ -1,4 +1,4 @@
-//! NetBIOS over TCP and UDP (RFC 1001, RFC 1002), as far as addresses are in it.
+//! `NetBIOS` over TCP and UDP (RFC 1001, RFC 1002), as far as addresses are in it.
 //!
 //! ```text
 //!  names, UDP 137:      id | flags | four counts | questions, records: NB, and A of servers
@@ -178,12 +178,11 @@ struct Session<F>(F);
 
 impl<F: FnMut(Message)> Framed for Session<F> {
     fn head(&self, _: u8, sender: Sender, bytes: &[u8]) -> Head {
-        let right = match (sender, bytes.first()) {
-            (Sender::Client, Some(0x81 | 0x85)) => true,
-            (Sender::Server, Some(0x84 | 0x85)) => true,
-            // Established, refused, or not this at all.
-            _ => false,
-        };
+        // Anything else: established, refused, or not this at all.
+        let right = matches!(
+            (sender, bytes.first()),
+            (Sender::Client, Some(0x81 | 0x85)) | (Sender::Server, Some(0x84 | 0x85))
+        );
         if !right || bytes.get(1).is_some_and(|flags| *flags > 1) {
             return Head::Other;
         }

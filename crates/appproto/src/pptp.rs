@@ -224,7 +224,7 @@ mod tests {
         }
     }
 
-    /// captures/pptp/packetlife-backup_PPTP_negotiation.cap, frames 9 and 10.
+    /// `captures/pptp/packetlife-backup_PPTP_negotiation.cap`, frames 9 and 10.
     #[test]
     fn a_call_of_a_capture() {
         let head =

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::testing::{check, feed, splice};
 
-/// captures/netbios/tcpdump_eapon1.pcap, frame 45: the name of a host in its first record.
+/// `captures/netbios/tcpdump_eapon1.pcap`, frame 45: the name of a host in its first record.
 const REGISTRATION: &[u8] = b"\x89\x2e\x29\x10\0\x01\0\0\0\0\0\x01\
     \x20EEEKFADJDFFDDAEKCACACACACACACAAA\0\0\x20\0\x01\
     \xc0\x0c\0\x20\0\x01\0\x04\x93\xe0\0\x06\x60\0\xa9\xfe\x43\xc2";
 
-/// captures/netbios/tcpdump_eapon1.pcap, frame 1, with less in it.
+/// `captures/netbios/tcpdump_eapon1.pcap`, frame 1, with less in it.
 const DATAGRAM: &[u8] = b"\x11\x0e\x89\x1d\xc0\xa8\x01\xf9\0\x8a\0\x04\0\0abcd";
 
 fn names(message: &[u8]) -> (Scan, Vec<Finding>, Option<&'static str>) {
@@ -101,7 +101,7 @@ fn sessions(
     let mut seen = Vec::new();
     let (found, released) = feed(stream, cuts, |bytes, found| {
         session(&mut state, sender, bytes, found, |message| {
-            seen.push(message.name())
+            seen.push(message.name());
         })
     });
     (found, released, seen)

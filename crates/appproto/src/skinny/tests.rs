@@ -49,7 +49,7 @@ fn message(version: u8, id: u32, len: usize, numbers: &[(usize, u32)], at: usize
 const HOST: u32 = 0x0a37_0002;
 const PORT: u32 = 17718;
 
-/// captures/sccp/selfmade_sccp_call1.pcap, frames 4, 6 and 78; header version 0.
+/// `captures/sccp/selfmade_sccp_call1.pcap`, frames 4, 6 and 78; header version 0.
 #[test]
 fn an_old_phone_registers_and_receives() {
     let register = hex(
@@ -90,7 +90,7 @@ fn an_old_phone_registers_and_receives() {
     assert_eq!(&there[80..86], hex("cb007105b2e4"));
 }
 
-/// captures/sccp/ndpi_skinny_leg_195.50.pcap, frames 21, 24 and 16; header version 20.
+/// `captures/sccp/ndpi_skinny_leg_195.50.pcap`, frames 21, 24 and 16; header version 20.
 #[test]
 fn addresses_of_two_kinds_are_behind_their_kind() {
     let ack = hex(
