@@ -169,6 +169,8 @@ def steps(bench, load, options):
             0.8 * min(millions, 4),
         ),
         Step("tcp", lambda count: load("tcp", "tcp", *rounds(count)), 1.5, 1),
+        Step("gateways", lambda count: load("gateways", "gateways", *pairs(count)), 6, 3),
+        Step("calls", lambda _: load("calls", "calls", "--rounds", "3", "--slice", "300", "--flows", "1"), 25),
         Step("misses", lambda count: load("misses", "misses", *pairs(count)), 1, 1),
         Step("workers", lambda count: load("workers", "workers", *pairs(count)), 1.5, 1.5),
         Step("memory-8", memory("8"), 2 + millions),

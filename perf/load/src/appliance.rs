@@ -8,7 +8,7 @@ use base::{Counter, Nanos};
 use dataplane::{Command, Ports, Published, SessionFilter, SlowPath, SlowPorts, Ticket, Worker};
 use dpdk::{Mbuf, Receiver, Sender};
 use nat::{Layout, Notice, Shard};
-use pktio::Io;
+use pktio::{Burst, Io};
 use portolan::plan::{Plan, describe_memory, sizes};
 
 use crate::LoadError;
@@ -27,11 +27,15 @@ const MESSAGES: usize = 4096;
 /// when each packet is lent a block.
 const TURNS: u32 = 16;
 
+/// The slow path.
+pub(crate) type Slow = SlowPath<Mbuf, Sender, Receiver>;
+
 /// One worker.
 pub(crate) struct Appliance<I: Io<Buf = Mbuf>> {
     pub(crate) worker: Worker<I, Sender, Receiver>,
     pub(crate) clock: Clock,
-    slow: SlowPath<Mbuf, Sender, Receiver>,
+    /// Until somebody else has it.
+    slow: Option<Slow>,
     turns: u32,
     /// Blocks lent and returned that were told of.
     pub(crate) block_events: u64,
@@ -165,13 +169,19 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
             notices: notice,
             calls: call,
         };
-        let slow = SlowPath::new(&plan.topology, vec![slow_ports], Box::new(|| None), now);
+        let pool = machine.pool.clone();
+        let allocate = Box::new(move || {
+            let mut burst = Burst::new();
+            pool.allocate_burst(&mut burst, 1);
+            burst.pop()
+        });
+        let slow = SlowPath::new(&plan.topology, vec![slow_ports], allocate, now);
         // The neighbours reach the worker.
         worker.turn(now);
         Ok(Self {
             worker,
             clock,
-            slow,
+            slow: Some(slow),
             turns: 0,
             block_events: 0,
             memory,
@@ -197,16 +207,23 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
 
     /// Begins to end all sessions.
     pub(crate) fn clear(&mut self) {
-        self.slow.command(
-            0,
-            Command::Clear(Ticket::default(), SessionFilter::default()),
-        );
+        if let Some(slow) = &mut self.slow {
+            let all = SessionFilter::default();
+            slow.command(0, Command::Clear(Ticket::default(), all));
+        }
+    }
+
+    /// Gives the slow path away, to be run on another core.
+    pub(crate) const fn take_slow(&mut self) -> Option<Slow> {
+        self.slow.take()
     }
 
     fn look_after(&mut self, now: Nanos) {
-        if self.slow.turn(now) > 0 {
-            drop(self.slow.take_rows());
-            let notices = self.slow.take_notices();
+        if let Some(slow) = &mut self.slow
+            && slow.turn(now) > 0
+        {
+            drop(slow.take_rows());
+            let notices = slow.take_notices();
             let blocks = notices.iter().filter(|(.., notice)| {
                 matches!(notice, Notice::BlockLent(_) | Notice::BlockReturned(_))
             });
@@ -290,7 +307,10 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
     /// Events that there was no room for.
     pub(crate) fn events_lost(&self) -> u64 {
         self.worker.counters().value(Counter::EventLost)
-            + self.slow.counters().value(Counter::EventLost)
+            + self
+                .slow
+                .as_ref()
+                .map_or(0, |slow| slow.counters().value(Counter::EventLost))
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Shape {
     pub(crate) blocks: u32,
     /// Workers.
     pub(crate) workers: u16,
+    /// More of the file.
+    pub(crate) more: &'static str,
 }
 
 impl Shape {
@@ -33,6 +35,7 @@ impl Shape {
             subscribers: room(Group::hosts).max(1024),
             blocks: 1,
             workers: 1,
+            more: "",
         }
     }
 }
@@ -119,6 +122,7 @@ nat:
     text.extend(pools);
     text += "  rules:\n";
     text.extend(rules);
+    text += shape.more;
     text
 }
 

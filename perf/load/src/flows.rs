@@ -44,6 +44,7 @@ pub(crate) struct Group {
     mappings: u32,
     remotes_log2: u32,
     ports_log2: u32,
+    remote_port: u16,
     /// Hosts and outside addresses where they do not follow each other.
     hosts: &'static [u32],
     addresses: &'static [u32],
@@ -65,6 +66,7 @@ impl Group {
             mappings,
             remotes_log2: remotes.trailing_zeros(),
             ports_log2: mappings.min(PORTS).trailing_zeros(),
+            remote_port: REMOTE.1,
             hosts: &[],
             addresses: &[],
         }
@@ -99,6 +101,12 @@ impl Group {
     /// A group with so many times the mappings, on so many times the addresses.
     pub(crate) const fn times(mut self, workers: u32) -> Self {
         self.mappings *= workers;
+        self
+    }
+
+    /// The same sessions with another port of the remotes.
+    pub(crate) const fn to_port(mut self, port: u16) -> Self {
+        self.remote_port = port;
         self
     }
 
@@ -181,7 +189,10 @@ impl Group {
     #[inline]
     fn split(&self, session: u32) -> (u32, Endpoint) {
         let remote = session & ((1 << self.remotes_log2) - 1);
-        (session >> self.remotes_log2, (REMOTE.0 + remote, REMOTE.1))
+        (
+            session >> self.remotes_log2,
+            (REMOTE.0 + remote, self.remote_port),
+        )
     }
 
     const fn first_inside(&self) -> u32 {

@@ -55,6 +55,30 @@ impl Template {
         made
     }
 
+    /// The shortest question to a name server, or, from outside, its answer without records.
+    pub(crate) fn dns(port: usize) -> Self {
+        let mut made = Self::udp(port, SHORTEST);
+        // What is asked for, one question, of type A for the root.
+        let flags = if port == 0 { 0x0100 } else { 0x8180 };
+        for (at, word) in [
+            (44, flags),
+            (46, 1),
+            (54, 0x0000),
+            (55, 0x0001),
+            (57, 0x0001),
+        ] {
+            put(&mut made.bytes, at, word);
+        }
+        let payload = made.bytes.get(42..).unwrap_or_default().chunks(2);
+        made.transport += payload
+            .map(|word| match word {
+                [high, low] => u32::from(u16::from_be_bytes([*high, *low])),
+                _ => 0,
+            })
+            .sum::<u32>();
+        made
+    }
+
     /// A TCP segment with these flags and as many bytes of data, at most six.
     pub(crate) fn tcp(port: usize, flags: u8, data: usize) -> Self {
         let segment = 20 + data.min(6);
@@ -197,6 +221,16 @@ mod tests {
             Template::udp(0, len).write(&mut packet, FROM, TO);
             assert_eq!(packet.bytes().len(), len);
             assert!(is_right(packet.bytes(), UDP), "{len}");
+        }
+    }
+
+    #[test]
+    fn questions_are_right() {
+        for port in [0, 1] {
+            let mut packet = MemBuf::new();
+            Template::dns(port).write(&mut packet, FROM, TO);
+            assert!(is_right(packet.bytes(), UDP));
+            assert_eq!(packet.bytes()[54..59], [0, 0, 1, 0, 1]);
         }
     }
 

@@ -25,6 +25,7 @@ mod own;
 mod permutation;
 mod plot;
 mod rings;
+mod sip;
 mod swap;
 mod tcp;
 mod tester;
@@ -62,6 +63,10 @@ enum Command {
     Setup(commands::setup::Options),
     /// Complete TCP connections of ten packets (G9).
     Tcp(commands::tcp::Options),
+    /// Traffic that is no gateway's, with gateways on compared with off.
+    Gateways(commands::gateways::Options),
+    /// SIP calls, and media while they are set up.
+    Calls(commands::calls::Options),
     /// Packets from outside to ports nobody has, compared with known sessions (G18).
     Misses(commands::misses::Options),
     /// Bytes of memory for each session, everything counted (G10).
@@ -123,6 +128,8 @@ fn main() -> ExitCode {
         Command::Ratio(options) => commands::ratio::run(&machine, options),
         Command::Setup(options) => commands::setup::run(&machine, options),
         Command::Tcp(options) => commands::tcp::run(&machine, options),
+        Command::Gateways(options) => commands::gateways::run(&machine, options),
+        Command::Calls(options) => commands::calls::run(&machine, options),
         Command::Misses(options) => commands::misses::run(&machine, options),
         Command::Memory(options) => commands::memory::run(&machine, options),
         Command::Expiry(options) => commands::expiry::run(&machine, options),

@@ -99,6 +99,14 @@ impl Udp {
         }
     }
 
+    /// Questions to name servers, and answers.
+    pub(crate) fn dns() -> Self {
+        Self {
+            templates: [0, 1].map(Template::dns),
+            ..Self::new()
+        }
+    }
+
     /// Known sessions in both directions, for ever.
     pub(crate) const fn both_ways(&mut self, group: Group) {
         self.feeds = [

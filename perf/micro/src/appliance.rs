@@ -11,11 +11,11 @@ use nat::settings::{
     Action, Allocation, Dependence, Division, Limits, Pairing, Pool, PoolList, Rule, Settings,
     Timeouts, Translate,
 };
-use nat::{Layout, Services, Shard, Sizes};
+use nat::{Gateway, Layout, Service, Services, Shard, Sizes};
 use pktio::PortId;
 use wire::ethernet::{Mac, Tags};
 
-use crate::frames::OURS;
+use crate::frames::{OURS, TCP, UDP};
 use crate::wire_side::{Frame, Memory, Nowhere, WireSide};
 
 /// First address of the pool.
@@ -114,6 +114,35 @@ fn topology() -> Topology {
         multicast: None,
         streams: None,
     }
+}
+
+/// Switches every gateway on, at its ports.
+pub(crate) fn serve(settings: &mut Settings) {
+    let ports: [(Gateway, u8, &[u16]); 8] = [
+        (Gateway::Ftp, TCP, &[21]),
+        (Gateway::Tftp, UDP, &[69]),
+        (Gateway::Dns, UDP, &[53]),
+        (Gateway::Dns, TCP, &[53]),
+        (Gateway::Rtsp, TCP, &[554]),
+        (Gateway::Rcmd, TCP, &[512, 513, 514]),
+        (Gateway::Sip, UDP, &[5060]),
+        (Gateway::Sip, TCP, &[5060]),
+    ];
+    let services = ports.iter().flat_map(|(gateway, protocol, ports)| {
+        ports.iter().map(|port| Service {
+            protocol: *protocol,
+            port: *port,
+            gateway: *gateway,
+            shadow: false,
+            in_parts: true,
+            reset_ttl: false,
+        })
+    });
+    let services = Services::new(services.collect());
+    for rule in &mut settings.rules {
+        rule.services = services.clone();
+    }
+    settings.services = services;
 }
 
 /// A pool of this many addresses, divided like this, and one rule:

@@ -29,6 +29,9 @@ use std::process::ExitCode;
 use base::Nanos;
 use scenario::{Appliance, ROUNDS, Scenario};
 
+/// Behind the name of a scenario: the same with every gateway on.
+const GATEWAYS: &str = "+gateways";
+
 fn main() -> ExitCode {
     let wanted = std::env::args().nth(1).unwrap_or_default();
     if wanted == "exhaustion" {
@@ -40,8 +43,10 @@ fn main() -> ExitCode {
     if wanted == "steering" {
         return steering::run(std::env::args().nth(2).as_deref());
     }
-    let Some(scenario) = Scenario::ALL.into_iter().find(|one| one.name() == wanted) else {
-        eprintln!("usage: micro SCENARIO, one of:");
+    let plain = wanted.strip_suffix(GATEWAYS);
+    let name = plain.unwrap_or(&wanted);
+    let Some(scenario) = Scenario::ALL.into_iter().find(|one| one.name() == name) else {
+        eprintln!("usage: micro SCENARIO[{GATEWAYS}], one of:");
         for scenario in Scenario::ALL {
             eprintln!("  {}", scenario.name());
         }
@@ -50,7 +55,7 @@ fn main() -> ExitCode {
         eprintln!("  steering [TUPLES]");
         return ExitCode::from(2);
     };
-    let mut appliance = Appliance::new();
+    let mut appliance = Appliance::new(plain.is_some());
     let (mut packets, mut allocations) = (0, 0);
     for round in 0..ROUNDS {
         let count = appliance.prepare(scenario, round);

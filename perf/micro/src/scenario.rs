@@ -115,13 +115,17 @@ pub(crate) struct Appliance {
 }
 
 impl Appliance {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(gateways: bool) -> Self {
         let sizes = Sizes {
             sessions: CAPACITY,
             mappings: CAPACITY,
             subscribers: 4096,
         };
-        let (worker, slow) = appliance::build(&appliance::settings(64, blocks(4)), sizes);
+        let mut settings = appliance::settings(64, blocks(4));
+        if gateways {
+            appliance::serve(&mut settings);
+        }
+        let (worker, slow) = appliance::build(&settings, sizes);
         Self {
             worker,
             now: Nanos(0),

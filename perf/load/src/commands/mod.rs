@@ -1,6 +1,8 @@
 //! The measurements, a file each, and what they share.
 
+pub(crate) mod calls;
 pub(crate) mod expiry;
+pub(crate) mod gateways;
 pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod misses;

@@ -110,7 +110,7 @@ pub(crate) fn run(machine: &Machine, options: &Options) -> Result<String, LoadEr
 }
 
 /// So many connections.
-fn connections(one: &mut Appliance<Own<Tcp>>, count: u64, each: Nanos) -> Run {
+pub(crate) fn connections(one: &mut Appliance<Own<Tcp>>, count: u64, each: Nanos) -> Run {
     one.measure(|one| {
         let mut complete = one.worker.io_mut().script.complete;
         let until = complete + count;
