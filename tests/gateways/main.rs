@@ -15,8 +15,10 @@
 
 mod captures;
 mod ftp;
+mod netbios;
 mod pptp;
 mod rcmd;
+mod skinny;
 mod slipstream;
 mod talk;
 mod tftp;

@@ -1,6 +1,8 @@
 //! One look at the bytes of a session, by the parser of its gateway.
 
-use appproto::{Finding, Findings, Scan, Sender, Transport, ftp, pptp, rcmd, rtsp, tftp};
+use appproto::{
+    Finding, Findings, Scan, Sender, Transport, ftp, netbios, pptp, rcmd, rtsp, skinny, tftp,
+};
 use base::{Direction, Nanos};
 use nat::{Attached, Gateway};
 
@@ -104,6 +106,28 @@ pub fn scan(
             };
             let mut state = rcmd::State::from_word(*note);
             let scan = rcmd::scan(service, &mut state, sender, bytes, found, |_| messages += 1);
+            *note = state.to_word();
+            scan
+        }
+        Gateway::Skinny => {
+            let mut state = skinny::State::from_word(*note);
+            let scan = skinny::scan(&mut state, sender, bytes, found, |_| messages += 1);
+            *note = state.to_word();
+            scan
+        }
+        Gateway::Netbios if attached.protocol == UDP => {
+            let scan = if attached.port == netbios::DATAGRAMS {
+                netbios::datagram(bytes, found, |_| messages += 1)
+            } else {
+                netbios::name(bytes, found, |_| messages += 1)
+            };
+            // Who has spoken it before may say something odd.
+            *note |= messages;
+            if *note > 0 { Scan::Complete } else { scan }
+        }
+        Gateway::Netbios => {
+            let mut state = netbios::State::from_word(*note);
+            let scan = netbios::session(&mut state, sender, bytes, found, |_| messages += 1);
             *note = state.to_word();
             scan
         }

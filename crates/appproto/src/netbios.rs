@@ -15,6 +15,9 @@ use crate::{Endpoint, Finding, Findings, Form, Role, Scan, Sender, Span, Transpo
 
 pub use crate::frames::State;
 
+/// UDP port of the datagram service.
+pub const DATAGRAMS: u16 = 138;
+
 const HEADER_LEN: usize = 12;
 /// Type, class, time to live and length of a record.
 const FIXED: usize = 10;

@@ -209,9 +209,13 @@ const GATEWAYS: [Gateway; 14] = [
     ports("rtsp", &[("ports", &[554])], &[])
         .over(&[TCP])
         .working(),
-    ports("skinny", &[("ports", &[2000])], &[]),
+    ports("skinny", &[("ports", &[2000])], &[])
+        .over(&[TCP])
+        .working(),
     ports("h323", &[("ras", &[1719]), ("q931", &[1720])], &[]),
-    fixed("netbios", &[137, 138, 139], &[]),
+    fixed("netbios", &[137, 138, 139], &[])
+        .over(&[TCP, UDP])
+        .working(),
     fixed("rcmd", &[512, 513, 514], &[]).over(&[TCP]).working(),
     ports("ldap", &[("ports", &[389, 1002])], &[]),
     fixed("pptp", &[1723], &[]).over(&[TCP]).working(),

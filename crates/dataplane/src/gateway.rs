@@ -70,7 +70,10 @@ impl<'a> Session<'a> {
 
     /// Whether whole hosts are named, though they are not mapped as a whole.
     fn names_hosts(&self) -> bool {
-        self.gateway == Gateway::Sip
+        matches!(
+            self.gateway,
+            Gateway::Sip | Gateway::Skinny | Gateway::Netbios
+        )
     }
 
     /// The trunk whose signalling this is.

@@ -35,11 +35,15 @@ pub enum Gateway {
     Sip,
     /// PPTP control connections, and GRE of their calls.
     Pptp,
+    /// Phones and their call manager.
+    Skinny,
+    /// NetBIOS names, datagrams and sessions.
+    Netbios,
 }
 
 impl Gateway {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 9;
 
     /// All of them, by number.
     pub const ALL: [Self; Self::COUNT] = [
@@ -50,6 +54,8 @@ impl Gateway {
         Self::Rcmd,
         Self::Sip,
         Self::Pptp,
+        Self::Skinny,
+        Self::Netbios,
     ];
 
     /// Its key in the configuration.
@@ -63,6 +69,8 @@ impl Gateway {
             Self::Rcmd => "rcmd",
             Self::Sip => "sip",
             Self::Pptp => "pptp",
+            Self::Skinny => "skinny",
+            Self::Netbios => "netbios",
         }
     }
 }
@@ -402,7 +410,7 @@ impl Tallies {
 
     /// Of one gateway, to be counted in.
     pub fn of_mut(&mut self, gateway: Gateway) -> &mut Tally {
-        let [ftp, tftp, dns, rtsp, rcmd, sip, pptp] = &mut self.all;
+        let [ftp, tftp, dns, rtsp, rcmd, sip, pptp, skinny, netbios] = &mut self.all;
         match gateway {
             Gateway::Ftp => ftp,
             Gateway::Tftp => tftp,
@@ -411,6 +419,8 @@ impl Tallies {
             Gateway::Rcmd => rcmd,
             Gateway::Sip => sip,
             Gateway::Pptp => pptp,
+            Gateway::Skinny => skinny,
+            Gateway::Netbios => netbios,
         }
     }
 }
