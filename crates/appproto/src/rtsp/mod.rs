@@ -214,7 +214,15 @@ fn read(
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         if negotiates && is(b"Transport") {
             transport::read(bytes, value, sender, found)?;
-        } else if is(b"Location") || is(b"Content-Base") || is(b"Content-Location") {
+        } else if [
+            &b"Location"[..],
+            b"Content-Base",
+            b"ContentBase",
+            b"Content-Location",
+        ]
+        .into_iter()
+        .any(is)
+        {
             add(found, url::host(bytes, value))?;
         } else if is(b"RTP-Info") {
             for finding in url::hosts_of_rtp_info(bytes, value) {

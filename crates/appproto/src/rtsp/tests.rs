@@ -204,7 +204,7 @@ fn hosts_are_named_in_urls_and_descriptions() {
     let sdp = "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=x\r\nc=IN IP4 10.0.0.1\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\n\
                c=IN IP4 224.2.0.1/127\r\nc=IN IP4 0.0.0.0\r\na=control:rtsp://10.0.0.1:8554/a/track1";
     let described = format!(
-        "RTSP/1.0 200 OK\r\nContent-Base: rtsp://10.0.0.1/a/\r\ncontent-type: application/SDP;x=y\r\n\
+        "RTSP/1.0 200 OK\r\nContentBase: rtsp://10.0.0.1/a/\r\ncontent-type: application/SDP;x=y\r\n\
          Content-Length: {}\r\n\r\n{sdp}",
         sdp.len()
     );

@@ -66,7 +66,13 @@ impl<W: Fn(u32) -> bool> Reader<'_, W> {
             self.list
                 .span(span, Endpoint { address, port }, Form::Address, names)?;
         }
-        Ok(())
+        // Who writes another address gets back what it wrote.
+        let ours = via
+            .sent_by
+            .address
+            .is_some_and(|host| self.list.is_ours(host));
+        let branch = if ours { via.branch } else { Span::default() };
+        self.list.token(self.message, branch)
     }
 
     pub(super) fn contacts(&mut self, value: Span) -> Result<(), SipError> {
@@ -148,11 +154,12 @@ fn hop(via: &Via) -> Hop {
 #[cfg(test)]
 mod tests {
     use std::format;
+    use std::string::String;
     use std::vec::Vec;
 
     use base::Direction::{Inbound, Outbound};
 
-    use super::super::testing::{INSIDE, crlf, listed, summary};
+    use super::super::testing::{INSIDE, OUTSIDE, crlf, listed, rewritten, summary};
     use super::*;
 
     fn message(start: &str, headers: &str) -> Vec<u8> {
@@ -205,6 +212,41 @@ mod tests {
         );
         assert!(listed(&response, Outbound).is_empty());
         assert!(listed(&request, Inbound).is_empty());
+    }
+
+    /// RFC 3261 section 8.1.1.7: a branch is a token that comes back as it was; what was changed
+    /// in it is found again.
+    #[test]
+    fn addresses_in_a_branch_are_changed_there_and_back() {
+        let request = |host: &str, branch: &str| {
+            let via = format!("Via: SIP/2.0/UDP {host}:5060;branch=z9hG4bK{branch};rport");
+            message("BYE sip:example.com SIP/2.0", &via)
+        };
+        let response = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            let text = text.replace("BYE sip:example.com SIP/2.0", "SIP/2.0 200 OK");
+            text.into_bytes()
+        };
+        let to = |address| move |place: Endpoint| Endpoint { address, ..place };
+        for (inside, outside) in [
+            ("10.0.0.1", "203.0.113.7"),
+            ("np1-4725f98010.0.0.1", "np1-4725f980203.0.113.7"),
+            ("1.2.10.0.0.1-10.0.0.1", "1.2.203.0.113.7-203.0.113.7"),
+            ("10.0.0.1.2", "10.0.0.1.2"),
+            ("10.0.0.12", "10.0.0.12"),
+            ("010.0.0.1.", "0203.0.113.7."),
+            ("10.0.0.", "10.0.0."),
+        ] {
+            let said = request("10.0.0.1", inside);
+            let out = rewritten(&said, Outbound, to(OUTSIDE));
+            let expected = request("203.0.113.7", outside);
+            assert_eq!(out, expected, "{inside}");
+            let back = rewritten(&response(&out), Inbound, to(INSIDE));
+            assert_eq!(back, response(&said), "{inside}");
+        }
+        // A client that knows where it is outside gets back what it wrote.
+        assert!(listed(&request("203.0.113.7", "10.0.0.1"), Outbound).is_empty());
+        assert!(listed(&response(&request("203.0.113.7", "10.0.0.1")), Outbound).is_empty());
     }
 
     /// RFC 3581 section 4: without `received` the port was seen at the address that is written.

@@ -3,15 +3,17 @@
 use base::Direction;
 
 use super::SipError;
-use super::host::HostPort;
+use super::host::{self, HostPort};
 use super::uri::Uri;
-use crate::{Channel, Endpoint, Finding, Findings, Form, Remote, Role, Span, Transport};
+use crate::{Channel, Endpoint, Finding, Findings, Form, Remote, Role, Span, Transport, text};
 
 /// Takes places down as findings, those alone that are ours.
 pub(super) struct List<'a, W> {
     pub(super) direction: Direction,
     pub(super) who: W,
     pub(super) found: &'a mut Findings,
+    /// What is read only tells of something: nobody waits for anything.
+    pub(super) tells: bool,
 }
 
 /// What the port of a URI is for.
@@ -34,8 +36,8 @@ impl<W: Fn(u32) -> bool> List<'_, W> {
     /// Something is waited for at a place: that opens doors only if it is said from the inside.
     pub(super) fn answers(&self, transport: Transport, remote: Remote) -> Role {
         match self.direction {
-            Direction::Outbound => Role::Answers(transport, remote),
-            Direction::Inbound => Role::Names(transport),
+            Direction::Outbound if !self.tells => Role::Answers(transport, remote),
+            _ => Role::Names(transport),
         }
     }
 
@@ -133,9 +135,42 @@ impl<W: Fn(u32) -> bool> List<'_, W> {
         self.place(uri.place, usual, role)
     }
 
+    /// Addresses of ours wherever they stand in a token that the other side gives back as it is.
+    /// The same rule finds them again on the way back: leftmost first, none of which is but the
+    /// end or the beginning of a longer one.
+    pub(super) fn token(&mut self, message: &[u8], token: Span) -> Result<(), SipError> {
+        let mut at = token.start;
+        while at < token.end {
+            let rest = Span {
+                start: at,
+                end: token.end,
+            };
+            let found = address_at(rest.of(message)).filter(|(address, _)| self.is_ours(*address));
+            at += match found {
+                Some((address, len)) => {
+                    self.mention(Span::new(at, len), address)?;
+                    len
+                }
+                None => 1,
+            };
+        }
+        Ok(())
+    }
+
     /// An address alone.
     pub(super) fn mention(&mut self, span: Span, address: u32) -> Result<(), SipError> {
         let endpoint = Endpoint { address, port: 0 };
         self.span(span, endpoint, Form::Address, Role::Host)
     }
+}
+
+/// The address that `bytes` begin with, and its length.
+fn address_at(bytes: &[u8]) -> Option<(u32, usize)> {
+    let (_, len) = text::quad(bytes, b'.')?;
+    let goes_on = match bytes.get(len..)? {
+        [b'.', next, ..] => next.is_ascii_digit(),
+        _ => false,
+    };
+    let address = host::address(bytes.get(..len)?).filter(|_| !goes_on)?;
+    Some((address, len))
 }

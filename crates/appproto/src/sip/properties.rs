@@ -15,7 +15,7 @@ const MAXIMUM: usize = 4096;
 
 /// Lines that messages are made of, sound and strange.
 const LINES: [&str; 40] = [
-    "Via: SIP/2.0/UDP 10.0.0.1:5060;rport;branch=z9hG4bKa",
+    "Via: SIP/2.0/UDP 10.0.0.1:5060;rport;branch=z9hG4bKa10.0.0.1",
     "v: SIP / 2.0 / TCP 10.0.0.1 : 4000 ;received=10.0.0.1;rport=9;maddr=10.0.0.1, SIP/2.0/UDP 203.0.113.7",
     "Via: SIP/2.0/UDP 203.0.113.7:40000;received=203.0.113.7;rport=40000",
     "Contact: <sip:a@10.0.0.1:5070;maddr=10.0.0.1>;expires=0, \"x\" <sip:b@203.0.113.7>",

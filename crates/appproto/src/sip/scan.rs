@@ -7,7 +7,7 @@ use super::dialog::{Body, Kind, Summary};
 use super::header::Headers;
 use super::list::List;
 use super::message::{self, Lengths};
-use super::{SipError, Start, sdp};
+use super::{Method, SipError, Start, sdp};
 use crate::{Endpoint, Finding, Findings, Form, Role, Span};
 
 /// Lists in `found` every place of `message` that means an endpoint of `who`, and tells what the
@@ -32,6 +32,7 @@ pub fn scan(
         direction,
         who,
         found,
+        tells: false,
     };
     let result = whole(message, list);
     if result.is_err() {
@@ -87,17 +88,14 @@ impl<W: Fn(u32) -> bool> Reader<'_, W> {
                 self.summary.body = Body::Other;
             }
             Content {
-                body: Body::Sdp, ..
-            } => self.sdp(body)?,
-            Content {
                 body: Body::Multipart,
                 boundary,
                 ..
             } => {
                 for part in Parts::new(self.message, body, boundary.of(self.message)) {
-                    if part.content.body == Body::Sdp && !part.content.encoded {
+                    if !part.content.encoded {
                         let before = self.list.found.len();
-                        self.sdp(part.body)?;
+                        self.part(part.content.body, part.body)?;
                         if let Some(length) =
                             part.length.filter(|_| part.length_is_right(self.message))
                         {
@@ -106,7 +104,7 @@ impl<W: Fn(u32) -> bool> Reader<'_, W> {
                     }
                 }
             }
-            Content { .. } => {}
+            Content { body: kind, .. } => self.part(kind, body)?,
         }
         for length in lengths {
             self.length_of(body, before, *length)?;
@@ -114,8 +112,32 @@ impl<W: Fn(u32) -> bool> Reader<'_, W> {
         Ok(())
     }
 
-    fn sdp(&mut self, body: Span) -> Result<(), SipError> {
-        sdp::scan(self.message, body, &mut self.list, &mut self.summary)
+    /// A body, or a part of one.
+    fn part(&mut self, kind: Body, body: Span) -> Result<(), SipError> {
+        match kind {
+            Body::Sdp => sdp::scan(self.message, body, &mut self.list, &mut self.summary),
+            Body::SipFragment => self.fragment(body),
+            Body::None | Body::Multipart | Body::Other => Ok(()),
+        }
+    }
+
+    /// The head of another message, or some of it (RFC 3420). It tells of what has been: nobody
+    /// waits for anything there, and nothing in it is about this dialog.
+    fn fragment(&mut self, body: Span) -> Result<(), SipError> {
+        // Hops of the other message are those of whoever passes it on.
+        let kind = match self.list.direction {
+            Direction::Outbound => Kind::Request(Method::Other),
+            Direction::Inbound => Kind::Response(200),
+        };
+        let of_message = core::mem::replace(&mut self.summary, Summary::new(kind));
+        let content = self.content;
+        self.list.tells = true;
+        let mut headers = Headers::new(self.message, body);
+        let result = headers.try_for_each(|header| self.header(header));
+        self.list.tells = false;
+        self.content = content;
+        self.summary = of_message;
+        result
     }
 
     /// A length is written anew if something in what it measures is: after the first `before`.
@@ -261,6 +283,44 @@ mod tests {
         assert!(summary(&message, Outbound).unwrap().has_sdp);
         let outside = rewritten(&message, Outbound, out);
         assert_eq!(outside, multipart("203.0.113.7", "1024"));
+    }
+
+    /// RFC 3420 and RFC 3515 section 2.4.5: what became of a referral. Nothing is opened by it, and the
+    /// dialog is that of the message.
+    #[test]
+    fn fragments_of_messages_name_endpoints_and_open_nothing() {
+        let fragment = "SIP/2.0 200 OK\nVia: SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bK2\n\
+            Contact: <sip:ann@10.0.0.1:5070>\nCall-ID: other@10.0.0.1\nCSeq: 7 INVITE\n\
+            Record-Route: <sip:10.0.0.1;lr>\n\nContact: <sip:10.0.0.1>";
+        let fragment = String::from_utf8(crlf(fragment)).unwrap();
+        let len = fragment.len();
+        let head = |more: &str| {
+            crlf(&format!(
+                "NOTIFY sip:b@x SIP/2.0\nCall-ID: this\nCSeq: 2 NOTIFY\n{more}\n\n"
+            ))
+        };
+        let mut whole = head(&format!("c: message/sipfrag;version=2.0\nl: {len}"));
+        whole.extend(fragment.bytes());
+        let mut parts = head("c: multipart/mixed;boundary=b");
+        parts.extend(format!("--b\r\nc: message/sipfrag\r\n\r\n{fragment}\r\n--b--\r\n").bytes());
+        let names = [
+            "10.0.0.1:5070 = 5070 names udp",
+            "10.0.0.1:5070 = 5070 names udp",
+            "10.0.0.1 = host",
+            "10.0.0.1 = 5060 names udp",
+        ];
+        assert_eq!(listed(&whole, Outbound)[1..], names);
+        assert_eq!(
+            listed(&whole, Outbound)[0],
+            format!("{len} length of {len}")
+        );
+        assert_eq!(listed(&parts, Outbound), names);
+        for message in [whole, parts] {
+            let summary = summary(&message, Outbound).unwrap();
+            assert_eq!(summary.call_id.of(&message), b"this");
+            assert_eq!(summary.cseq, Some((2, Method::Notify)));
+            assert!(summary.via.is_none() && summary.contacts.is_empty());
+        }
     }
 
     /// REQUIREMENTS G7, NAT slipstreaming: nothing is found but at the first byte.

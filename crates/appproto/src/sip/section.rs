@@ -33,7 +33,8 @@ pub(super) struct Section {
     /// Connects itself and is not listened to (RFC 4145).
     active: bool,
     flow: Option<Flow>,
-    path: Option<HostPort>,
+    /// Relays first, whoever it is last (RFC 4975 section 8.1, RFC 4976).
+    path: [Option<HostPort>; PATHS],
 }
 
 impl Section {
@@ -74,7 +75,7 @@ impl Section {
             mux: false,
             active: false,
             flow: None,
-            path: None,
+            path: [None; PATHS],
         }
     }
 
@@ -93,8 +94,14 @@ impl Section {
             });
         } else if line.word(b"setup:") {
             self.active = line.word(b"active") || line.word(b"holdconn");
-        } else if line.word(b"path:msrp://") || line.word(b"path:msrps://") {
-            self.path = Some(HostPort::read(&mut line, false));
+        } else if line.word(b"path:") {
+            for place in &mut self.path {
+                line.blanks();
+                if line.word(b"msrp://") || line.word(b"msrps://") {
+                    *place = Some(HostPort::read(&mut line, false));
+                }
+                line.until(is_blank);
+            }
         }
     }
 
@@ -126,7 +133,7 @@ impl Section {
         if let Some(rtcp) = self.rtcp {
             self.list_rtcp(rtcp, endpoint, ports, list)?;
         }
-        if let Some(path) = self.path {
+        for path in self.path.into_iter().flatten() {
             list.place(path, None, Role::Names(Transport::Tcp))?;
         }
         summary
@@ -220,6 +227,8 @@ pub(super) fn flow(mut line: Cursor<'_>) -> Option<Flow> {
 /// What who connects writes in place of a port (RFC 4145 section 4.1).
 const DISCARD: u16 = 9;
 const FIRST_UNPRIVILEGED: u16 = 1024;
+/// Places of a path that are looked at.
+const PATHS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -358,6 +367,21 @@ mod tests {
     fn msrp_names_its_place_in_the_path() {
         assert_eq!(
             media("m=message 2855 TCP/MSRP *\na=path:msrp://10.0.0.1:2855/x;tcp"),
+            [
+                "2855 = 2855 listens tcp one",
+                "10.0.0.1:2855 = 2855 names tcp"
+            ]
+        );
+    }
+
+    /// RFC 4976: behind a relay the own place is the last.
+    #[test]
+    fn msrp_behind_a_relay_names_its_place_last() {
+        assert_eq!(
+            media(
+                "m=message 2855 TCP/MSRP *\na=path:msrps://relay.example.com:2855/r;tcp  \
+                 msrp://192.0.2.1:2855/s;tcp msrp://10.0.0.1:2855/x;tcp"
+            ),
             [
                 "2855 = 2855 listens tcp one",
                 "10.0.0.1:2855 = 2855 names tcp"
