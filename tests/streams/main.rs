@@ -12,4 +12,6 @@
 
 mod ends;
 mod parts;
+mod rtsp;
+mod sip;
 mod world;

@@ -157,7 +157,8 @@ impl Host {
             sent.push(self.segment(self.next, flags::FIN, b""));
             self.next += 1;
         }
-        if self.next > self.una && self.deadline.is_none() {
+        // A closed window is asked after as well (RFC 9293 section 3.8.6.1).
+        if self.una < self.next.max(self.says.len()) && self.deadline.is_none() {
             self.deadline = Some(now + self.waits);
         }
         sent

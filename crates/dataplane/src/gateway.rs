@@ -34,8 +34,8 @@ pub(crate) const GROWTH: u16 = 64;
 /// How long a door waits for who was told of it.
 const LIFETIME: Nanos = Nanos::from_secs(60);
 
-/// Bytes of a message of a stream.
-const MAX_MESSAGE: usize = 8192;
+/// Bytes of a message that is read whatever is put together.
+pub(crate) const MAX_MESSAGE: usize = 8192;
 
 /// SACK (RFC 2018), MD5 (RFC 2385) and TCP-AO (RFC 5925).
 const SACK: u8 = 5;
@@ -330,7 +330,7 @@ where
         let sip = self.shard.sip_settings(view.rule);
         let call_timeout = sip.call_timeout;
         let limits = Limits {
-            message: MAX_MESSAGE,
+            message: self.max_message,
             media: usize::from(sip.max_media_lines),
         };
         let mut host = Session::new(&mut self.shard, view, attached.gateway, now);

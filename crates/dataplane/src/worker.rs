@@ -17,7 +17,10 @@ use pktio::{Burst, Io, MAX_FRAME, PacketBuf, PortId, RingReceiver, RingSender};
 
 use crate::calls::CallReport;
 use crate::command::{Command, Event, MediaQuestion, SessionFilter, Ticket, Told};
+
 use crate::fragment::{Fragments, Verdict};
+use crate::gateway::MAX_MESSAGE;
+
 use crate::ids::Ids;
 use crate::inspect::{Cursor, Row};
 use crate::joined::Joined;
@@ -98,6 +101,8 @@ pub struct Worker<I: Io, S, R> {
     pub(crate) scratch: Box<[u8]>,
     /// The slow path puts messages together that come in parts.
     pub(crate) has_streams: bool,
+    /// Longest message that is read, in bytes.
+    pub(crate) max_message: usize,
     tx: Vec<Burst<I::Buf>>,
     ports: Ports<S, R>,
     punts: Burst<I::Buf>,
@@ -153,6 +158,10 @@ where
             refusal_code: topology.refusal_code,
             scratch: vec![0; MAX_FRAME].into(),
             has_streams: topology.streams.is_some(),
+            max_message: topology
+                .streams
+                .map_or(0, |limits| limits.max_message)
+                .max(MAX_MESSAGE),
             tx,
             ports,
             punts: Burst::new(),
