@@ -16,6 +16,7 @@
 mod captures;
 mod ftp;
 mod netbios;
+mod others;
 mod pptp;
 mod rcmd;
 mod skinny;

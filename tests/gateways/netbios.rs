@@ -1,4 +1,4 @@
-//! NetBIOS over TCP and UDP (RFC 1001, RFC 1002; PROTOCOLS B8).
+//! `NetBIOS` over TCP and UDP (RFC 1001, RFC 1002; PROTOCOLS B8).
 
 use testkit::udp;
 use tests::Pipe;
@@ -76,7 +76,7 @@ fn others_addresses_stay() {
     }
 }
 
-/// SOURCE_IP and SOURCE_PORT are the outside endpoint of the packet.
+/// The source address and port are the outside endpoint of the packet.
 #[test]
 fn a_datagram_says_where_it_comes_from() {
     let mut nat = Pipe::new(&strict());

@@ -5,18 +5,17 @@
 source "$(dirname "$0")/_init.sh"
 # shellcheck source=tests/smoke/_gateways.sh
 source "$(dirname "$0")/_gateways.sh"
+# shellcheck source=tests/smoke/_ftp.sh
+source "$(dirname "$0")/_ftp.sh"
 
 readonly FTP_FORWARD="s/^  static:/  static:\n    - { protocol: tcp, inside: \"10.64.0.10:21\", outside: \"$FORWARD:21\" }/"
-readonly TRANSFERS=20
 
 smoke_topology
 need_packages lftp python3-pyftpdlib vsftpd
 smoke_config "${STRICT[@]}" "$FTP_FORWARD"
 start_portolan
-mkdir -p "$PTL_WORK/files/in" "$PTL_WORK/empty"
-head -c 10M /dev/urandom >"$PTL_WORK/files/big.bin"
-SUM=$(sha256sum <"$PTL_WORK/files/big.bin")
-chown ftp "$PTL_WORK/files/in"
+make_files ftp
+mkdir -p "$PTL_WORK/empty"
 
 # serve_vsftpd ROLE ADDRESS
 serve_vsftpd() {
@@ -34,53 +33,6 @@ serve_pyftpdlib() {
         /usr/bin/python3 -m pyftpdlib --interface "$2" --port 21 --directory "$PTL_WORK/files"
     wait_until 10 listening "$1" tcp "$2:21" || die "pyftpdlib did not start"
 }
-
-# fetches ROLE HOST [CURL ARGUMENT]...: the file arrives intact.
-fetches() {
-    local role=$1 host=$2
-    shift 2
-    in_ns "$role" curl -sS --connect-timeout 8 --max-time 60 "$@" -o "$PTL_WORK/got.bin" "ftp://$host/big.bin" \
-        2>"$PTL_WORK/curl.log" || return 1
-    equal "$(sha256sum <"$PTL_WORK/got.bin")" "$SUM"
-}
-
-# lists ROLE HOST [LFTP SETTING]...: lftp sees the file, then fetches it.
-lists() {
-    local role=$1 host=$2 settings='set net:max-retries 1; set net:timeout 8; set dns:order inet;' setting
-    shift 2
-    for setting in "$@"; do
-        settings+=" set $setting;"
-    done
-    rm -f "$PTL_WORK/got.bin"
-    in_ns "$role" timeout 60 lftp -c "$settings open ftp://$host; cls; get big.bin -o $PTL_WORK/got.bin" \
-        >"$PTL_WORK/lftp.log" 2>&1 || return 1
-    grep -q big.bin "$PTL_WORK/lftp.log" && equal "$(sha256sum <"$PTL_WORK/got.bin")" "$SUM"
-}
-
-# fetch_many ROLE HOST [CURL ARGUMENT]...: TRANSFERS at a time, all intact.
-fetch_many() {
-    local role=$1 host=$2
-    shift 2
-    # shellcheck disable=SC2016 # for the shells inside
-    in_ns "$role" bash -c 'seq "$1" | xargs -P "$1" -I@ sh -c "curl -sS --max-time 150 $3 ftp://$2/big.bin | sha256sum" |
-        sort | uniq -c' - "$TRANSFERS" "$host" "$*" >"$PTL_WORK/sums" 2>"$PTL_WORK/curl.log"
-    equal "$(xargs <"$PTL_WORK/sums")" "$TRANSFERS $(xargs <<<"$SUM")"
-}
-
-# sends ROLE HOST [CURL ARGUMENT]...: an upload arrives intact.
-sends() {
-    local role=$1 host=$2 name
-    shift 2
-    name=up-$SECONDS-$RANDOM.bin
-    in_ns "$role" curl -sS --connect-timeout 8 --max-time 60 "$@" -T "$PTL_WORK/files/big.bin" "ftp://$host/in/$name" \
-        2>"$PTL_WORK/curl.log" || return 1
-    equal "$(sha256sum <"$PTL_WORK/files/in/$name")" "$SUM"
-}
-
-readonly ACTIVE=(--ftp-port -)
-readonly PORT=("${ACTIVE[@]}" --disable-eprt)
-# The address in a 227 reply is believed.
-readonly PASV=(--disable-epsv --no-ftp-skip-pasv-ip)
 
 serve_vsftpd outside "$SERVER"
 serve_pyftpdlib inside-a 10.64.0.10

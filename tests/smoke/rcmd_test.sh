@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# rsh and rexec with real servers: the second channel, by which errors come, is a connection
-# from the server. rsh wants ports below 1024 on both ends, so the pool has some.
+# rsh, rexec and rlogin with real servers: the second channel, by which errors come, is a connection
+# from the server; rlogin has none. rsh wants ports below 1024 on both ends, so the pool has some.
 # shellcheck source=tests/smoke/_init.sh
 source "$(dirname "$0")/_init.sh"
 # shellcheck source=tests/smoke/_gateways.sh
@@ -32,7 +32,7 @@ serve_rcmd() {
     chmod 600 "$PTL_WORK/home/.rhosts"
     chown -R 31415 "$PTL_WORK/home"
     printf '%s stream tcp nowait root %s\n' "$2:514" '/usr/sbin/in.rshd in.rshd' \
-        "$2:512" '/usr/sbin/in.rexecd in.rexecd' >"$PTL_WORK/inetd.conf"
+        "$2:512" '/usr/sbin/in.rexecd in.rexecd' "$2:513" '/usr/sbin/in.rlogind in.rlogind' >"$PTL_WORK/inetd.conf"
     spawn "$PTL_WORK/inetd.log" ip netns exec "$(ns "$1")" /usr/sbin/inetd -i "$PTL_WORK/inetd.conf"
     wait_until 10 listening "$1" tcp "$2:514" || die "inetd did not start"
 }
@@ -51,12 +51,21 @@ executes() {
     equal "$(paste -sd/ "$PTL_WORK/output")" "output: to output/errors: to errors"
 }
 
+# logs_in ROLE: a terminal, in which a shell answers.
+logs_in() {
+    # shellcheck disable=SC2016 # for the shells there
+    in_ns "$1" bash -c '{ sleep 2; echo "echo \"we are \$(whoami) on \$(tty)\"; exit"; sleep 2; } |
+        timeout 20 script -qec "netkit-rlogin -l ptl $1" /dev/null' - "$HOST" >"$PTL_WORK/rlogin" 2>&1 || true
+    grep -q 'we are ptl on /dev/pts/' "$PTL_WORK/rlogin" || { cat "$PTL_WORK/rlogin"; return 1; }
+}
+
 serve_rcmd outside "$HOST"
 for host in inside-a inside-b; do
     check "$host, rsh" shells "$host"
     check "$host, rexec" executes "$host"
 done
 check "inside-a, rsh once more" shells inside-a
+check "inside-a, rlogin" logs_in inside-a
 check "doors were opened and used" equal "$(tally rcmd doors_promoted)" 5
 check "nothing went wrong" equal "$(tally rcmd errors)" 0
 

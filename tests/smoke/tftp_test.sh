@@ -7,7 +7,7 @@ source "$(dirname "$0")/_init.sh"
 source "$(dirname "$0")/_gateways.sh"
 
 smoke_topology
-need_packages tftp-hpa tftpd-hpa
+need_packages atftp tftp-hpa tftpd-hpa
 smoke_config "${STRICT[@]}"
 start_portolan
 mkdir -p "$PTL_WORK/files"
@@ -44,6 +44,28 @@ curls() {
     equal "$(sha256sum <"$PTL_WORK/got")" "$SUM"
 }
 
+# atftps ROLE HOST [ATFTP OPTION]...
+atftps() {
+    local role=$1 host=$2
+    shift 2
+    rm -f "$PTL_WORK/got"
+    in_ns "$role" timeout 12 atftp "$@" --get --remote-file image --local-file "$PTL_WORK/got" "$host" \
+        >"$PTL_WORK/atftp.log" 2>&1 || return 1
+    equal "$(sha256sum <"$PTL_WORK/got")" "$SUM"
+}
+
+# both HOST: two inside hosts read at a time, each with another program.
+both() {
+    # shellcheck disable=SC2016 # for the shell inside
+    in_ns inside-b bash -c 'for _ in 1 2 3; do curl -sS --max-time 12 "tftp://$1/image" | sha256sum; done' - "$1" \
+        >"$PTL_WORK/sums" 2>"$PTL_WORK/curl.log" &
+    local other=$!
+    for _ in 1 2 3; do
+        gets inside-a "$1" || return 1
+    done
+    wait "$other" && equal "$(sort "$PTL_WORK/sums" | uniq -c | xargs)" "3 $(xargs <<<"$SUM")"
+}
+
 # many ROLE HOST: ten transfers at a time.
 many() {
     # shellcheck disable=SC2016 # for the shells inside
@@ -61,10 +83,14 @@ check "tftp-hpa writes" puts inside-a "$SERVER"
 check "curl reads" curls inside-a "$SERVER"
 check "curl reads in blocks of 1428 bytes" curls inside-a "$SERVER" --tftp-blksize 1428
 check "curl reads without options" curls inside-a "$SERVER" --tftp-no-options
+check "atftp reads" atftps inside-a "$SERVER"
+check "atftp reads in blocks of 8192 bytes" atftps inside-a "$SERVER" --option "blksize 8192"
 check "ten transfers at a time" many inside-a "$SERVER"
+check "two hosts at a time, each with another program" both "$SERVER"
 
 say "the server inside"
 check "an inside host reads by the outside address" gets inside-a "$WHOLE"
+check "and with curl" curls inside-a "$WHOLE"
 check "the outside reads" gets outside "$WHOLE"
 check "doors were opened and used" at_least "$(tally tftp doors_promoted)" 16
 check "no request went wrong" equal "$(tally tftp errors)" 0

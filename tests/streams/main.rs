@@ -11,6 +11,7 @@
 )]
 
 mod ends;
+mod others;
 mod parts;
 mod rtsp;
 mod sip;

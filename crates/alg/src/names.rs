@@ -311,7 +311,7 @@ pub fn stream(
     let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
         let Some(span) = dns::frame(rest) else {
-            streamed.scan = Scan::NeedMore { from: at };
+            streamed.scan = unfinished(rest, at);
             break;
         };
         let message = span.of(rest);
@@ -349,7 +349,7 @@ pub(crate) fn list(bytes: &[u8], found: &mut Findings, mut seen: impl FnMut()) -
     let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
         let Some(span) = dns::frame(rest) else {
-            return Scan::NeedMore { from: at };
+            return unfinished(rest, at);
         };
         let message = span.of(rest);
         if !dns::plausible(message) {
@@ -366,6 +366,15 @@ pub(crate) fn list(bytes: &[u8], found: &mut Findings, mut seen: impl FnMut()) -
         at += span.end;
     }
     Scan::Complete
+}
+
+/// What becomes of a stream whose last message is not whole.
+fn unfinished(rest: &[u8], from: usize) -> Scan {
+    if dns::may_begin(rest) {
+        Scan::NeedMore { from }
+    } else {
+        Scan::Release
+    }
 }
 
 fn refused(message: &[u8], out: &mut [u8]) -> Option<usize> {

@@ -298,11 +298,9 @@ where
                 return self.look_at_names(buf, packet, hit, attached);
             }
             (protocol::UDP, _) => self.look_at_datagram(buf, packet, hit, attached),
-            (protocol::GRE, _) => {
-                if self.shard.is_over(hit.id) {
-                    self.shard.end_session(hit.id, packet.now.ticks());
-                    return Looked::Nowhere(Counter::DropNoMapping);
-                }
+            (protocol::GRE, _) if self.shard.is_over(hit.id) => {
+                self.shard.end_session(hit.id, packet.now.ticks());
+                return Looked::Nowhere(Counter::DropNoMapping);
             }
             (protocol::TCP, _) if is_diverted => return Looked::Diverted,
             (protocol::TCP, _) => {
@@ -407,9 +405,8 @@ where
         match (begins, own, peer) {
             (None, ..) => self.shard.end_call(hit.id, own, peer, now.ticks()),
             (Some(_), Some(own), Some(peer)) => {
-                if self.shard.begin_call(hit.id, own, peer, now).is_err() {
-                    self.shard.tally_mut(Gateway::Pptp).errors += 1;
-                }
+                let begun = self.shard.begin_call(hit.id, own, peer, now);
+                self.shard.tally_mut(Gateway::Pptp).errors += u64::from(begun.is_err());
             }
             _ => {}
         }

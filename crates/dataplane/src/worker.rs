@@ -17,10 +17,8 @@ use pktio::{Burst, Io, MAX_FRAME, PacketBuf, PortId, RingReceiver, RingSender};
 
 use crate::calls::CallReport;
 use crate::command::{Command, Event, MediaQuestion, SessionFilter, Ticket, Told};
-
 use crate::fragment::{Fragments, Verdict};
 use crate::gateway::MAX_MESSAGE;
-
 use crate::ids::Ids;
 use crate::inspect::{Cursor, Row};
 use crate::joined::Joined;

@@ -37,7 +37,7 @@ pub enum Gateway {
     Pptp,
     /// Phones and their call manager.
     Skinny,
-    /// NetBIOS names, datagrams and sessions.
+    /// `NetBIOS` names, datagrams and sessions.
     Netbios,
 }
 

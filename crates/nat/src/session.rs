@@ -53,7 +53,7 @@ impl SessionId {
 
 impl SessionId {
     /// Of no session.
-    pub(crate) const NONE: Self = Self(NIL);
+    pub const NONE: Self = Self(NIL);
 }
 
 /// No adjacency known yet.

@@ -10,6 +10,9 @@ const OTHER: u32 = 0xcb00_7164;
 
 fuzz_target!(|message: &[u8]| {
     assert!(dns::frame(message).is_none_or(|span| span.end <= message.len()));
+    if let Some(span) = dns::frame(message).filter(|span| dns::plausible(span.of(message))) {
+        assert!((0..span.end).all(|end| dns::may_begin(&message[..end])));
+    }
     let mut found = Findings::new();
     let scanned = dns::scan(message, &mut found);
     assert!(scanned.is_ok() || found.is_empty());

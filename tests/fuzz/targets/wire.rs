@@ -38,7 +38,7 @@ fn layer3(packet: &mut [u8]) {
     let Ok(header) = ipv4::Header::parse(packet, true) else {
         return;
     };
-    ipv4::has_routing_option(&packet[ipv4::HEADER_LEN..header.header_len]);
+    let _ = ipv4::has_routing_option(&packet[ipv4::HEADER_LEN..header.header_len]);
     if header.checksum_is_right(packet) {
         ipv4::set_src(packet, 0xc633_6401);
         ipv4::set_dst(packet, 0x0a40_000a);
@@ -78,7 +78,11 @@ fn membership(payload: &mut [u8]) {
     wire::put16(payload, 2, sum);
     match igmp::Message::parse(payload) {
         Ok(igmp::Message::Records(records)) => {
-            assert!(records.iter().all(|record| ipv4::is_multicast(record.group)));
+            assert!(
+                records
+                    .iter()
+                    .all(|record| ipv4::is_multicast(record.group))
+            );
             assert!(records.iter().count() <= payload.len() / 8);
         }
         Ok(igmp::Message::Query(query)) => {

@@ -106,12 +106,31 @@ pub fn interesting(message: &[u8]) -> bool {
 /// counts.
 #[must_use]
 pub fn plausible(message: &[u8]) -> bool {
+    message
+        .first_chunk()
+        .is_some_and(|header| has_room(header, message.len()))
+}
+
+/// Whether a TCP stream can go on with a message that is not whole yet, by what of its length and
+/// header has come.
+#[must_use]
+pub fn may_begin(stream: &[u8]) -> bool {
+    let Some((len, message)) = stream.split_first_chunk() else {
+        return true;
+    };
+    // What has not come counts nothing.
+    let mut header = [0; HEADER_LEN];
+    for (place, byte) in header.iter_mut().zip(message) {
+        *place = *byte;
+    }
+    has_room(&header, usize::from(u16::from_be_bytes(*len)))
+}
+
+/// Whether a message of this length has room for what its header counts.
+fn has_room(header: &[u8; HEADER_LEN], len: usize) -> bool {
     /// Name of one byte, type, class; with time to live and length in records.
     const LEAST: [usize; record::SECTIONS] = [5, 11, 11, 11];
     const HIGHEST_OPCODE: u8 = 6;
-    let Some((header, rest)) = message.split_first_chunk::<HEADER_LEN>() else {
-        return false;
-    };
     let [_, _, flags, _, counts @ ..] = header;
     let (counts, _) = counts.as_chunks::<2>();
     let least: usize = counts
@@ -119,7 +138,7 @@ pub fn plausible(message: &[u8]) -> bool {
         .zip(LEAST)
         .map(|(count, least)| usize::from(u16::from_be_bytes(*count)) * least)
         .sum();
-    (flags & OPCODE) >> 3 <= HIGHEST_OPCODE && least <= rest.len()
+    (flags & OPCODE) >> 3 <= HIGHEST_OPCODE && HEADER_LEN + least <= len
 }
 
 /// The number by which a response is found to belong to a query.

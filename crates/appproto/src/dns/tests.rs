@@ -414,6 +414,30 @@ fn records_without_an_address_are_left_out() {
     assert_eq!(meant(&out[..len]), meant(&expected));
 }
 
+/// Nobody waits for the rest of what can be no message.
+#[test]
+fn other_streams_begin_no_message() {
+    let query = Builder::new(QUERY, [1, 0, 0, 0])
+        .question("a.org", kind::A)
+        .bytes;
+    let query = [&[0, 23], query.as_slice()].concat();
+    assert_eq!(frame(&query).map(|span| span.end), Some(query.len()));
+    for len in 0..=query.len() {
+        assert!(may_begin(&query[..len]), "{len} bytes");
+    }
+    for other in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"220 mail.example.org ESMTP\r\n",
+        b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03",
+        b"\0\x0b",
+        &[0xff; 20],
+    ] {
+        assert!(!may_begin(other), "{}", other.escape_ascii());
+    }
+}
+
 /// REQUIREMENTS G2: what cannot be a message is told by its header.
 #[test]
 fn other_bytes_are_not_plausible() {
