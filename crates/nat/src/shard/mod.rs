@@ -25,8 +25,8 @@ mod media;
 mod names;
 mod outbound;
 mod ports;
+mod pptp;
 mod streams;
-mod tunnels;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
