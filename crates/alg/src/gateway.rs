@@ -73,6 +73,8 @@ pub fn scan(
     let mut doors = Doors::Stay;
     let [note, other_note] = &mut attached.notes;
     let scan = match attached.gateway {
+        // Read where it is looked at: nothing in it may change.
+        Gateway::Ike => Scan::Complete,
         Gateway::Ftp => {
             let mut state = ftp::State::from_word(*note);
             let scan = ftp::scan(&mut state, sender, bytes, found, |_| messages += 1);

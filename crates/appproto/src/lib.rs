@@ -21,6 +21,7 @@ pub mod finding;
 mod form;
 mod frames;
 pub mod ftp;
+pub mod ike;
 pub mod netbios;
 pub mod pptp;
 pub mod rcmd;

@@ -138,6 +138,14 @@ counters! {
     DropVrfLimit = "drop.vrf_limit",
     /// Another inside host uses the outside address with this remote and protocol, which has no ports to tell them apart.
     DropAddressPair = "drop.address_pair",
+    /// A new SPI, or IKE that would agree upon one, while another host's tunnel to the same gateway was unclear, without room to wait.
+    DropEspWaiting = "drop.esp_waiting",
+    /// An SPI from outside that could not be told whose it is.
+    DropEspUnmatched = "drop.esp_unmatched",
+    /// An SPI from outside that two hosts seem to have chosen.
+    DropEspCollision = "drop.esp_collision",
+    /// IKE that began outside, to an outside port 500 that several hosts have.
+    DropIkeCookie = "drop.ike_cookie",
     /// The mapping's limit of sessions opened from outside.
     DropInboundLimit = "drop.inbound_limit",
     /// The session table is full.
@@ -192,6 +200,8 @@ counters! {
     HoldSyn = "hold.syn",
     /// Segments of connections whose messages the slow path puts together (vTCP).
     HoldStream = "hold.stream",
+    /// ESP and IKE held while another host's tunnel to the same gateway is unclear.
+    HoldEsp = "hold.esp",
     /// Held packets that left after their neighbour answered.
     HoldNeighborSent = "hold.neighbor_sent",
     /// Held packets given up: queue full, or no answer.
@@ -200,6 +210,10 @@ counters! {
     HoldFragmentSent = "hold.fragment_sent",
     /// Held fragments given up: timeout, or the datagram was refused.
     HoldFragmentDropped = "hold.fragment_dropped",
+    /// Held ESP and IKE that went on.
+    HoldEspSent = "hold.esp_sent",
+    /// Held ESP and IKE given up: timeout, or refused in the end.
+    HoldEspDropped = "hold.esp_dropped",
     /// Held SYNs whose connection was opened from inside meanwhile.
     HoldSynMatched = "hold.syn_matched",
     /// Held SYNs answered with ICMP port unreachable.
@@ -228,6 +242,14 @@ counters! {
 
     /// Sessions and doors for which gateways had no room: they go on without.
     AlgTableFull = "alg.table_full",
+    /// SPIs from outside that were found to be an inside host's.
+    EspPaired = "esp.paired",
+    /// SPIs that could not be foreseen for one host because another has the same.
+    EspCollision = "esp.collision",
+    /// Keepalives sent to gateways for inside hosts.
+    EspKeepalive = "esp.keepalives",
+    /// Packets put into UDP, or taken out of it, for configured peers.
+    EspEncapsulated = "esp.encapsulated",
     /// Packets of a gateway's session that could not be looked at: segments in IP fragments or of a message in parts without vTCP, datagrams in fragments that are too large.
     AlgUnread = "alg.unread",
     /// Connections whose messages came in parts or out of order, put together on the slow path (vTCP).
@@ -311,9 +333,11 @@ impl Counter {
     #[must_use]
     pub const fn is_reason(self) -> Option<Self> {
         match self {
-            Self::HoldNeighbor | Self::HoldFragment | Self::HoldSyn | Self::HoldStream => {
-                Some(Self::VerdictHold)
-            }
+            Self::HoldNeighbor
+            | Self::HoldFragment
+            | Self::HoldSyn
+            | Self::HoldStream
+            | Self::HoldEsp => Some(Self::VerdictHold),
             Self::ForwardOutbound
             | Self::ForwardInbound
             | Self::ForwardHairpin

@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod counter;
+pub mod digest;
 mod nearby;
 mod prefetch;
 mod prefix;

@@ -4,8 +4,9 @@
 //! warning says so wherever a file sets one that is not.
 
 use crate::error::{Report, Wrong};
+use crate::ipsec;
 use crate::machine::section;
-use crate::model::Alg;
+use crate::model::{Alg, Ipsec};
 use crate::node::{Kind, Node};
 use crate::section::Section;
 use crate::sip;
@@ -66,6 +67,8 @@ struct Gateway {
     /// Ports that cannot be changed.
     fixed: &'static [u16],
     others: &'static [(&'static str, Type)],
+    /// Keys that others read.
+    further: &'static [&'static str],
 }
 
 #[derive(Clone, Copy)]
@@ -73,7 +76,6 @@ enum Type {
     Boolean,
     /// From, to, and the default.
     Size(u64, u64, u64),
-    Prefixes,
 }
 
 fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
@@ -87,6 +89,7 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
         services: Vec::new(),
         sizes: Vec::new(),
         sip: None,
+        ipsec: Ipsec::default(),
     };
     let nothing = Node {
         at: crate::error::At::START,
@@ -111,6 +114,7 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
     let mut keys = vec!["enabled", "mode"];
     keys.extend(gateway.ports.iter().map(|(key, _)| key));
     keys.extend(gateway.others.iter().map(|(key, _)| key));
+    keys.extend(gateway.further);
     if gateway.is_sip() {
         keys.extend(sip::KEYS);
     }
@@ -147,6 +151,7 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
             alg.sizes.push((*key, size));
         }
     }
+    alg.ipsec = ipsec::read(gateway.name, &section, report);
     if gateway.is_sip() {
         alg.sip = Some(sip::read(&section, report));
     }
@@ -185,9 +190,6 @@ fn other(section: &Section<'_>, key: &str, kind: Type, report: &mut Report) -> O
             });
             return Some(size.map_or(default, |found| found.value));
         }
-        Type::Prefixes => {
-            section.prefixes(key, report);
-        }
     }
     None
 }
@@ -219,8 +221,11 @@ const GATEWAYS: [Gateway; 14] = [
     fixed("rcmd", &[512, 513, 514], &[]).over(&[TCP]).working(),
     ports("ldap", &[("ports", &[389, 1002])], &[]),
     fixed("pptp", &[1723], &[]).over(&[TCP]).working(),
-    fixed("ike", &[500, 4500], &[("preserve_port", Type::Prefixes)]),
-    fixed("esp", &[], &[("spi_match", Type::Prefixes)]),
+    fixed("ike", &[500, 4500], &[])
+        .over(&[UDP])
+        .with(ipsec::IKE)
+        .working(),
+    fixed("esp", &[], &[]).with(ipsec::ESP).working(),
     fixed(
         "vtcp",
         &[],
@@ -241,6 +246,12 @@ impl Gateway {
     /// At ports that cannot be changed, too.
     const fn and(mut self, fixed: &'static [u16]) -> Self {
         self.fixed = fixed;
+        self
+    }
+
+    /// With keys that others read.
+    const fn with(mut self, keys: &'static [&'static str]) -> Self {
+        self.further = keys;
         self
     }
 
@@ -266,6 +277,7 @@ const fn ports(
         ports,
         fixed: &[],
         others,
+        further: &[],
     }
 }
 
@@ -281,5 +293,6 @@ const fn fixed(
         ports: &[],
         fixed,
         others,
+        further: &[],
     }
 }

@@ -16,6 +16,7 @@ mod alg;
 mod deterministic;
 mod error;
 mod interfaces;
+mod ipsec;
 mod machine;
 pub mod model;
 mod multicast;

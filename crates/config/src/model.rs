@@ -551,6 +551,25 @@ pub struct Alg {
     pub sizes: Vec<(&'static str, u64)>,
     /// Of `sip` alone.
     pub sip: Option<Sip>,
+    /// Of `ike` and `esp`, each its part.
+    pub ipsec: Ipsec,
+}
+
+/// What `alg.ike` and `alg.esp` say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ipsec {
+    /// `ike.preserve_port:`
+    pub preserve_port: Vec<Prefix>,
+    /// `ike.keepalive:`, how often.
+    pub keepalive: Option<Duration>,
+    /// `ike.keepalive_for:`
+    pub keepalive_for: Vec<Prefix>,
+    /// `esp.spi_match:`
+    pub spi_match: Vec<Prefix>,
+    /// `esp.spi_prediction: hashed`
+    pub hashed: bool,
+    /// `esp.encapsulate:`, hosts and their gateways.
+    pub encapsulate: Vec<(Ipv4Addr, Ipv4Addr)>,
 }
 
 /// What `alg.sip` says besides.

@@ -177,7 +177,7 @@ const fn shown_by(what: What) -> &'static [Part] {
         What::Workers => &[Worker, Limit],
         What::Neighbors => &[Remote, Name, Limit],
         What::Pools | What::Counters | What::Alg | What::Zones => &[Name, Limit],
-        What::Ipsec => &[Limit],
+        What::Ipsec => &[Inside, Outside, Remote, Vrf, Worker, Limit],
     }
 }
 

@@ -167,9 +167,43 @@ pub struct PoolRow {
     pub draining: bool,
 }
 
-/// One pair of IKE peers.  Nothing is observed yet, so there are no rows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IpsecRow {}
+/// One inside host and one IPsec gateway.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IpsecRow {
+    /// Realm of the inside.
+    pub vrf: String,
+    /// Inside address.
+    pub inside: String,
+    /// Outside address.
+    pub outside: String,
+    /// The gateway.
+    pub remote: String,
+    /// Major version of IKE; zero if none was seen.
+    pub ike: u8,
+    /// Initiator's SPI or cookie of the newest IKE association; empty if none was seen.
+    pub initiator: String,
+    /// Responder's.
+    pub responder: String,
+    /// NAT traversal was announced: by the inside, by the gateway.
+    pub nat_traversal: [bool; 2],
+    /// What the hash of the inside's endpoint will say behind the translation: `none`, `same`,
+    /// `differs`, `differs-before` or `unknown`.
+    pub nat_detection: String,
+    /// How the payload goes: `none`, `esp` or `udp`.
+    pub encapsulation: String,
+    /// SPIs sent by, newest first.
+    pub spis_out: Vec<String>,
+    /// SPIs received by, newest first.
+    pub spis_in: Vec<String>,
+    /// The next unknown SPI from the gateway is this host's.
+    pub expects: bool,
+    /// Seconds since it was first seen.
+    pub age: f64,
+    /// Seconds since the inside host was last heard of.
+    pub idle: f64,
+    /// Worker that has it.
+    pub worker: u16,
+}
 
 /// Something that happened.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -476,7 +510,11 @@ mod tests {
              methods responses",
         ),
         (What::Zones, "name interfaces"),
-        (What::Ipsec, ""),
+        (
+            What::Ipsec,
+            "vrf inside outside remote ike initiator responder nat_traversal nat_detection \
+                 encapsulation spis_out spis_in expects age idle worker",
+        ),
     ];
 
     fn sample(what: What) -> Rows {

@@ -30,8 +30,7 @@ pub fn write(rows: &Rows, out: &mut impl io::Write) -> io::Result<()> {
         Rows::Pools(rows) => write_table(rows, columns::POOLS, out),
         Rows::Doors(rows) => write_table(rows, columns::DOORS, out),
         Rows::Calls(rows) => write_table(rows, columns::CALLS, out),
-        // Peers have no columns yet.
-        Rows::Ipsec(_) => Ok(()),
+        Rows::Ipsec(rows) => write_table(rows, columns::IPSEC, out),
         Rows::Events(rows) => write_table(rows, columns::EVENTS, out),
         Rows::Counters(rows) => write_table(rows, columns::COUNTERS, out),
         Rows::Workers(rows) => write_table(rows, columns::WORKERS, out),

@@ -297,6 +297,7 @@ where
             (protocol::UDP, Gateway::Dns) => {
                 return self.look_at_names(buf, packet, hit, attached);
             }
+            (protocol::UDP, Gateway::Ike) => self.look_at_ike(buf, packet, hit, attached),
             (protocol::UDP, _) => self.look_at_datagram(buf, packet, hit, attached),
             (protocol::GRE, _) if self.shard.is_over(hit.id) => {
                 self.shard.end_session(hit.id, packet.now.ticks());

@@ -21,6 +21,7 @@ use wire::ipv4::{self, protocol};
 use wire::{WireError, dccp, ethernet, gre, icmp, sctp, tcp, udp};
 
 use crate::emit;
+use crate::ipsec;
 use crate::mark::{Mark, Punt, Stage};
 use crate::router::{Hop, Standing};
 use crate::worker::Worker;
@@ -100,6 +101,11 @@ where
         if let Some(reason) = self.frame(buf, Some(stage), now) {
             self.counters.verdict(reason);
         }
+    }
+
+    /// The same for a packet that was kept meanwhile, and is counted already.
+    pub(crate) fn again(&mut self, buf: I::Buf, stage: Stage, now: Nanos) -> End {
+        self.frame(buf, Some(stage), now)
     }
 
     fn frame(&mut self, buf: I::Buf, steered: Option<Stage>, now: Nanos) -> End {
@@ -186,7 +192,10 @@ where
         self.router.standing(realm, ip.src) != Standing::Ordinary
     }
 
-    pub(crate) fn whole(&mut self, buf: I::Buf, mut packet: Packet) -> End {
+    pub(crate) fn whole(&mut self, mut buf: I::Buf, mut packet: Packet) -> End {
+        if packet.ip.protocol == protocol::ESP && !self.encapsulate(&mut buf, &mut packet) {
+            return Some(Counter::DropNoBuffer);
+        }
         if let Err(reason) = read_flow(buf.bytes(), &mut packet) {
             // A protocol that is not offered is refused, whatever is in it.
             let refused = matches!(self.wanted(&packet), Wanted::Drop(Counter::DropProtocol));
@@ -220,9 +229,20 @@ where
             let key = packet.key.with_dst(packet.key.dst(), 0);
             return self.flow(buf, &Packet { key, ..*packet });
         }
+        let mut packet = *packet;
+        let cookie = self.cookie(&buf, &packet);
+        if let Some(cookie) = cookie
+            && let Some(key) = self.shard.cookie_key(packet.key, cookie)
+        {
+            packet.key = key;
+        }
+        let packet = &mut packet;
         let hash = self.shard.hash(packet.key);
         if let Some(hit) = self.shard.find(packet.key, hash) {
-            return self.translate(buf, packet, hit, false);
+            return match self.ipsec(&buf, packet, hit) {
+                Ok(()) => self.translate(buf, packet, hit, false),
+                Err(reason) => Some(self.refused_tunnel(buf, packet, reason)),
+            };
         }
         let wanted = if packet.hairpinned {
             Wanted::Foreign
@@ -235,7 +255,42 @@ where
                 return self.steer(buf, packet, owner, Stage::Received);
             }
         }
+        if let Some(cookie) = cookie {
+            match self.keep_port(packet, wanted, cookie) {
+                Ok(None) => {}
+                Ok(Some(hit)) => return self.translate(buf, packet, hit, true),
+                Err(reason) => return Some(reason),
+            }
+        }
         self.first(buf, packet, wanted)
+    }
+
+    /// Gives IKE that begins the number of its cookie, where port 500 is kept; the session if
+    /// it comes from outside.
+    fn keep_port(
+        &mut self,
+        packet: &mut Packet,
+        wanted: Wanted,
+        cookie: u64,
+    ) -> Result<Option<Hit>, Counter> {
+        match wanted {
+            Wanted::Translate(number, _) => {
+                if let Some(key) = self.shard.keep_ike_port(packet.key, cookie, number) {
+                    packet.key = key;
+                }
+                Ok(None)
+            }
+            Wanted::Foreign if packet.key.dst_port() == ipsec::IKE => {
+                let opened = self
+                    .shard
+                    .ike_from_outside(packet.key, cookie, packet.now)?;
+                Ok(opened.map(|id| Hit {
+                    id,
+                    direction: Direction::Inbound,
+                }))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn wanted(&self, packet: &Packet) -> Wanted {
@@ -527,6 +582,7 @@ where
         reason: Counter,
     ) -> Counter {
         match reason {
+            Counter::DropEspWaiting => self.refused_tunnel(buf, packet, reason),
             Counter::DropNoPort
             | Counter::DropBlockLimit
             | Counter::DropPortLimit
@@ -705,6 +761,12 @@ pub(crate) fn read_flow(frame: &[u8], packet: &mut Packet) -> Result<(), Counter
         }
         protocol::SCTP => (src_port, dst_port) = sctp::ports(payload)?,
         protocol::GRE => dst_port = gre::call_id(payload).unwrap_or(0),
+        protocol::ESP => {
+            let header = payload
+                .first_chunk::<{ ipsec::ESP_HEADER }>()
+                .ok_or(Counter::DropIpTruncated)?;
+            (src_port, dst_port) = ipsec::halves(*header);
+        }
         protocol::ICMP => {
             let (kind, id) = icmp::classify(payload)?;
             packet.icmp = Some(kind);

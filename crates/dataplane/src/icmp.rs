@@ -221,6 +221,8 @@ fn quoted_flow(message: &[u8], realm: Realm) -> Option<FlowKey> {
             (icmp::Kind::Reply, id) => (0, id),
             _ => return None,
         },
+        // The SPI, which is what stands first.
+        protocol::ESP => (wire::be16(transport, 0)?, wire::be16(transport, 2)?),
         protocol::GRE => (0, gre::call_id(transport).unwrap_or(0)),
         _ => (0, 0),
     };

@@ -4,6 +4,7 @@ use core::net::Ipv4Addr;
 
 use base::Ticks;
 use nat::door::Door;
+use nat::tunnels::{Gate, Peer};
 use nat::{Gateway, Mapping, SessionView, Shard, Subscriber, Touched};
 
 /// What is asked for.
@@ -17,6 +18,8 @@ pub enum Inspect {
     Subscribers,
     /// Doors.
     Doors,
+    /// Hosts and their IPsec gateways.
+    Tunnels,
 }
 
 /// One row, as plain data; naming things is the reader's.
@@ -31,6 +34,8 @@ pub enum Row {
     Subscriber(Subscriber),
     /// A door, and the time now.
     Door(Door, Ticks),
+    /// A host and a gateway, whether the next unknown SPI is the host's, and the time now.
+    Tunnel(Gate, Peer, bool, Ticks),
     /// A host that a change of the layout touches.
     Touched(Touched),
     /// That was all; with the number of sessions ended, after a `Clear` or `Change`.
@@ -87,6 +92,13 @@ impl Cursor {
                 Inspect::Doors => (
                     shard.door_slots(),
                     shard.door_at(self.next).map(|door| Row::Door(*door, now)),
+                ),
+                Inspect::Tunnels => (
+                    shard.tunnels.slots(),
+                    shard
+                        .tunnels
+                        .at(self.next, now)
+                        .map(|(gate, peer, expects)| Row::Tunnel(gate, *peer, expects, now)),
                 ),
                 Inspect::Subscribers => (
                     shard.subscriber_slots(),

@@ -93,6 +93,9 @@ where
 
     /// The same for one that was not seen coming.
     fn look_at(&mut self, buf: &I::Buf, stranger: &Stranger<'_>, now: Nanos) -> Option<Opening> {
+        if self.shard.is_by_cookie(stranger.key) {
+            return None;
+        }
         let interface = usize::from(self.came_by(buf, stranger.l3)?);
         if self.shard.layout().is_only_outside(interface) {
             return self.turned_away(stranger, now);

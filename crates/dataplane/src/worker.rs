@@ -21,7 +21,9 @@ use crate::fragment::{Fragments, Verdict};
 use crate::gateway::MAX_MESSAGE;
 use crate::ids::Ids;
 use crate::inspect::{Cursor, Row};
+use crate::ipsec::Waiting;
 use crate::joined::Joined;
+use crate::keepalive::Keepalives;
 use crate::load::Load;
 use crate::mark::{Mark, Punt};
 use crate::multicast::Groups;
@@ -93,6 +95,8 @@ pub struct Worker<I: Io, S, R> {
     /// A datagram that was gathered.
     pub(crate) joined: Joined,
     pub(crate) groups: Groups,
+    pub(crate) waiting: Waiting<I::Buf>,
+    pub(crate) keepalives: Keepalives,
     pub(crate) counters: Counters,
     pub(crate) refusal_code: u8,
     /// Where gateways put payloads together.
@@ -152,6 +156,8 @@ where
             gathered: None,
             joined: Joined::new(),
             groups: Groups::new(topology),
+            waiting: Waiting::new(),
+            keepalives: Keepalives::default(),
             counters: Counters::default(),
             refusal_code: topology.refusal_code,
             scratch: vec![0; MAX_FRAME].into(),
@@ -188,6 +194,8 @@ where
         // What a reply is about is known before it comes.
         self.take_commands(now);
         moved += self.take_replies(now);
+        self.ask_waiting(now);
+        self.send_keepalives(now);
         self.expire(moved, self.sessions_wanted() - wanted, now);
         self.inspect(now);
         self.flush();
@@ -253,7 +261,12 @@ where
             };
             Nanos(((now.0 >> TICK_SHIFT) + u64::from(ahead)) << TICK_SHIFT)
         });
-        of_shard.into_iter().chain(self.fragments.next_due()).min()
+        of_shard
+            .into_iter()
+            .chain(self.fragments.next_due())
+            .chain(self.waiting.next_due())
+            .chain(self.keepalives.next_due())
+            .min()
     }
 
     /// The ports, for whoever feeds them.

@@ -39,11 +39,13 @@ pub enum Gateway {
     Skinny,
     /// `NetBIOS` names, datagrams and sessions.
     Netbios,
+    /// IKE, which is only looked at.
+    Ike,
 }
 
 impl Gateway {
     /// How many there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
 
     /// All of them, by number.
     pub const ALL: [Self; Self::COUNT] = [
@@ -56,6 +58,7 @@ impl Gateway {
         Self::Pptp,
         Self::Skinny,
         Self::Netbios,
+        Self::Ike,
     ];
 
     /// Its key in the configuration.
@@ -71,6 +74,7 @@ impl Gateway {
             Self::Pptp => "pptp",
             Self::Skinny => "skinny",
             Self::Netbios => "netbios",
+            Self::Ike => "ike",
         }
     }
 }
@@ -151,12 +155,52 @@ impl SipSettings {
     }
 }
 
+/// How the SPI that comes back is foreseen from the one that goes out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prediction {
+    /// Both are the same.
+    #[default]
+    Same,
+    /// The responder's is the first four bytes of the SHA-1 of the initiator's.
+    Hashed,
+}
+
+/// What is done for IPsec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IpsecSettings {
+    /// ESP is translated by its SPIs, and needs not be named in a rule.
+    pub esp: bool,
+    /// Hosts whose port 500 stays 500.
+    pub preserve_port: Vec<Prefix>,
+    /// Hosts whose SPIs can be foreseen.
+    pub spi_match: Vec<Prefix>,
+    /// How.
+    pub prediction: Prediction,
+    /// Hosts whose sessions at port 4500 are kept alive for them.
+    pub keepalive_for: Vec<Prefix>,
+    /// How often.
+    pub keepalive: Option<Nanos>,
+    /// Pairs of a host and a gateway between which ESP travels in UDP outside.
+    pub encapsulate: Vec<(Ipv4Addr, Ipv4Addr)>,
+}
+
+impl IpsecSettings {
+    /// Whether a host is in one of these lists.
+    #[must_use]
+    pub fn lists(list: &[Prefix], address: u32) -> bool {
+        let address = Ipv4Addr::from_bits(address);
+        list.iter().any(|prefix| prefix.contains(address))
+    }
+}
+
 /// The services of a rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Services {
     list: Vec<Service>,
     /// What SIP's keep to.
     pub sip: SipSettings,
+    /// What is done for IPsec.
+    pub ipsec: IpsecSettings,
     /// Ports modulo 64 that some service has: most others are none at one look.
     some: u64,
 }
@@ -172,7 +216,14 @@ impl Services {
             list,
             some,
             sip: SipSettings::default(),
+            ipsec: IpsecSettings::default(),
         }
+    }
+
+    /// The same with settings for IPsec.
+    #[must_use]
+    pub fn with_ipsec(self, ipsec: IpsecSettings) -> Self {
+        Self { ipsec, ..self }
     }
 
     /// The same with settings for SIP.
@@ -410,7 +461,7 @@ impl Tallies {
 
     /// Of one gateway, to be counted in.
     pub fn of_mut(&mut self, gateway: Gateway) -> &mut Tally {
-        let [ftp, tftp, dns, rtsp, rcmd, sip, pptp, skinny, netbios] = &mut self.all;
+        let [ftp, tftp, dns, rtsp, rcmd, sip, pptp, skinny, netbios, ike] = &mut self.all;
         match gateway {
             Gateway::Ftp => ftp,
             Gateway::Tftp => tftp,
@@ -421,6 +472,7 @@ impl Tallies {
             Gateway::Pptp => pptp,
             Gateway::Skinny => skinny,
             Gateway::Netbios => netbios,
+            Gateway::Ike => ike,
         }
     }
 }

@@ -38,12 +38,13 @@ mod shard;
 pub mod steering;
 mod subscriber;
 mod tcp_state;
+pub mod tunnels;
 mod wheel;
 
 pub use deterministic::{Algorithm, Computed, Key};
 pub use gateway::{
-    Attached, Gateway, Offered, Service, Services, SipKinds, SipSettings, Spoken, Tallies, Tally,
-    Trunk,
+    Attached, Gateway, IpsecSettings, Offered, Prediction, Service, Services, SipKinds,
+    SipSettings, Spoken, Tallies, Tally, Trunk,
 };
 pub use key::{FlowKey, Realm};
 pub use layout::{Dealt, Layout, OutsideAddress, PoolAddress, PoolSpread, ReviseError, Spread};

@@ -324,6 +324,17 @@ impl SessionTable {
         self.hot.get_mut(id.0 as usize)
     }
 
+    /// Notes a sequence number of ESP from outside; answers the highest before it.
+    pub(crate) fn mark_esp(&mut self, id: SessionId, seq: u32) -> u32 {
+        let Some(session) = self.hot.get_mut(id.0 as usize) else {
+            return 0;
+        };
+        let [_, highest] = &mut session.marks;
+        let before = *highest;
+        *highest = before.max(seq);
+        before
+    }
+
     /// Counts a packet.
     pub(crate) fn count(&mut self, id: SessionId, direction: Direction, len: u32) {
         if let Some(session) = self.hot.get_mut(id.0 as usize)

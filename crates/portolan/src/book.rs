@@ -7,12 +7,13 @@ use base::{Prefix, TICK_SHIFT, Ticks};
 use config::Config;
 use control::filter::Filter;
 use control::rows::{
-    AlgRow, CallRow, DoorRow, InterfaceRow, MappingRow, MediaRow, NeighborRow, PoolRow,
+    AlgRow, CallRow, DoorRow, InterfaceRow, IpsecRow, MappingRow, MediaRow, NeighborRow, PoolRow,
     SubscriberRow, TranslationRow, ZoneRow,
 };
 use dataplane::{CallView, SessionFilter};
 use nat::door::{Door, Place, Uses};
-use nat::{Gateway, Layout, Mapping, MappingKind, SessionView, SipKinds, Subscriber, Tally};
+use nat::tunnels::{Gate, Peer};
+use nat::{Flags, Gateway, Layout, Mapping, MappingKind, SessionView, SipKinds, Subscriber, Tally};
 
 use crate::steering::{Arrivals, Forecast};
 use portolan::plan::Plan;
@@ -143,12 +144,19 @@ impl Book {
         } else {
             key.dst_port()
         };
+        let (id, outside_id, remote_port) = if key.protocol() == ESP {
+            let spi = spi_of(view);
+            (spi, spi, 0)
+        } else {
+            (u32::from(id), u32::from(outside_id), remote_port)
+        };
+        let endpoint_of = |address: u32, id: u32| format!("{}:{id}", Ipv4Addr::from_bits(address));
         TranslationRow {
             protocol: protocol_name(key.protocol()),
             vrf: self.vrf(key.realm()),
             rule: self.rule(view.rule),
-            inside: endpoint(key.src(), id),
-            outside: endpoint(view.outside, outside_id),
+            inside: endpoint_of(key.src(), id),
+            outside: endpoint_of(view.outside, outside_id),
             remote: endpoint(key.dst(), remote_port),
             remote_inside: behind.map(|_| endpoint(key.dst(), remote_port)),
             remote_outside: behind.map(|address| endpoint(address.to_bits(), remote_port)),
@@ -229,6 +237,42 @@ impl Book {
                 Uses::Left(left) => u32::from(left),
                 Uses::Many => u32::MAX,
             },
+        }
+    }
+
+    pub(crate) fn tunnel(
+        &self,
+        worker: usize,
+        gate: &Gate,
+        peer: &Peer,
+        expects: bool,
+        now: Ticks,
+    ) -> IpsecRow {
+        let address = |address| Ipv4Addr::from_bits(address).to_string();
+        let [initiator, responder] = peer.cookies.map(|cookie| match cookie {
+            0 => String::new(),
+            cookie => format!("{cookie:016x}"),
+        });
+        let [spis_out, spis_in] = peer
+            .spis
+            .map(|spis| spis.iter().map(|spi| format!("{spi:08x}")).collect());
+        IpsecRow {
+            vrf: self.vrf(peer.inside.realm),
+            inside: address(peer.inside.address),
+            outside: address(gate.outside),
+            remote: address(gate.remote),
+            ike: peer.ike,
+            initiator,
+            responder,
+            nat_traversal: peer.supports,
+            nat_detection: peer.traversal.name().into(),
+            encapsulation: peer.encapsulation.name().into(),
+            spis_out,
+            spis_in,
+            expects,
+            age: seconds(now.since(peer.since)),
+            idle: seconds(now.since(peer.seen)),
+            worker: worker_number(worker),
         }
     }
 
@@ -461,6 +505,20 @@ fn zone_rows(config: &Config) -> Vec<ZoneRow> {
                 .collect(),
         })
         .collect()
+}
+
+/// IP protocol of ESP.
+const ESP: u8 = 50;
+
+/// The SPI of a session of ESP: one that was opened from outside has it in the order of what
+/// comes in.
+fn spi_of(view: &SessionView) -> u32 {
+    let (first, second) = (view.out_key.src_port(), view.out_key.dst_port());
+    if view.flags.has(Flags::FROM_OUTSIDE) {
+        u32::from(second) << 16 | u32::from(first)
+    } else {
+        u32::from(first) << 16 | u32::from(second)
+    }
 }
 
 fn endpoint(address: u32, port: u16) -> String {

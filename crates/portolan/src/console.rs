@@ -169,6 +169,10 @@ impl<K: Sink> Console<K> {
                     job.rows = Some(Rows::none(*what));
                     ask_all(&mut job, &Command::Inspect(ticket, Inspect::Doors));
                 }
+                What::Ipsec => {
+                    job.rows = Some(Rows::none(*what));
+                    ask_all(&mut job, &Command::Inspect(ticket, Inspect::Tunnels));
+                }
                 What::Subscribers => {
                     job.rows = Some(Rows::none(*what));
                     ask_all(&mut job, &Command::Inspect(ticket, Inspect::Subscribers));
@@ -330,6 +334,9 @@ impl<K: Sink> Console<K> {
             }
             (Row::Door(door, now), Some(Rows::Doors(rows))) => {
                 rows.push(self.book.door(&door, now));
+            }
+            (Row::Tunnel(gate, peer, expects, now), Some(Rows::Ipsec(rows))) => {
+                rows.push(self.book.tunnel(worker, &gate, &peer, expects, now));
             }
             (Row::Mapping(mapping), Some(Rows::Mappings(rows))) => {
                 rows.extend(self.book.mapping(worker, &mapping));

@@ -10,7 +10,9 @@ use nat::settings::{
     Action, Allocation, Dependence, Division, Limits, MAX_RESERVED, Pairing, Pool, PoolList, Rule,
     Settings, Static, Timeouts, Translate,
 };
-use nat::{Gateway, Service, Services, Shard, SipSettings, Sizes, Trunk};
+use nat::{
+    Gateway, IpsecSettings, Prediction, Service, Services, Shard, SipSettings, Sizes, Trunk,
+};
 use pktio::PortId;
 use wire::ethernet::{Mac, Tags};
 use wire::igmp::Version;
@@ -248,6 +250,31 @@ fn services(config: &Config, overrides: &[model::Alg], realms: Option<(VrfId, Vr
     let sip = in_force().find_map(|alg| alg.sip.as_ref());
     Services::new(in_force().flat_map(of_one).collect())
         .with_sip(sip.map(sip_settings).unwrap_or_default())
+        .with_ipsec(ipsec_settings(in_force()))
+}
+
+fn ipsec_settings<'a>(algs: impl Iterator<Item = &'a model::Alg>) -> IpsecSettings {
+    let mut settings = IpsecSettings::default();
+    for alg in algs.filter(|alg| alg.enabled) {
+        let said = &alg.ipsec;
+        match alg.name.as_str() {
+            "ike" if !alg.shadow => {
+                settings.preserve_port.clone_from(&said.preserve_port);
+                settings.keepalive_for.clone_from(&said.keepalive_for);
+                settings.keepalive = said.keepalive.map(nanos);
+            }
+            "esp" if !alg.shadow => {
+                settings.esp = true;
+                settings.spi_match.clone_from(&said.spi_match);
+                settings.encapsulate.clone_from(&said.encapsulate);
+                if said.hashed {
+                    settings.prediction = Prediction::Hashed;
+                }
+            }
+            _ => {}
+        }
+    }
+    settings
 }
 
 fn sip_settings(sip: &model::Sip) -> SipSettings {

@@ -233,6 +233,26 @@ fn gateways() {
                 &["host bits"],
             ),
             (
+                "alg: { ike: { keepalive: §4s, keepalive_for: [10.0.0.0/8] } }\n",
+                &["out of range; write 5s to 3600s"],
+            ),
+            (
+                "alg: { ike: { keepalive_for: [§ten] } }\n",
+                &["not a prefix"],
+            ),
+            (
+                "alg: { esp: { spi_prediction: §md5 } }\n",
+                &["no way to foresee"],
+            ),
+            (
+                "alg: { esp: { encapsulate: [ §{ inside: 10.0.0.1 } ] } }\n",
+                &["needs `inside` and `gateway`"],
+            ),
+            (
+                "alg: { esp: { encapsulate: [ { inside: 10.0.0.1, gateway: 10.0.0.2, §peer: 1 } ] } }\n",
+                &["unknown key `peer`"],
+            ),
+            (
                 "alg: { esp: { enabled: §5 } }\n",
                 &["neither true nor false"],
             ),

@@ -72,8 +72,12 @@ impl Filter {
 
     /// Whether this peer is meant.
     #[must_use]
-    pub fn matches_ipsec(&self, _: &IpsecRow) -> bool {
-        true
+    pub fn matches_ipsec(&self, row: &IpsecRow) -> bool {
+        endpoint(self.inside, &row.inside)
+            && endpoint(self.outside, &row.outside)
+            && endpoint(self.remote, &row.remote)
+            && self.vrf(&row.vrf)
+            && self.worker(row.worker)
     }
 
     /// Whether this event is meant: `name` is what happened.

@@ -3,8 +3,8 @@
 use super::Column;
 use super::cells::{duration, list, percent, yes};
 use crate::rows::{
-    AlgRow, CallRow, CounterRow, DoorRow, EventRow, InterfaceRow, MappingRow, NeighborRow, PoolRow,
-    SubscriberRow, TranslationRow, WorkerRow, ZoneRow,
+    AlgRow, CallRow, CounterRow, DoorRow, EventRow, InterfaceRow, IpsecRow, MappingRow,
+    NeighborRow, PoolRow, SubscriberRow, TranslationRow, WorkerRow, ZoneRow,
 };
 
 pub(super) const TRANSLATIONS: &[Column<TranslationRow>] = &[
@@ -78,6 +78,37 @@ pub(super) const CALLS: &[Column<CallRow>] = &[
     Column::number("AGE", |row| duration(row.age)),
     Column::number("EXPIRES", |row| duration(row.expires)),
 ];
+
+pub(super) const IPSEC: &[Column<IpsecRow>] = &[
+    Column::optional("VRF", |row| row.vrf.clone()),
+    Column::text("INSIDE", |row| row.inside.clone()),
+    Column::text("OUTSIDE", |row| row.outside.clone()),
+    Column::text("REMOTE", |row| row.remote.clone()),
+    Column::text("IKE", |row| match row.ike {
+        0 => "-".into(),
+        version => format!("v{version}"),
+    }),
+    Column::text("NAT-T", |row| {
+        match row.nat_traversal {
+            [true, true] => "both",
+            [true, false] => "inside",
+            [false, true] => "remote",
+            [false, false] => "-",
+        }
+        .into()
+    }),
+    Column::text("NAT-D", |row| row.nat_detection.clone()),
+    Column::text("PAYLOAD", |row| row.encapsulation.clone()),
+    Column::text("SPI-OUT", |row| newest(&row.spis_out)),
+    Column::text("SPI-IN", |row| newest(&row.spis_in)),
+    Column::number("AGE", |row| duration(row.age)),
+    Column::number("IDLE", |row| duration(row.idle)),
+];
+
+/// The newest of some SPIs.
+fn newest(spis: &[String]) -> String {
+    spis.first().cloned().unwrap_or_else(|| "-".into())
+}
 
 pub(super) const EVENTS: &[Column<EventRow>] = &[
     Column::number("AT", |row| duration(row.at)),

@@ -61,6 +61,12 @@ impl Layout {
         port: u16,
     ) -> Option<u32> {
         let known = self.outside_address(realm, address)?;
+        // Halves of an SPI are no ports.
+        let port = if protocol == wire::ipv4::protocol::ESP {
+            0
+        } else {
+            port
+        };
         let inside = self
             .forwards
             .get(&(realm, address, protocol, port))

@@ -40,11 +40,13 @@ impl Flags {
 
     /// Both together.
     #[must_use]
+    #[inline]
     pub const fn with(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
     /// Restless or not, as the state is.
+    #[inline]
     pub(super) const fn in_state(self, state: State, fins: Fins) -> Self {
         match state {
             State::OutboundSyn | State::InboundSyn | State::BothFin | State::Reset => {
@@ -57,6 +59,7 @@ impl Flags {
 
     /// Without `others`.
     #[must_use]
+    #[inline]
     pub const fn without(self, others: Self) -> Self {
         Self(self.0 & !others.0)
     }

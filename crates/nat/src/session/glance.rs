@@ -59,6 +59,7 @@ impl Glance<'_> {
 
     /// The same for a guess that [is further](Guess::is_further).
     #[must_use]
+    #[inline]
     pub fn guess_further(self, hash: u64) -> Guess {
         self.guessed(self.index.guess_further(hash))
     }

@@ -97,6 +97,7 @@ impl Session {
 
     /// By how many bits windows in segments of `direction` are shifted (RFC 7323 section 2.2).
     #[must_use]
+    #[inline]
     pub const fn window_shift(&self, direction: Direction) -> u8 {
         let (inside, outside) = (self.scales & 0xf, self.scales >> 4);
         match direction {
@@ -108,12 +109,14 @@ impl Session {
 
     /// Whether a gateway looks at its packets: then they never simply pass.
     #[must_use]
+    #[inline]
     pub const fn has_gateway(&self) -> bool {
         self.epoch == GATEWAY
     }
 
     /// Where packets of `direction` go to.
     #[must_use]
+    #[inline]
     pub const fn destination(&self, direction: Direction) -> u32 {
         match direction {
             Direction::Outbound => self.out_key.dst(),
@@ -123,6 +126,7 @@ impl Session {
 
     /// State.
     #[must_use]
+    #[inline]
     pub const fn state(&self) -> State {
         self.state
     }
@@ -134,12 +138,14 @@ impl Session {
 
     /// Flags.
     #[must_use]
+    #[inline]
     pub const fn flags(&self) -> Flags {
         self.flags
     }
 
     /// Realm in which packets of `direction` leave.
     #[must_use]
+    #[inline]
     pub const fn egress_realm(&self, direction: Direction) -> Realm {
         match direction {
             Direction::Outbound => self.outside_realm,

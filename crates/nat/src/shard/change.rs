@@ -158,6 +158,8 @@ impl Shard {
         let layout = Arc::clone(&self.layout);
         self.pools.adopt(&layout);
         self.sessions.set_timeouts(timeouts(&layout));
+        self.tunnels.set_timeout(layout.timeouts().esp);
+        self.adopt_cookies();
         self.held_ports
             .set_time(Ticks::in_duration(layout.hold_down()));
         if self.rule_sessions.len() < layout.rule_count() {

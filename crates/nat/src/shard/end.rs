@@ -54,6 +54,9 @@ impl Ending {
     };
 }
 
+/// Hosts and gateways looked at in a slice, for those that have been silent too long.
+const SWEEP: u32 = 4;
+
 impl Shard {
     /// Ends a session and whatever nobody else needs; false if it was not there.
     pub fn end_session(&mut self, id: SessionId, now: Ticks) -> bool {
@@ -263,6 +266,7 @@ impl Shard {
     /// Ends what is due, looking at no more than `budget` sessions, ports and
     /// blocks, or [`Shard::room_for_ends`]; returns what is left of that. Never scans a table.
     pub fn expire(&mut self, now: Ticks, budget: u32) -> u32 {
+        self.tunnels.sweep(now, budget.min(SWEEP));
         let mut left = budget.min(self.notices.room_for_ends());
         // Where the last of them is; those before it are at later steps.
         let (mut at, mut end) = (0, usize::MAX / 2);

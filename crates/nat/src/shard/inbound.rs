@@ -3,6 +3,7 @@
 use base::{Counter, Direction, Ticks};
 use wire::ipv4::is_multicast;
 
+use super::tunnels::is_of_pair;
 use super::{First, MAX_WEAK, NO_RULE, Opened, Refusal, Shard, first_state, opens, static_key};
 use crate::door::DoorId;
 use crate::key::{FlowKey, Realm};
@@ -20,6 +21,15 @@ impl Shard {
     ///
     /// The drop reason, with nothing changed.
     pub fn open_inbound(&mut self, first: &First<'_>) -> Result<Opened, Refusal> {
+        let prepared = self.prepare_tunnel(first)?;
+        let opened = self.open_inbound_at(first);
+        if let (Err(_), Some(mapping)) = (opened, prepared) {
+            self.end_mapping_if_unused(mapping, first.now.ticks());
+        }
+        opened
+    }
+
+    fn open_inbound_at(&mut self, first: &First<'_>) -> Result<Opened, Refusal> {
         let key = first.key;
         let (id, mapping, door) = self.admitted(first)?;
         opens(first)?;
@@ -27,7 +37,7 @@ impl Shard {
         let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
         let pinned = mapping.kind == MappingKind::Static;
         // Whoever comes by a door is expected: what it sends is wanted, answered or not.
-        let refresh = if pinned || door.is_some() {
+        let refresh = if pinned || door.is_some() || is_of_pair(&mapping, key) {
             Flags::INBOUND_REFRESH
         } else {
             self.udp_refresh(key.protocol())
@@ -88,6 +98,7 @@ impl Shard {
             self.refused(sender, first.now.ticks());
         }
         let opened = inserted?;
+        self.tunnel_paired(&mapping, key, first.now.ticks());
         self.attach_by_port(opened);
         if weak {
             let next = self.mappings.change(id, |mapping| {
@@ -144,7 +155,10 @@ impl Shard {
     #[must_use]
     pub fn ports_decide(&self) -> bool {
         let special = self.mappings.special();
-        special.pinned == 0 && special.whole == 0 && self.layout.shards() == 1
+        special.pinned == 0
+            && special.whole == 0
+            && self.layout.shards() == 1
+            && !self.keeps_ike_port()
     }
 
     /// Why a packet from a remote host to an outside address opens nothing, if it does not;
@@ -168,13 +182,14 @@ impl Shard {
         let key = first.key;
         let id = self
             .mapping_to(key, first.outside_realm)
+            .or_else(|| self.tunnel_to(first))
             .ok_or(Counter::DropNoMapping)?;
         let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
-        if !mapping.is_open() {
+        if !mapping.is_open() && !is_of_pair(&mapping, key) {
             return Err(Counter::DropNoMapping);
         }
         let door = self.door_for(&mapping, key);
-        if door.is_none() && !self.admits(id, &mapping, key.src()) {
+        if door.is_none() && !is_of_pair(&mapping, key) && !self.admits(id, &mapping, key.src()) {
             return Err(Counter::DropFiltered);
         }
         Ok((id, mapping, door))

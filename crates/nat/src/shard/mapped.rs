@@ -2,6 +2,7 @@
 //! address, or both left as they are.
 
 use base::{Counter, Ticks};
+use wire::ipv4::protocol;
 
 use super::ports::{ADDRESS_PROBES, Taken, Wanted};
 use super::{ANY_PROTOCOL, First, Refusal, Shard, dynamic_key, rule_number, whole_key};
@@ -40,7 +41,7 @@ impl Shard {
                 Some(found) => Ok(found),
                 None => self.new_mapping(first, rule, &plan, subscriber),
             });
-        if result.is_err() {
+        if result.is_err_and(|reason| reason != Counter::DropEspWaiting) {
             self.refused(subscriber, first.now.ticks());
         }
         result.map(|mapping| (mapping, subscriber))
@@ -154,7 +155,7 @@ impl Shard {
             return if plan.is_whole {
                 self.whole_mapping(first, rule, translate, outside_realm, subscriber)
             } else {
-                self.pair_mapping(key, rule, translate, outside_realm, subscriber)
+                self.pair_mapping(first, rule, translate, outside_realm, subscriber)
             };
         };
         self.admit_port(subscriber, plan, side, key.dst_port())?;
@@ -308,12 +309,13 @@ impl Shard {
     /// ports left as they are if it has some.
     fn pair_mapping(
         &mut self,
-        key: FlowKey,
+        first: &First<'_>,
         rule: usize,
         translate: &Translate,
         outside_realm: Realm,
         subscriber: SubscriberId,
     ) -> Result<MappingId, Refusal> {
+        let (key, now) = (first.key, first.now.ticks());
         let mut refusal = Counter::DropNoPort;
         for pool in translate.pools.iter() {
             let paired = self.paired_slot(subscriber, pool);
@@ -340,7 +342,11 @@ impl Shard {
                     rule: rule_number(rule),
                     outside_realm,
                     kind: MappingKind::Dynamic,
-                    reach: Reach::Remote,
+                    reach: if self.has_tunnels(rule, key.protocol()) {
+                        Reach::Hidden
+                    } else {
+                        Reach::Remote
+                    },
                 };
                 let fixed = self.layout.is_static(
                     outside_realm,
@@ -348,8 +354,13 @@ impl Shard {
                     key.protocol(),
                     key.src_port(),
                 );
-                if fixed || self.mappings.find_inbound(new.in_key()).is_some() {
+                let hidden = new.reach == Reach::Hidden;
+                if fixed || !hidden && self.mappings.find_inbound(new.in_key()).is_some() {
                     refusal = Counter::DropAddressPair;
+                    continue;
+                }
+                if hidden && key.scope() == 0 && self.must_wait(&new, now) {
+                    refusal = Counter::DropEspWaiting;
                     continue;
                 }
                 let id = self
@@ -369,7 +380,12 @@ impl Shard {
 
     /// The mapping that a packet from outside is for.
     pub(super) fn mapping_to(&self, key: FlowKey, realm: Realm) -> Option<MappingId> {
-        let endpoint = key.in_realm(realm);
+        let endpoint = match key.protocol() {
+            // The pair of addresses: SPIs come and go.
+            protocol::ESP => key.with_src(key.src(), 0).with_dst(key.dst(), 0),
+            _ => key,
+        }
+        .in_realm(realm);
         let find = |key| self.mappings.find_inbound(key);
         let special = self.mappings.special();
         if let Some(found) = find(endpoint.with_src(0, 0)) {

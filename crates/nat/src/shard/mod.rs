@@ -15,6 +15,7 @@ mod ahead;
 mod announce;
 mod at_once;
 mod change;
+mod cookies;
 mod doors;
 mod end;
 mod gateway;
@@ -27,6 +28,7 @@ mod outbound;
 mod ports;
 mod pptp;
 mod streams;
+mod tunnels;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -55,6 +57,7 @@ use crate::session::{
 use crate::settings::{Action, Dependence, Division, PortProtocol, Rule, Translate};
 use crate::subscriber::{Subscriber, SubscriberId, SubscriberTable};
 use crate::tcp_state::{Segment, State};
+use crate::tunnels::Tunnels;
 use change::Change;
 
 pub use ahead::Ahead;
@@ -159,6 +162,9 @@ pub struct Shard {
     adjusters: Adjusters,
     streams: streams::Streams,
     doors: Doors,
+    /// IPsec behind shared addresses.
+    pub tunnels: Tunnels,
+    cookies: cookies::Cookies,
     /// Doors that keep a whole address for somebody who has heard of it.
     loans: u32,
     /// Keeps remote hosts from choosing the numbers of calls.
@@ -211,6 +217,8 @@ impl Shard {
                 rng.word(),
                 now.ticks(),
             ),
+            tunnels: Tunnels::with_capacity(of_gateways, rng.word(), layout.timeouts().esp),
+            cookies: cookies::Cookies::new(false, 0),
             loans: 0,
             call_seed: rng.word(),
             tallies: Tallies::default(),
@@ -226,6 +234,7 @@ impl Shard {
             layout,
         };
         shard.settle_at_once();
+        shard.adopt_cookies();
         shard
     }
 
@@ -243,6 +252,8 @@ impl Shard {
             + self.adjusters.bytes()
             + self.streams.bytes()
             + self.doors.bytes()
+            + self.tunnels.bytes()
+            + self.cookies.bytes()
             + self.idle_blocks.iter().map(Resting::bytes).sum::<usize>()
     }
 
@@ -367,6 +378,9 @@ impl Shard {
     #[must_use]
     #[inline]
     pub fn sure_rule(&self, interface: usize, key: FlowKey) -> Option<usize> {
+        if self.is_by_cookie(key) {
+            return None;
+        }
         match self.layout.sure_match(interface, key) {
             Sure::Rule(number) => self.layout.plan(number).map(|_| number),
             Sure::None | Sure::Unsure => None,
@@ -665,7 +679,8 @@ fn first_match<'a>(rules: impl Iterator<Item = (usize, &'a Rule)>, key: FlowKey)
             continue;
         }
         let translates = matches!(rule.action, Action::Translate(_));
-        if translates && rule.protocols.is_empty() && !rule.all_protocols && !is_usual(protocol) {
+        let taken = is_usual(protocol) || protocol == protocol::ESP && rule.services.ipsec.esp;
+        if translates && rule.protocols.is_empty() && !rule.all_protocols && !taken {
             but_for_protocol = true;
             continue;
         }

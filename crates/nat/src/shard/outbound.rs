@@ -2,6 +2,7 @@
 
 use base::{Counter, Direction};
 
+use super::tunnels::at_pair;
 use super::{First, NO_RULE, Opened, Refusal, Shard, first_state, opens, rule_number};
 use crate::mapping::{MappingId, MappingKind};
 use crate::session::{Flags, NewSession};
@@ -29,10 +30,12 @@ impl Shard {
             (mapping, None)
         } else {
             let rule = rule.ok_or(Counter::DropNoRule)?;
-            let (mapping, subscriber) = self.mapping_for(first, rule)?;
+            let (mapping, subscriber) = self.mapping_for(&at_pair(first), rule)?;
             (mapping, Some(subscriber))
         };
-        let opened = self.open_under(first, mapping, rule, subscriber);
+        let opened = self
+            .begin_tunnel(first, mapping)
+            .and_then(|()| self.open_under(first, mapping, rule, subscriber));
         if opened.is_err() {
             self.end_mapping_if_unused(mapping, first.now.ticks());
         }
