@@ -9,8 +9,8 @@
 //!             ─> shark: checksums, errors, messages       (all runs in one file)
 //! ```
 //!
-//! `PORTOLAN_CAPTURES` names the directory of captures, a folder for each protocol; without it
-//! `../shared/captures` beside the project is looked for. Sessions in the tree are always played.
+//! `PORTOLAN_CAPTURES` names the directory of captures, a folder for each protocol: that takes
+//! a minute or two. Sessions in the tree are always played.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::indexing_slicing,
@@ -95,10 +95,7 @@ fn of_file(protocol: &'static Protocol, file: &Path) -> Session {
 
 /// Where captures of others are, if anywhere.
 fn directory() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/captures");
-    std::env::var_os("PORTOLAN_CAPTURES")
-        .map(PathBuf::from)
-        .or_else(|| Some(beside).filter(|path| path.is_dir()))
+    std::env::var_os("PORTOLAN_CAPTURES").map(PathBuf::from)
 }
 
 fn others(root: &Path) -> impl Iterator<Item = Session> {

@@ -253,11 +253,10 @@ fn is_near(host: Ipv4Addr) -> bool {
 }
 
 impl Player<'_> {
-    /// Whether a gateway reads it.
+    /// Whether a gateway reads it: that of the protocol, or `NetBIOS`, which is in many a file.
     fn is_read(&self, seen: &Seen) -> bool {
-        [seen.src, seen.dst]
-            .iter()
-            .any(|end| self.ports.contains(&end.port()))
+        let is_served = |port| self.ports.contains(&port) || matches!(port, 137..=139);
+        [seen.src, seen.dst].iter().any(|end| is_served(end.port()))
     }
 
     fn send(&mut self, interface: &'static str, packet: &Packet) -> Outcome {

@@ -267,10 +267,29 @@ fn named(seen: &Seen, left: &Seen) -> Option<(SocketAddrV4, SocketAddrV4)> {
             21 => read_endpoint(std::str::from_utf8(&seen.payload).ok()?)?
                 .parse()
                 .ok(),
+            389 | 1002 => registered(&seen.payload),
             _ => None,
         }
     };
     Some((endpoint(seen)?, endpoint(left)?)).filter(|(inside, _)| inside.port() > 0)
+}
+
+/// What an entry says whose address is as x86 prints it, behind its name and two short headers.
+fn registered(payload: &[u8]) -> Option<SocketAddrV4> {
+    let value = |name: &str| {
+        let at = payload
+            .windows(name.len())
+            .position(|part| part == name.as_bytes())?;
+        let digits = payload.get(at + name.len() + 4..)?;
+        let len = digits.iter().take_while(|byte| byte.is_ascii_digit());
+        std::str::from_utf8(&digits[..len.count()])
+            .ok()?
+            .parse()
+            .ok()
+    };
+    let address = u32::swap_bytes(value("sipaddress")?);
+    let port = u16::try_from(value("sport")?).ok()?;
+    Some(SocketAddrV4::new(address.into(), port))
 }
 
 /// The sessions of a file's first client.
@@ -289,7 +308,7 @@ fn recorded(file: &Path) -> Vec<Recorded> {
             matches!(seen.protocol, protocol::TCP | protocol::UDP) && !seen.is_fragment()
         })
         .collect();
-    let asks = |seen: &Seen| matches!(seen.dst.port(), 21 | 69 | 512..=514);
+    let asks = |seen: &Seen| matches!(seen.dst.port(), 21 | 69 | 389 | 512..=514 | 1002);
     let Some((_, first)) = all.iter().find(|(_, seen)| asks(seen)) else {
         return Vec::new();
     };
@@ -341,14 +360,21 @@ fn a_recorded_remote_command_is_carried() {
     );
 }
 
-/// Any others: set `PORTOLAN_CAPTURES` to a directory with folders `ftp`, `tftp` and `rcmd`.
+/// slapd and ldapadd: a person is registered.
+#[test]
+fn a_recorded_registration_is_carried() {
+    let [_, rewritten, opened, _, bypassed, errors] = played(&own("ldap_ils_add.pcap"), "ldap");
+    assert_eq!([rewritten, opened, bypassed, errors], [1, 1, 0, 0]);
+}
+
+/// Any others: set `PORTOLAN_CAPTURES` to a directory with folders `ftp`, `tftp`, `rcmd` and `ldap`.
 #[test]
 fn other_recorded_sessions_are_carried() {
     let Some(root) = std::env::var_os("PORTOLAN_CAPTURES") else {
         println!("PORTOLAN_CAPTURES is not set: nothing more to be played");
         return;
     };
-    for gateway in ["ftp", "tftp", "rcmd"] {
+    for gateway in ["ftp", "tftp", "rcmd", "ldap"] {
         let folder = std::fs::read_dir(Path::new(&root).join(gateway)).expect("folder of captures");
         for entry in folder {
             let file = entry.unwrap().path();

@@ -15,6 +15,7 @@
 
 mod captures;
 mod ftp;
+mod ldap;
 mod netbios;
 mod others;
 mod pptp;

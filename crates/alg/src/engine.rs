@@ -253,7 +253,7 @@ fn echoed(outside: Endpoint, transport: Transport, host: &impl Host) -> Option<E
 /// The endpoint that a finding means: what it leaves out is the session's.
 fn meant(finding: &Finding, context: &Context) -> Endpoint {
     match (finding.form, finding.endpoint.address) {
-        (Form::Implied, _) => context.inside,
+        (Form::Implied, _) if finding.endpoint.port == 0 => context.inside,
         (_, 0) => Endpoint {
             address: context.inside.address,
             ..finding.endpoint

@@ -1,11 +1,12 @@
 //! One look at the bytes of a session, by the parser of its gateway.
 
 use appproto::{
-    Finding, Findings, Scan, Sender, Transport, ftp, netbios, pptp, rcmd, rtsp, skinny, tftp,
+    Finding, Findings, Scan, Sender, Transport, ftp, ldap, netbios, pptp, rcmd, rtsp, skinny, tftp,
 };
 use base::{Direction, Nanos};
 use nat::{Attached, Gateway};
 
+use crate::directory::Registration;
 use crate::engine::{Host, Terms};
 use crate::names;
 use crate::rtsp::{Doors, Sessions};
@@ -49,6 +50,7 @@ impl Scanned {
                 lifetime: Some(Sessions::from_word(attached.notes[1]).lifetime()),
                 ..Terms::default()
             },
+            (None, Gateway::Ldap) => Registration::from_word(attached.notes[1]).terms(),
             (None, _) => Terms::default(),
         }
     }
@@ -137,6 +139,21 @@ pub fn scan(
             let mut state = pptp::State::from_word(*note);
             let scan = pptp::scan(&mut state, sender, bytes, found, |_| messages += 1);
             *note = state.to_word();
+            scan
+        }
+        Gateway::Ldap => {
+            let mut state = ldap::State::from_word(*note);
+            let mut registration = Registration::from_word(*other_note);
+            let known = |address| host.is_own(address) || host.is_outside(address);
+            let scan = ldap::scan(&mut state, sender, bytes, found, known, |message| {
+                messages += 1;
+                if sender == Sender::Client {
+                    registration.note(message);
+                }
+            });
+            registration.complete(found);
+            *note = state.to_word();
+            *other_note = registration.to_word();
             scan
         }
         Gateway::Sip => {

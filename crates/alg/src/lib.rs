@@ -17,6 +17,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod directory;
 mod edits;
 mod engine;
 mod gateway;

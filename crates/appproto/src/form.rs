@@ -45,7 +45,8 @@ pub enum Form {
     /// A number of bytes as BER has it (X.690 section 8.1.3), in so many bytes now, and never in
     /// fewer; has no endpoint.
     BerLength(u8),
-    /// Nowhere, the span is empty: the endpoint is where the message came from.
+    /// Nowhere, the span is empty: the endpoint is where the message came from, or a port of that
+    /// host.
     Implied,
 }
 

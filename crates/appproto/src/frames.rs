@@ -98,6 +98,11 @@ pub(crate) trait Framed {
 
     /// A message went by that begins so.
     fn seen(&mut self, head: &[u8]);
+
+    /// What a message leads to that passes unread and begins so.
+    fn passes(&mut self, _notes: &mut u8, _sender: Sender, _head: &[u8]) -> Then {
+        Then::GoOn
+    }
 }
 
 /// Lists the places in whole messages of one direction.
@@ -127,7 +132,13 @@ pub(crate) fn scan(
             Head::Passes(len) if (1..=LONGEST).contains(&len) => {
                 // As said: it fits.
                 *passing = u32::try_from(len).unwrap_or(u32::MAX);
+                let mut notes = state.notes;
+                let then = protocol.passes(&mut notes, sender, rest);
+                state.notes = notes;
                 protocol.seen(rest);
+                if then == Then::Release {
+                    state.notes |= RELEASED;
+                }
             }
             Head::Message(len) if len > 0 => {
                 let Some(message) = rest.get(..len) else {

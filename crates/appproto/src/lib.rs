@@ -22,6 +22,7 @@ mod form;
 mod frames;
 pub mod ftp;
 pub mod ike;
+pub mod ldap;
 pub mod netbios;
 pub mod pptp;
 pub mod rcmd;

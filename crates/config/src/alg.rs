@@ -219,7 +219,9 @@ const GATEWAYS: [Gateway; 14] = [
         .over(&[TCP, UDP])
         .working(),
     fixed("rcmd", &[512, 513, 514], &[]).over(&[TCP]).working(),
-    ports("ldap", &[("ports", &[389, 1002])], &[]),
+    ports("ldap", &[("ports", &[389, 1002])], &[])
+        .over(&[TCP])
+        .working(),
     fixed("pptp", &[1723], &[]).over(&[TCP]).working(),
     fixed("ike", &[500, 4500], &[])
         .over(&[UDP])

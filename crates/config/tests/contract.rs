@@ -307,7 +307,7 @@ fn static_mappings_come_in_many_shapes() {
 #[test]
 fn a_gateway_is_switched_off_in_three_ways() {
     let config = with(
-        "alg: { ftp: off, tftp: false, dns: { enabled: false }, skinny: \"off\", rtsp: { ports: [8554], mode: shadow }, sip: on, h323: }
+        "alg: { ftp: off, tftp: false, dns: { enabled: false }, skinny: \"off\", rtsp: { ports: [8554], mode: shadow }, sip: on, h323: { ras: [1719] } }
 nat: { pools: [ { name: p, prefixes: [203.0.113.0/30] } ], rules: [ { pool: p, alg: { ftp: off } } ] }\n",
     );
     let off: Vec<&str> = config

@@ -72,7 +72,7 @@ impl<'a> Session<'a> {
     fn names_hosts(&self) -> bool {
         matches!(
             self.gateway,
-            Gateway::Sip | Gateway::Skinny | Gateway::Netbios
+            Gateway::Sip | Gateway::Skinny | Gateway::Netbios | Gateway::Ldap
         )
     }
 

@@ -41,11 +41,13 @@ pub enum Gateway {
     Netbios,
     /// IKE, which is only looked at.
     Ike,
+    /// LDAP of `NetMeeting`'s directories.
+    Ldap,
 }
 
 impl Gateway {
     /// How many there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// All of them, by number.
     pub const ALL: [Self; Self::COUNT] = [
@@ -59,6 +61,7 @@ impl Gateway {
         Self::Skinny,
         Self::Netbios,
         Self::Ike,
+        Self::Ldap,
     ];
 
     /// Its key in the configuration.
@@ -75,6 +78,7 @@ impl Gateway {
             Self::Skinny => "skinny",
             Self::Netbios => "netbios",
             Self::Ike => "ike",
+            Self::Ldap => "ldap",
         }
     }
 }
@@ -461,7 +465,19 @@ impl Tallies {
 
     /// Of one gateway, to be counted in.
     pub fn of_mut(&mut self, gateway: Gateway) -> &mut Tally {
-        let [ftp, tftp, dns, rtsp, rcmd, sip, pptp, skinny, netbios, ike] = &mut self.all;
+        let [
+            ftp,
+            tftp,
+            dns,
+            rtsp,
+            rcmd,
+            sip,
+            pptp,
+            skinny,
+            netbios,
+            ike,
+            ldap,
+        ] = &mut self.all;
         match gateway {
             Gateway::Ftp => ftp,
             Gateway::Tftp => tftp,
@@ -473,6 +489,7 @@ impl Tallies {
             Gateway::Skinny => skinny,
             Gateway::Netbios => netbios,
             Gateway::Ike => ike,
+            Gateway::Ldap => ldap,
         }
     }
 }
