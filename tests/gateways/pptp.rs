@@ -263,6 +263,44 @@ fn a_server_inside_is_called() {
     host.goes_out(&mut nat, 9);
 }
 
+/// A host with an outside address of its own keeps that, be it of a pool or not, and has calls;
+/// they end as those of others.
+#[test]
+fn a_host_with_its_own_outside_address_has_calls() {
+    for own_address in ["203.0.113.2", "203.0.113.20"] {
+        for out_first in [false, true] {
+            let one = format!("inside: 10.64.0.7, outside: {own_address}");
+            let mut nat = Pipe::new(&strict().fixed(&one));
+            let mut host = Control::open(&mut nat, A, 40000);
+            assert_eq!(host.outside, own_address);
+            let calls = [(1, 100), (2, 101)].map(|(own, peer)| {
+                let outside = host.call(&mut nat, own, peer);
+                if out_first {
+                    host.goes_out(&mut nat, peer);
+                }
+                for _ in 0..3 {
+                    host.comes_in(&mut nat, outside, own);
+                    host.goes_out(&mut nat, peer);
+                }
+                outside
+            });
+            host.talk.sends(&mut nat, Inside, &control(12, &[1], 16));
+            host.talk
+                .says(&mut nat, Outside, &control(13, &[100, 0x400], 148));
+            assert_eq!(nat.show("doors").len(), 1);
+            host.comes_in(&mut nat, calls[1], 2);
+            host.goes_out(&mut nat, 101);
+            assert_eq!(tally(&mut nat, "pptp")[2..], [2, 2, 0, 0]);
+            host.talk.finishes(&mut nat, Inside);
+            host.talk.finishes(&mut nat, Outside);
+            nat.wait(1000.0);
+            assert!(nat.show("doors").is_empty());
+            assert!(nat.show("translations").is_empty());
+            nat.check_verdicts();
+        }
+    }
+}
+
 /// Messages cut anywhere, through the virtual TCP.
 #[test]
 fn a_message_in_parts_is_put_together() {

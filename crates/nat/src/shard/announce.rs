@@ -267,7 +267,9 @@ impl Shard {
     ) -> Option<(MappingId, Mapping)> {
         let realm = view.out_key.realm();
         let key = FlowKey::new(want.address, 0, port, 0, want.protocol, realm);
-        let id = self.static_mapping(key).or_else(|| {
+        // A call is known by the mapping of its number, whatever stands for the whole host.
+        let fixed = (want.protocol != protocol::GRE).then(|| self.static_mapping(key));
+        let id = fixed.flatten().or_else(|| {
             let plan = self.layout.plan(self.rule_for(view, key)?)?;
             self.door_mapping(key, plan)
         })?;
