@@ -15,6 +15,7 @@
 
 mod captures;
 mod ftp;
+mod h323;
 mod ldap;
 mod netbios;
 mod others;

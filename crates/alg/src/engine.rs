@@ -6,13 +6,16 @@
 //! that its protocol has no business with, stays as it is and opens nothing (NAT slipstreaming,
 //! FTP bounce, third-party SDP).
 
-use appproto::{Channel, Endpoint, Finding, Form, Ports, Remote, Role, Transport, Uses};
+use appproto::{Channel, Endpoint, Finding, Form, Ports, Remote, Role, Transport, Uses, h323};
 use base::{Direction, Nanos};
 
 use crate::edits::{Edit, Edits, add_lengths};
 
 /// First port that a message may open a door for, unless its protocol needs less.
 const FIRST_PORT: u16 = 1024;
+
+/// The kind of sessions that media control of H.323 is: nothing else tells them.
+pub(crate) const MEDIA_CONTROL: u8 = 1;
 
 /// Pairs that one place may ask for.
 const MOST_PAIRS: u8 = 16;
@@ -62,7 +65,8 @@ pub trait Host {
     fn is_outside(&self, address: u32) -> bool;
 
     /// Maps the endpoints of a channel and opens its doors: the outside endpoint of the first.
-    /// Where the sender `answers`, the gateway goes with whoever comes in.
+    /// Where the sender `answers`, the gateway goes with whoever comes in, for a session of that
+    /// kind.
     ///
     /// # Errors
     ///
@@ -71,9 +75,13 @@ pub trait Host {
         &mut self,
         inside: Endpoint,
         channel: Channel,
-        answers: bool,
+        answers: Option<u8>,
         terms: Terms,
     ) -> Result<Endpoint, Refused>;
+
+    /// Has the gateway go with the session's host for a while if that goes to an endpoint of the
+    /// other side, for a session of a kind.
+    fn lead(&mut self, to: Endpoint, transport: Transport, kind: u8, terms: Terms);
 
     /// The outside endpoint of an inside one that is mapped.
     fn outside_of(&self, inside: Endpoint, transport: Transport) -> Option<Endpoint>;
@@ -133,20 +141,22 @@ pub fn resolve(
     if context.direction == Direction::Outbound {
         for finding in findings {
             let (channel, answers) = match finding.role {
-                Role::Listens(channel) => (channel, false),
-                Role::Answers(transport, remote) => (answered(transport, remote), true),
+                Role::Listens(channel) => (channel, None),
+                Role::Answers(transport, remote) => (answered(transport, remote), Some(0)),
+                Role::Leads(service, channel) => (channel, Some(kind_of(service))),
                 _ => continue,
             };
-            let inside = meant(finding, context);
+            let meant = meant(finding, context);
+            let (inside, channel, behind) = first_of(meant, channel);
             if !host.is_own(inside.address) || !is_fit(inside.port, channel, context) {
                 outcome.distrusted += 1;
-                if answers {
+                if answers.is_some() {
                     let named = named(finding.endpoint, channel.transport, host);
                     write(&mut outcome.edits, finding, named);
                 }
                 continue;
             }
-            let known = host.outside_of(inside, channel.transport);
+            let known = host.outside_of(meant, channel.transport);
             let opened = if context.shadow {
                 // Some other port, which only trying could tell.
                 Ok(known.unwrap_or(Endpoint {
@@ -155,6 +165,10 @@ pub fn resolve(
                 }))
             } else {
                 host.open(inside, channel, answers, terms(finding))
+                    .map(|outside| Endpoint {
+                        port: outside.port.wrapping_add(behind),
+                        ..outside
+                    })
             };
             match opened {
                 Ok(outside) => {
@@ -162,7 +176,7 @@ pub fn resolve(
                     write(&mut outcome.edits, finding, Some(outside));
                 }
                 // It is mapped all the same, and whoever it has written to gets in.
-                Err(Refused) if answers && known.is_some() => {
+                Err(Refused) if answers.is_some() && known.is_some() => {
                     write(&mut outcome.edits, finding, known);
                 }
                 Err(Refused) => {
@@ -190,12 +204,24 @@ pub fn resolve(
                 }
                 host.inside_of(endpoint, channel.transport)
             }
+            (Direction::Inbound, Role::Leads(service, channel)) => {
+                let own = echoed(endpoint, channel.transport, host);
+                // By way of an outside address it may be another inside host, all the same.
+                if own.is_none() && !context.shadow {
+                    let kind = kind_of(service);
+                    host.lead(endpoint, channel.transport, kind, terms(finding));
+                }
+                own
+            }
             (Direction::Inbound, Role::Host) => host
                 .inside_host(endpoint.address)
                 .map(|address| Endpoint { address, port: 0 }),
             // Done, done last, the other side's own, or given back to it.
             (_, Role::LengthOf(_))
-            | (Direction::Outbound, Role::Listens(_) | Role::Answers(..) | Role::Echoes(_))
+            | (
+                Direction::Outbound,
+                Role::Listens(_) | Role::Answers(..) | Role::Leads(..) | Role::Echoes(_),
+            )
             | (Direction::Inbound, Role::Listens(_) | Role::Answers(..) | Role::Repeats(_)) => {
                 continue;
             }
@@ -229,6 +255,31 @@ const fn answered(transport: Transport, remote: Remote) -> Channel {
         uses: Uses::Many,
         remote,
     }
+}
+
+/// Number of a kind of session that H.323 leads to: the others are told by their protocol.
+const fn kind_of(service: h323::Service) -> u8 {
+    match service {
+        h323::Service::Ras | h323::Service::CallSignalling => 0,
+        h323::Service::MediaControl => MEDIA_CONTROL,
+    }
+}
+
+/// The first port of a channel, with the others from there on, and how far behind it the port is
+/// that was named.
+fn first_of(named: Endpoint, channel: Channel) -> (Endpoint, Channel, u16) {
+    if channel.ports != Ports::Behind {
+        return (named, channel, 0);
+    }
+    let first = Endpoint {
+        port: named.port.saturating_sub(1),
+        ..named
+    };
+    let pair = Channel {
+        ports: Ports::Pair,
+        ..channel
+    };
+    (first, pair, 1)
 }
 
 /// What an inside endpoint is called outside: where nothing is mapped, by the address of its host
@@ -268,7 +319,7 @@ fn is_fit(port: u16, channel: Channel, context: &Context) -> bool {
         return true;
     }
     let last = match channel.ports {
-        Ports::One => Some(port),
+        Ports::One | Ports::Behind => Some(port),
         Ports::Pair => port.checked_add(1),
         Ports::Pairs(pairs) if pairs > MOST_PAIRS => None,
         Ports::Pairs(pairs) => port.checked_add((u16::from(pairs) * 2).saturating_sub(1)),
@@ -291,6 +342,7 @@ mod tests {
     struct One {
         opened: Vec<(Endpoint, Channel)>,
         narrowed: Vec<(Endpoint, Channel)>,
+        led: Vec<(Endpoint, u8)>,
         full: bool,
         /// Nothing is mapped but what has been opened.
         empty: bool,
@@ -309,7 +361,7 @@ mod tests {
             &mut self,
             inside: Endpoint,
             channel: Channel,
-            _: bool,
+            _: Option<u8>,
             _: Terms,
         ) -> Result<Endpoint, Refused> {
             if self.full {
@@ -317,6 +369,10 @@ mod tests {
             }
             self.opened.push((inside, channel));
             self.outside_of(inside, channel.transport).ok_or(Refused)
+        }
+
+        fn lead(&mut self, to: Endpoint, _: Transport, kind: u8, _: Terms) {
+            self.led.push((to, kind));
         }
 
         fn outside_of(&self, inside: Endpoint, _: Transport) -> Option<Endpoint> {
@@ -514,6 +570,63 @@ mod tests {
         host.empty = true;
         let outcome = resolve(&[finding(INSIDE, 5060, role)], &outbound(), &mut host);
         assert_eq!((outcome.refused, outcome.edits.len()), (true, 0));
+    }
+
+    /// The port of control packets alone brings the pair that it is of.
+    #[test]
+    fn the_odd_port_of_a_pair_opens_both() {
+        let mut host = One {
+            empty: true,
+            ..One::default()
+        };
+        let behind = Channel {
+            ports: Ports::Behind,
+            ..CHANNEL
+        };
+        let found = [finding(INSIDE, 5001, Role::Listens(behind))];
+        let outcome = resolve(&found, &outbound(), &mut host);
+        let pair = Channel {
+            ports: Ports::Pair,
+            ..CHANNEL
+        };
+        let first = Endpoint {
+            address: INSIDE,
+            port: 5000,
+        };
+        assert_eq!(host.opened, [(first, pair)]);
+        assert_eq!(outcome.edits[0].text.as_slice(), b"203.0.113.5:6001");
+        let low = [finding(INSIDE, 1024, Role::Listens(behind))];
+        assert_eq!(resolve(&low, &outbound(), &mut host).distrusted, 1);
+    }
+
+    #[test]
+    fn who_is_led_elsewhere_takes_the_gateway_along() {
+        let role = Role::Leads(h323::Service::MediaControl, CHANNEL);
+        let mut host = One::default();
+        let own = [finding(INSIDE, 5000, role)];
+        let outcome = resolve(&own, &outbound(), &mut host);
+        assert_eq!(outcome.edits[0].text.as_slice(), b"203.0.113.5:6000");
+        assert_eq!(host.opened, [(own[0].endpoint, CHANNEL)]);
+        let inbound = Context {
+            direction: Direction::Inbound,
+            ..outbound()
+        };
+        // Another's, one of ours given back, and one of ours that is another host's.
+        let found = [
+            finding(0xc633_6401, 5000, role),
+            finding(OUTSIDE, 6000, role),
+            finding(OUTSIDE, 61000, role),
+        ];
+        let outcome = resolve(&found, &inbound, &mut host);
+        assert_eq!(outcome.edits[0].text.as_slice(), b"10.64.0.10:5000");
+        let led = [0, 2].map(|nth| (found[nth].endpoint, MEDIA_CONTROL));
+        assert_eq!(host.led, led);
+        let shadow = Context {
+            shadow: true,
+            ..inbound
+        };
+        resolve(&found, &shadow, &mut host);
+        assert_eq!((host.led.len(), outcome.edits.len()), (2, 1));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! One look at the bytes of a session, by the parser of its gateway.
 
 use appproto::{
-    Finding, Findings, Scan, Sender, Transport, ftp, ldap, netbios, pptp, rcmd, rtsp, skinny, tftp,
+    Finding, Findings, Scan, Sender, Transport, ftp, h323, ldap, netbios, pptp, rcmd, rtsp, skinny,
+    tftp,
 };
 use base::{Direction, Nanos};
 use nat::{Attached, Gateway};
 
-use crate::directory::Registration;
-use crate::engine::{Host, Terms};
+use crate::directory;
+use crate::engine::{Host, Keeper, MEDIA_CONTROL, Terms};
+use crate::h323::{Registration, Renewed};
 use crate::names;
 use crate::rtsp::{Doors, Sessions};
 use crate::sip::{self, Limits};
@@ -24,6 +26,8 @@ pub struct Scanned {
     pub messages: u64,
     /// What they mean for the doors that are open.
     pub doors: Doors,
+    /// What the host announced before, and may be opened once more.
+    pub renewed: Renewed,
     /// Messages that could not be followed.
     pub errors: u64,
     /// The message that all findings are of, if it is one of SIP.
@@ -36,6 +40,7 @@ impl Scanned {
             scan,
             messages: 0,
             doors: Doors::Stay,
+            renewed: Renewed::new_const(),
             errors: 0,
             message: None,
         }
@@ -50,7 +55,11 @@ impl Scanned {
                 lifetime: Some(Sessions::from_word(attached.notes[1]).lifetime()),
                 ..Terms::default()
             },
-            (None, Gateway::Ldap) => Registration::from_word(attached.notes[1]).terms(),
+            (None, Gateway::Ldap) => directory::Registration::from_word(attached.notes[1]).terms(),
+            (None, Gateway::H323) if attached.protocol == UDP => Terms {
+                lifetime: Some(Registration::from_word(attached.notes[1]).lifetime()),
+                keeper: Keeper::Time,
+            },
             (None, _) => Terms::default(),
         }
     }
@@ -73,6 +82,7 @@ pub fn scan(
     };
     let mut messages = 0;
     let mut doors = Doors::Stay;
+    let mut renewed = Renewed::new();
     let [note, other_note] = &mut attached.notes;
     let scan = match attached.gateway {
         // Read where it is looked at: nothing in it may change.
@@ -143,7 +153,7 @@ pub fn scan(
         }
         Gateway::Ldap => {
             let mut state = ldap::State::from_word(*note);
-            let mut registration = Registration::from_word(*other_note);
+            let mut registration = directory::Registration::from_word(*other_note);
             let known = |address| host.is_own(address) || host.is_outside(address);
             let scan = ldap::scan(&mut state, sender, bytes, found, known, |message| {
                 messages += 1;
@@ -154,6 +164,37 @@ pub fn scan(
             registration.complete(found);
             *note = state.to_word();
             *other_note = registration.to_word();
+            scan
+        }
+        Gateway::H323 => {
+            let mut state = h323::State::from_word(*note);
+            let (service, transport) = match (attached.protocol, attached.kind) {
+                (UDP, _) => (h323::Service::Ras, Transport::Udp),
+                (_, MEDIA_CONTROL) => (h323::Service::MediaControl, Transport::Tcp),
+                _ => (h323::Service::CallSignalling, Transport::Tcp),
+            };
+            let mut last = None;
+            let scan = h323::scan(
+                service,
+                transport,
+                &mut state,
+                sender,
+                bytes,
+                found,
+                |message| {
+                    messages += 1;
+                    last = Some(message);
+                },
+            );
+            if direction == Direction::Inbound {
+                crate::h323::give_back(found);
+            }
+            *note = state.to_word();
+            if let Some(message) = last {
+                let mut registration = Registration::from_word(*other_note);
+                renewed = registration.note(direction, message, found, host);
+                *other_note = registration.to_word();
+            }
             scan
         }
         Gateway::Sip => {
@@ -168,6 +209,7 @@ pub fn scan(
     Scanned {
         messages,
         doors,
+        renewed,
         ..Scanned::of(scan)
     }
 }

@@ -21,6 +21,7 @@ mod directory;
 mod edits;
 mod engine;
 mod gateway;
+mod h323;
 pub mod names;
 mod rtsp;
 pub mod sip;

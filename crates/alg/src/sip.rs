@@ -417,11 +417,13 @@ mod tests {
             &mut self,
             _: Endpoint,
             _: Channel,
-            _: bool,
+            _: Option<u8>,
             _: Terms,
         ) -> Result<Endpoint, Refused> {
             Err(Refused)
         }
+
+        fn lead(&mut self, _: Endpoint, _: Transport, _: u8, _: Terms) {}
 
         fn outside_of(&self, _: Endpoint, _: Transport) -> Option<Endpoint> {
             None

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use arrayvec::ArrayVec;
 
-use crate::Form;
+use crate::{Form, h323};
 
 /// Where something stands in a message: offsets of its first byte and of the one behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -80,6 +80,8 @@ pub enum Ports {
     One,
     /// An even one and the next (RTP and RTCP, RFC 3550 section 11).
     Pair,
+    /// That one and the one before it: the odd one of a pair, where it alone is named.
+    Behind,
     /// So many pairs side by side (`m=audio 49170/2`, RFC 8866 section 5.14).
     Pairs(u8),
 }
@@ -132,6 +134,10 @@ pub enum Role {
     /// Gives back what the receiver of this message announced before: its endpoint is put back,
     /// and the door that is open for it lets in whom this channel says.
     Echoes(Channel),
+    /// The sender takes sessions of another kind there, which the protocol's gateway reads as
+    /// such: mapped with a door, or, where it is the other side's, remembered for those that go
+    /// there; where it is ours, put back.
+    Leads(h323::Service, Channel),
     /// Names an endpoint that messages or media of this protocol use: replaced as far as it is
     /// known to be mapped, opens nothing.
     Names(Transport),

@@ -21,6 +21,7 @@ pub mod finding;
 mod form;
 mod frames;
 pub mod ftp;
+pub mod h323;
 pub mod ike;
 pub mod ldap;
 pub mod netbios;

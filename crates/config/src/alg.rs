@@ -214,7 +214,9 @@ const GATEWAYS: [Gateway; 14] = [
     ports("skinny", &[("ports", &[2000])], &[])
         .over(&[TCP])
         .working(),
-    ports("h323", &[("ras", &[1719]), ("q931", &[1720])], &[]),
+    ports("h323", &[("ras", &[1719]), ("q931", &[1720])], &[])
+        .over(&[TCP])
+        .working(),
     fixed("netbios", &[137, 138, 139], &[])
         .over(&[TCP, UDP])
         .working(),

@@ -307,7 +307,7 @@ fn static_mappings_come_in_many_shapes() {
 #[test]
 fn a_gateway_is_switched_off_in_three_ways() {
     let config = with(
-        "alg: { ftp: off, tftp: false, dns: { enabled: false }, skinny: \"off\", rtsp: { ports: [8554], mode: shadow }, sip: on, h323: { ras: [1719] } }
+        "alg: { ftp: off, tftp: false, dns: { enabled: false }, skinny: \"off\", rtsp: { ports: [8554], mode: shadow }, sip: on, h323: , ldap: on }
 nat: { pools: [ { name: p, prefixes: [203.0.113.0/30] } ], rules: [ { pool: p, alg: { ftp: off } } ] }\n",
     );
     let off: Vec<&str> = config
@@ -319,11 +319,7 @@ nat: { pools: [ { name: p, prefixes: [203.0.113.0/30] } ], rules: [ { pool: p, a
     assert_eq!(off, ["ftp", "tftp", "dns", "skinny"]);
     assert_eq!(config.alg[4].ports, [8_554]);
     assert_eq!(config.alg[6].ports, [1_719, 1_720]);
-    assert_eq!(
-        config.warnings.len(),
-        1,
-        "the rule names none that is missing"
-    );
+    assert!(config.warnings.is_empty());
 }
 
 #[test]

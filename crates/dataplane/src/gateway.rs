@@ -72,7 +72,7 @@ impl<'a> Session<'a> {
     fn names_hosts(&self) -> bool {
         matches!(
             self.gateway,
-            Gateway::Sip | Gateway::Skinny | Gateway::Netbios | Gateway::Ldap
+            Gateway::Sip | Gateway::Skinny | Gateway::Netbios | Gateway::Ldap | Gateway::H323
         )
     }
 
@@ -124,7 +124,7 @@ impl<'a> Session<'a> {
 /// How many ports a channel has, and whether they come in pairs.
 const fn ports(channel: Channel) -> (u16, bool) {
     match channel.ports {
-        Ports::One => (1, false),
+        Ports::One | Ports::Behind => (1, false),
         Ports::Pair => (2, true),
         Ports::Pairs(pairs) => (pairs as u16 * 2, true),
     }
@@ -148,7 +148,7 @@ impl Host for Session<'_> {
         &mut self,
         inside: Endpoint,
         channel: Channel,
-        answers: bool,
+        answers: Option<u8>,
         terms: Terms,
     ) -> Result<Endpoint, Refused> {
         let (ports, pairs) = ports(channel);
@@ -179,13 +179,23 @@ impl Host for Session<'_> {
                 },
             },
             // Packets of a call are asked whether it is over.
-            answers: answers || channel.transport == Transport::Gre,
+            answers: answers.is_some() || channel.transport == Transport::Gre,
+            kind: answers.unwrap_or(0),
             shared: self.trunk().is_some(),
         };
         self.shard
             .announce(self.view.id, &want, self.now)
             .map(endpoint)
             .map_err(|_| Refused)
+    }
+
+    fn lead(&mut self, to: Endpoint, transport: Transport, kind: u8, terms: Terms) {
+        let lifetime = terms.lifetime.unwrap_or(LIFETIME);
+        let place = (to.address, to.port);
+        let protocol = Self::protocol(transport);
+        let now = self.now.ticks();
+        self.shard
+            .lead(self.view.id, protocol, place, kind, lifetime, now);
     }
 
     fn outside_of(&self, inside: Endpoint, transport: Transport) -> Option<Endpoint> {
@@ -349,6 +359,14 @@ where
         let call = host.call;
         let terms = |finding: &Finding| scanned.terms(attached, finding, call_timeout);
         let mut outcome = alg::resolve(&found, &context, terms, &mut host);
+        if !scanned.renewed.is_empty() {
+            let announced = Context {
+                direction: Direction::Outbound,
+                ..context
+            };
+            // Nothing is written: it is what was said before.
+            alg::resolve(&scanned.renewed, &announced, terms, &mut host);
+        }
         let tally = self.shard.tally_mut(attached.gateway);
         tally.messages += scanned.messages;
         tally.errors += scanned.errors;

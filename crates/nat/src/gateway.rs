@@ -43,11 +43,13 @@ pub enum Gateway {
     Ike,
     /// LDAP of `NetMeeting`'s directories.
     Ldap,
+    /// H.323: RAS, call signalling and media control.
+    H323,
 }
 
 impl Gateway {
     /// How many there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
 
     /// All of them, by number.
     pub const ALL: [Self; Self::COUNT] = [
@@ -62,6 +64,7 @@ impl Gateway {
         Self::Netbios,
         Self::Ike,
         Self::Ldap,
+        Self::H323,
     ];
 
     /// Its key in the configuration.
@@ -79,6 +82,7 @@ impl Gateway {
             Self::Netbios => "netbios",
             Self::Ike => "ike",
             Self::Ldap => "ldap",
+            Self::H323 => "h323",
         }
     }
 }
@@ -329,6 +333,8 @@ pub struct Attached {
     pub protocol: u8,
     /// Well-known port of the server.
     pub port: u16,
+    /// Which of the kinds of sessions that the gateway has; zero if its protocol and port say it.
+    pub kind: u8,
     /// The gateway's own, zero at first.
     pub notes: [u64; 2],
     /// By direction: the sequence number of the next byte that was not looked at, once known.
@@ -359,6 +365,7 @@ impl Attached {
             client,
             protocol: service.protocol,
             port: service.port,
+            kind: 0,
             notes: [0; 2],
             next: [None; 2],
             first: [None; 2],
@@ -477,6 +484,7 @@ impl Tallies {
             netbios,
             ike,
             ldap,
+            h323,
         ] = &mut self.all;
         match gateway {
             Gateway::Ftp => ftp,
@@ -490,6 +498,7 @@ impl Tallies {
             Gateway::Netbios => netbios,
             Gateway::Ike => ike,
             Gateway::Ldap => ldap,
+            Gateway::H323 => h323,
         }
     }
 }

@@ -26,6 +26,7 @@ mod holddown;
 mod index;
 mod key;
 mod layout;
+mod leads;
 mod mapping;
 mod notice;
 mod pool;

@@ -32,12 +32,14 @@ const SERVICES: [(Gateway, u8, u16); 10] = [
     (Gateway::Sip, 17, 5060),
 ];
 /// Those that came later have the last numbers, so that older inputs mean what they did.
-const LATER: [(Gateway, u8, u16); 5] = [
+const LATER: [(Gateway, u8, u16); 7] = [
     (Gateway::Pptp, 6, 1723),
     (Gateway::Skinny, 6, 2000),
     (Gateway::Netbios, 17, 137),
     (Gateway::Netbios, 17, 138),
     (Gateway::Netbios, 6, 139),
+    (Gateway::H323, 17, 1719),
+    (Gateway::H323, 6, 1720),
 ];
 /// The first of these.
 const FIRST_LATER: u8 = 240;
@@ -191,11 +193,13 @@ impl Host for One {
         &mut self,
         inside: Endpoint,
         channel: Channel,
-        _: bool,
+        _: Option<u8>,
         _: Terms,
     ) -> Result<Endpoint, Refused> {
         self.outside_of(inside, channel.transport).ok_or(Refused)
     }
+
+    fn lead(&mut self, _: Endpoint, _: Transport, _: u8, _: Terms) {}
 
     fn outside_of(&self, inside: Endpoint, _: Transport) -> Option<Endpoint> {
         (inside.address == INSIDE && inside.port < 60_000).then(|| Endpoint {

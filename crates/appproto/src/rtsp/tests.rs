@@ -43,6 +43,7 @@ fn shown(stream: &[u8], found: &[Finding]) -> Vec<String> {
             Role::Answers(transport, _) => format!("answers {transport:?}"),
             Role::Host => "host".to_string(),
             Role::Repeats(_) => "repeats".to_string(),
+            Role::Leads(..) => "leads".to_string(),
         };
         format!("{bytes} = {a}.{b}.{c}.{d}:{port} {role}")
     };

@@ -77,6 +77,7 @@ fn described(message: &[u8], finding: &Finding) -> String {
                 Ports::One => "one".to_string(),
                 Ports::Pair => "pair".to_string(),
                 Ports::Pairs(count) => format!("{count} pairs"),
+                Ports::Behind => "behind".into(),
             };
             format!("listens {} {ports}", transport(channel.transport))
         }
@@ -86,6 +87,7 @@ fn described(message: &[u8], finding: &Finding) -> String {
         Role::Names(over) => format!("names {}", transport(over)),
         Role::Repeats(over) => format!("repeats {}", transport(over)),
         Role::LengthOf(span) => return format!("{text} length of {}", span.len()),
+        Role::Leads(..) => "leads".into(),
     };
     format!("{text} = {} {role}", finding.endpoint.port)
 }

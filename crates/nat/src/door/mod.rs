@@ -133,6 +133,8 @@ pub struct Door {
     pub expires: Option<Ticks>,
     /// Whoever comes in speaks the protocol of the gateway that opened it, which goes with them.
     pub answers: bool,
+    /// As which of the gateway's kinds of sessions.
+    pub kind: u8,
     /// Both sides of its call want it.
     pub agreed: bool,
 }

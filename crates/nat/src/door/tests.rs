@@ -24,6 +24,7 @@ fn door(port: u16) -> Door {
         subscriber: Some(SubscriberId(0)),
         expires: Some(Ticks(100)),
         answers: false,
+        kind: 0,
         agreed: false,
     }
 }
@@ -367,6 +368,7 @@ fn any_door() -> impl Strategy<Value = Door> {
                 subscriber: subscriber.map(SubscriberId),
                 expires: expires.map(Ticks),
                 answers: false,
+                kind: 0,
                 agreed: false,
             },
         )

@@ -41,6 +41,8 @@ pub struct Announcement {
     pub keeper: Keeper,
     /// Whoever comes in speaks the gateway's protocol.
     pub answers: bool,
+    /// As which of the gateway's kinds of sessions.
+    pub kind: u8,
     /// It is for many: its doors are in nobody's share.
     pub shared: bool,
 }
@@ -125,6 +127,7 @@ impl Shard {
                     .lifetime
                     .map(|time| now.ticks().plus(Ticks::in_duration(time))),
                 answers: want.answers,
+                kind: want.kind,
                 agreed,
             };
             let mut opened = self.doors.open(door);
@@ -430,6 +433,7 @@ impl Announcement {
             lifetime: None,
             keeper: Keeper::Session,
             answers: false,
+            kind: 0,
             shared: false,
         }
     }

@@ -30,6 +30,7 @@ impl Shard {
             || *self.realm_sessions.get(usize::from(key.realm()))? >= of_realm
             || self.sessions.live() >= self.sizes.sessions
             || self.static_mapping(key).is_some()
+            || self.leads.find(key, first.now.ticks()).is_some()
         {
             return None;
         }

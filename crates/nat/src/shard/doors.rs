@@ -179,6 +179,7 @@ impl Shard {
 
     /// Closes doors whose time is over.
     pub(super) fn close_doors(&mut self, now: Ticks, budget: &mut u32) {
+        self.leads.tidy(now);
         while let Some(door) = self.doors.close_expired(now, budget) {
             self.unpin(&door, now);
         }

@@ -1,11 +1,12 @@
 //! Gateways of sessions: who has one, and what is remembered for it.
 
-use base::{Counter, Direction, Ticks};
+use base::{Counter, Direction, Nanos, Ticks};
 use wire::ipv4::protocol;
 
 use super::{NO_RULE, Shard};
 use crate::door::{Door, Origin, Parent, Place};
 use crate::gateway::{Attached, Gateway, Service, Spoken, Tally};
+use crate::key::FlowKey;
 use crate::sequence::{Adjust, Handed};
 use crate::session::{Flags, Hit, Session, SessionId};
 use crate::tcp_state::{Segment, State};
@@ -67,24 +68,67 @@ impl Shard {
     }
 
     pub(super) fn attach_to(&mut self, id: SessionId, door: &Door, client: Direction) {
-        let Origin::Gateway(gateway) = door.origin else {
+        if let Origin::Gateway(gateway) = door.origin {
+            self.attach_as(id, gateway, door.kind, door.inside.port, client);
+        }
+    }
+
+    /// Where a message has led its host, that message's gateway goes, too.
+    pub(super) fn attach_by_lead(&mut self, id: SessionId, (gateway, kind): (Gateway, u8)) {
+        if let Some(view) = self.sessions.view(id) {
+            let port = view.out_key.dst_port();
+            self.attach_as(id, gateway, kind, port, Direction::Outbound);
+        }
+    }
+
+    /// A message has told the host of a session to go to an outside endpoint, where the same
+    /// gateway is to go with it.
+    pub fn lead(
+        &mut self,
+        session: SessionId,
+        protocol: u8,
+        (address, port): (u32, u16),
+        kind: u8,
+        lifetime: Nanos,
+        now: Ticks,
+    ) {
+        let gateway = self.attachments.get(session).map(|known| known.gateway);
+        if let (Some(view), Some(gateway)) = (self.sessions.view(session), gateway) {
+            let own = view.out_key;
+            let key = FlowKey::new(own.src(), address, 0, port, protocol, own.realm());
+            self.leads.add(key, (gateway, kind), lifetime, now);
+        }
+    }
+
+    fn attach_as(
+        &mut self,
+        id: SessionId,
+        gateway: Gateway,
+        kind: u8,
+        port: u16,
+        client: Direction,
+    ) {
+        let Some(view) = self.sessions.view(id) else {
             return;
         };
         if self.attachments.get(id).is_some() {
             return;
         }
         let service = Service {
-            protocol: door.protocol,
-            port: door.inside.port,
+            protocol: view.out_key.protocol(),
+            port,
             gateway,
             shadow: false,
-            in_parts: self.sessions.view(id).is_some_and(|view| {
-                let services = self.layout.services(usize::from(view.rule));
-                services.in_parts(gateway)
-            }),
+            in_parts: self
+                .layout
+                .services(usize::from(view.rule))
+                .in_parts(gateway),
             reset_ttl: false,
         };
         self.attach(id, service, client);
+        if let Some(attached) = self.attachments.get_mut(id) {
+            attached.kind = kind;
+        }
     }
 
     pub(super) fn attach(&mut self, id: SessionId, service: Service, client: Direction) {
@@ -258,6 +302,11 @@ impl Shard {
             };
             if over && hit.direction == client {
                 self.attach_by_port(hit.id);
+                if let Some(lead) = self.leads.find(view.out_key, now)
+                    && client == Direction::Outbound
+                {
+                    self.attach_by_lead(hit.id, lead);
+                }
             }
             return;
         };

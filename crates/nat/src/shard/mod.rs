@@ -45,6 +45,7 @@ use crate::gateway::{Attachments, Tallies};
 use crate::holddown::Resting;
 use crate::key::{FlowKey, Realm};
 use crate::layout::{Layout, Sure, is_usual};
+use crate::leads::Leads;
 use crate::mapping::{MAX_STRONG, Mapping, MappingId, MappingKind, MappingTable, inbound_key};
 use crate::notice::{Notice, Notices};
 use crate::pool::{PoolUse, Pools, count, low16};
@@ -159,6 +160,7 @@ pub struct Shard {
     filter: Option<AddressFilter>,
     affinity: Option<Affinity>,
     attachments: Attachments,
+    leads: Leads,
     adjusters: Adjusters,
     streams: streams::Streams,
     doors: Doors,
@@ -208,6 +210,7 @@ impl Shard {
             filter: None,
             affinity: None,
             attachments: Attachments::with_capacity(of_gateways, rng.word()),
+            leads: Leads::new(rng.word()),
             adjusters: Adjusters::with_capacity(of_gateways, of_gateways, rng.word()),
             streams: streams::Streams::with_capacity(of_gateways.min(MAX_STREAMS)),
             doors: Doors::with_capacity(
@@ -249,6 +252,7 @@ impl Shard {
             + self.filter.as_ref().map_or(0, AddressFilter::bytes)
             + self.affinity.as_ref().map_or(0, Affinity::bytes)
             + self.attachments.bytes()
+            + self.leads.bytes()
             + self.adjusters.bytes()
             + self.streams.bytes()
             + self.doors.bytes()

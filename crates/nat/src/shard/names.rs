@@ -245,6 +245,7 @@ impl Shard {
             origin: Origin::Gateway(Gateway::Dns),
             parent: None,
             answers: false,
+            kind: 0,
             agreed: false,
             subscriber: self.subscriber_of(mapping),
             expires: Some(now.ticks().plus(Ticks::in_duration(HOLD_OUT))),

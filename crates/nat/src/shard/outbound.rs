@@ -86,6 +86,9 @@ impl Shard {
                 if mapping.strong > 0 {
                     self.attach_by_door(opened);
                 }
+                if let Some(lead) = self.leads.find(key, first.now.ticks()) {
+                    self.attach_by_lead(opened, lead);
+                }
             }
             Err(_) if filtered => self.unspeak(id, key.dst()),
             Err(_) => {}

@@ -1,0 +1,126 @@
+//! H.323 registrations: how long the doors last by which a host is called.
+//!
+//! A host says where it is called when it asks a gatekeeper to be registered, and the gatekeeper
+//! for how many seconds that is, when it confirms it. So the doors of the last request are opened
+//! once more with that time.
+
+use appproto::h323::{Message, Service};
+use appproto::{Endpoint, Finding, Findings, Form, Role, Span};
+use arrayvec::ArrayVec;
+use base::{Direction, Nanos};
+
+use crate::engine::Host;
+
+/// Seconds of a registration where nothing is said.
+const USUAL: u32 = 300;
+
+/// The longest that doors wait for somebody.
+const LONGEST: u32 = 24 * 3600;
+
+/// How much longer they do than a registration lasts.
+const GRACE: Nanos = Nanos::from_secs(30);
+
+/// What is opened once more.
+pub(crate) type Renewed = ArrayVec<Finding, 2>;
+
+/// What is known of the registration that a session is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Registration {
+    /// Seconds; zero if nothing was said.
+    time_to_live: u32,
+    /// Ports of the host's own that it asked for: of RAS and of calls.
+    ports: [u16; 2],
+}
+
+impl Registration {
+    pub(crate) const fn to_word(self) -> u64 {
+        let [ras, calls] = self.ports;
+        (ras as u64) << 48 | (calls as u64) << 32 | self.time_to_live as u64
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "parts of the word")]
+    pub(crate) const fn from_word(word: u64) -> Self {
+        Self {
+            time_to_live: word as u32,
+            ports: [(word >> 48) as u16, (word >> 32) as u16],
+        }
+    }
+
+    /// Takes note of a message, and answers what is to be opened once more.
+    pub(crate) fn note(
+        &mut self,
+        direction: Direction,
+        message: Message,
+        found: &Findings,
+        host: &impl Host,
+    ) -> Renewed {
+        let mut renewed = Renewed::new();
+        match direction {
+            Direction::Outbound if message.registers() => {
+                let port = |service| {
+                    let mut own = found.iter().filter(|finding| {
+                        matches!(finding.role, Role::Leads(to, _) if to == service)
+                            && host.is_own(finding.endpoint.address)
+                    });
+                    own.next().map_or(0, |finding| finding.endpoint.port)
+                };
+                self.ports = [Service::Ras, Service::CallSignalling].map(port);
+                self.time_to_live = message.time_to_live.unwrap_or(self.time_to_live);
+            }
+            Direction::Inbound if message.confirms() => {
+                self.time_to_live = message.time_to_live.unwrap_or(self.time_to_live);
+                for (service, port) in [Service::Ras, Service::CallSignalling]
+                    .into_iter()
+                    .zip(self.ports)
+                    .filter(|(_, port)| *port > 0)
+                {
+                    // There is room for two.
+                    let _ = renewed.try_push(Finding {
+                        span: Span::default(),
+                        endpoint: Endpoint { address: 0, port },
+                        form: Form::BinaryPort,
+                        role: service.leads(),
+                    });
+                }
+            }
+            Direction::Outbound | Direction::Inbound => {}
+        }
+        renewed
+    }
+
+    /// How long its doors wait.
+    pub(crate) fn lifetime(self) -> Nanos {
+        let seconds = match self.time_to_live {
+            0 => USUAL,
+            seconds => seconds.min(LONGEST),
+        };
+        Nanos::from_secs(u64::from(seconds)).plus(GRACE)
+    }
+}
+
+/// What the other side listens to opens nothing here, but it may be ours that it gives back.
+pub(crate) fn give_back(found: &mut Findings) {
+    for finding in found {
+        if let Role::Listens(channel) = finding.role {
+            finding.role = Role::Names(channel.transport);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doors_last_as_long_as_the_registration() {
+        for (said, lasts) in [(0, 330), (60, 90), (900, 930), (u32::MAX, 24 * 3600 + 30)] {
+            let registration = Registration {
+                time_to_live: said,
+                ports: [1719, 1720],
+            };
+            assert_eq!(registration.lifetime(), Nanos::from_secs(lasts));
+            let word = registration.to_word();
+            assert_eq!(Registration::from_word(word), registration);
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! H.323 (PROTOCOLS B7): calls of an inside host, with a peer and by a gatekeeper.
+//!
+//! The messages are another encoder's: `tests/h323/calls.py`.
+
+use testkit::{Seen, udp};
+use tests::Pipe;
+
+use crate::talk::Side::{Inside, Outside};
+use crate::talk::Talk;
+use crate::{knocks, strict, tally, through};
+
+const MESSAGES: &str = include_str!("h323.txt");
+
+const OWN: [u8; 4] = [10, 64, 0, 7];
+const PEER: [u8; 4] = [192, 0, 2, 9];
+const RAS: &str = "192.0.2.1:1719";
+
+fn message(name: &str) -> Vec<u8> {
+    let line = MESSAGES.lines().find_map(|line| {
+        let (found, hex) = line.split_once(' ')?;
+        (found == name).then_some(hex)
+    });
+    let hex = line.unwrap_or_else(|| panic!("no message {name}"));
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+fn place(address: [u8; 4], port: u16) -> Vec<u8> {
+    [&address[..], &port.to_be_bytes()].concat()
+}
+
+fn place_of(endpoint: &str) -> Vec<u8> {
+    let endpoint: std::net::SocketAddrV4 = endpoint.parse().unwrap();
+    place(endpoint.ip().octets(), endpoint.port())
+}
+
+/// A message with other endpoints in it.
+fn with(message: &[u8], changes: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+    let mut new = message.to_vec();
+    for at in 0..message.len() {
+        for (from, to) in changes {
+            if message[at..].starts_with(from) {
+                new[at..at + to.len()].copy_from_slice(to);
+            }
+        }
+    }
+    new
+}
+
+/// What an endpoint of the host's has become, wherever it stands in a message.
+#[track_caller]
+fn became(sent: &[u8], seen: &[u8], port: u16) -> String {
+    let own = place(OWN, port);
+    let mut all: Vec<&[u8]> = (0..sent.len())
+        .filter(|at| sent[*at..].starts_with(&own))
+        .map(|at| &seen[at..at + 6])
+        .collect();
+    all.dedup();
+    assert_eq!(all.len(), 1, "one name for {port}: {all:?}");
+    let [a, b, c, d, high, low] = all[0] else {
+        panic!("six bytes")
+    };
+    format!("{a}.{b}.{c}.{d}:{}", u16::from_be_bytes([*high, *low]))
+}
+
+/// The host's message leaves as long as it is, without any inside address.
+#[track_caller]
+fn leaves(talk: &mut Talk, nat: &mut Pipe, message: &[u8]) -> Seen {
+    let seen = talk.sends(nat, Inside, message);
+    hides(message, &seen);
+    seen
+}
+
+#[track_caller]
+fn hides(message: &[u8], seen: &Seen) {
+    assert_eq!(seen.payload.len(), message.len());
+    assert!(!seen.payload.windows(4).any(|bytes| bytes == OWN));
+}
+
+/// Media from anybody come in there, RTP and RTCP; nothing does beside them.
+#[track_caller]
+fn hears(nat: &mut Pipe, outside: &str, port: u16) {
+    let (address, first) = outside.split_once(':').unwrap();
+    let first: u16 = first.parse().unwrap();
+    assert_eq!(first % 2, port % 2);
+    for nth in 0..2 {
+        let packet = udp(&format!(
+            "192.0.2.9:{} > {address}:{}",
+            6000 + nth,
+            first + nth
+        ));
+        let seen = nat.outside(packet).forwarded();
+        assert!(seen.dst == &*format!("10.64.0.7:{}", port + nth));
+    }
+}
+
+/// Ports of the doors inside, sorted.
+fn doors(nat: &mut Pipe) -> Vec<String> {
+    let rows = nat.show("doors");
+    let mut all: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            format!(
+                "{} {}",
+                row["protocol"].as_str().unwrap(),
+                row["inside"].as_str().unwrap()
+            )
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_call_with_fast_start_opens_what_it_offers() {
+    let mut nat = Pipe::new(&strict());
+    let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+    let setup = message("setup_fast");
+    let seen = leaves(&mut talk, &mut nat, &setup);
+    assert_eq!(became(&setup, &seen.payload, 30_001), talk.outside());
+    let rtp = became(&setup, &seen.payload, 5000);
+    let rtcp = became(&setup, &seen.payload, 5001);
+    assert_eq!(
+        doors(&mut nat),
+        ["udp 10.64.0.7:5000", "udp 10.64.0.7:5001"]
+    );
+    hears(&mut nat, &rtp, 5000);
+    // The peer gives back where the host receives.
+    let connect = message("connect_fast");
+    let told = with(&connect, &[(place(OWN, 5000), place_of(&rtp))]);
+    let seen = talk.sends(&mut nat, Outside, &told);
+    assert_eq!(seen.payload, connect);
+    assert_ne!(rtp, rtcp);
+    let [messages, rewritten, opened, promoted, bypassed, errors] = tally(&mut nat, "h323");
+    assert_eq!([messages, rewritten, bypassed, errors], [2, 2, 0, 0]);
+    assert_eq!((opened, promoted), (2, 2));
+}
+
+/// A tunnelled message that cannot be read hides nothing behind it.
+#[test]
+fn media_control_in_call_signalling_is_read() {
+    let mut nat = Pipe::new(&strict());
+    let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+    leaves(&mut talk, &mut nat, &message("setup"));
+    assert!(doors(&mut nat).is_empty());
+    let offer = message("facility_tunnelled");
+    let seen = leaves(&mut talk, &mut nat, &offer);
+    let rtcp = became(&offer, &seen.payload, 5003);
+    assert_eq!(
+        doors(&mut nat),
+        ["udp 10.64.0.7:5002", "udp 10.64.0.7:5003"]
+    );
+    let accept = message("tunnelled_accept");
+    let seen = leaves(&mut talk, &mut nat, &accept);
+    assert_eq!(became(&accept, &seen.payload, 5003), rtcp);
+    let rtp = became(&accept, &seen.payload, 5002);
+    hears(&mut nat, &rtp, 5002);
+    assert_eq!(tally(&mut nat, "h323")[5], 0);
+}
+
+fn datagram(nat: &mut Pipe, name: &str) -> Seen {
+    let packet = udp(&format!("10.64.0.7:1719 > {RAS}")).payload(&message(name));
+    through(nat.inside(packet))
+}
+
+fn answer(nat: &mut Pipe, to: &str, name: &str) {
+    let packet = udp(&format!("{RAS} > {to}")).payload(&message(name));
+    let seen = nat.outside(packet).forwarded();
+    assert_eq!(seen.payload, message(name));
+}
+
+/// Registered, admitted, called by way of the gatekeeper at a port that only its answer tells, and
+/// with media control on a connection of its own to another such port.
+#[test]
+fn a_call_by_a_gatekeeper_is_followed_from_one_session_to_the_next() {
+    let mut nat = Pipe::new(&strict());
+    let register = message("register");
+    let seen = datagram(&mut nat, "register");
+    hides(&register, &seen);
+    let own = seen.src.to_string();
+    answer(&mut nat, &own, "registered");
+    hides(&message("admit"), &datagram(&mut nat, "admit"));
+    answer(&mut nat, &own, "admitted");
+    let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.1:2720");
+    leaves(&mut talk, &mut nat, &message("setup"));
+    talk.says(&mut nat, Outside, &message("connect_control"));
+    let mut control = Talk::open(&mut nat, "10.64.0.7:30002", "192.0.2.9:7100");
+    let channel = message("channel");
+    let seen = leaves(&mut control, &mut nat, &channel);
+    let rtcp = became(&channel, &seen.payload, 5005);
+    control.says(&mut nat, Outside, &message("peer_channel"));
+    let accept = message("accept");
+    let seen = leaves(&mut control, &mut nat, &accept);
+    control.says(&mut nat, Outside, &message("peer_accept"));
+    assert_eq!(became(&accept, &seen.payload, 5005), rtcp);
+    hears(&mut nat, &became(&accept, &seen.payload, 5004), 5004);
+    assert_eq!(
+        doors(&mut nat),
+        [
+            "tcp 10.64.0.7:1720",
+            "udp 10.64.0.7:1719",
+            "udp 10.64.0.7:5004",
+            "udp 10.64.0.7:5005",
+        ]
+    );
+    // Fax over TCP, offered with where it is received.
+    let fax = message("channel_fax");
+    let seen = leaves(&mut control, &mut nat, &fax);
+    let outside = became(&fax, &seen.payload, 5900);
+    let seen = knocks(&mut nat, "192.0.2.9:6900", &outside).forwarded();
+    assert!(seen.dst == "10.64.0.7:5900");
+    assert_eq!(tally(&mut nat, "h323")[5], 0);
+}
+
+/// Sessions to the same port that nobody has led the host to are not read.
+#[test]
+fn other_hosts_sessions_go_without() {
+    let mut nat = Pipe::new(&strict());
+    let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+    talk.says(&mut nat, Outside, &message("connect_control"));
+    for (from, to) in [
+        ("10.64.0.8:30002", "192.0.2.9:7100"),
+        ("10.64.0.7:30002", "192.0.2.9:7101"),
+        ("10.64.0.7:30003", "192.0.2.10:7100"),
+    ] {
+        let mut other = Talk::open(&mut nat, from, to);
+        other.says(&mut nat, Inside, &message("channel"));
+    }
+    assert!(doors(&mut nat).is_empty());
+}
+
+/// Whoever is registered is called, as long as the gatekeeper has said.
+#[test]
+fn a_registered_host_is_called() {
+    let mut nat = Pipe::new(&strict());
+    let register = message("register");
+    let seen = datagram(&mut nat, "register");
+    let signalling = became(&register, &seen.payload, 1720);
+    let own = seen.src.to_string();
+    assert_eq!(became(&register, &seen.payload, 1719), own);
+    answer(&mut nat, &own, "registered");
+    nat.later(880.0);
+    let mut talk = Talk::come(&mut nat, "192.0.2.1:40000", &signalling);
+    talk.says(&mut nat, Outside, &message("peer_setup"));
+    // The host takes media control.
+    let connect = with(
+        &message("connect_control"),
+        &[(place(PEER, 7100), place(OWN, 7000))],
+    );
+    let seen = leaves(&mut talk, &mut nat, &connect);
+    let outside = became(&connect, &seen.payload, 7000);
+    let mut control = Talk::come(&mut nat, "192.0.2.9:41000", &outside);
+    let accept = message("accept");
+    let seen = leaves(&mut control, &mut nat, &accept);
+    hears(&mut nat, &became(&accept, &seen.payload, 5004), 5004);
+    assert_eq!(tally(&mut nat, "h323")[5], 0);
+    nat.wait(70.0);
+    assert_eq!(doors(&mut nat), [""; 0]);
+}
+
+/// Slipstream: other hosts' endpoints and system ports open nothing.
+#[test]
+fn only_the_hosts_own_ports_are_opened() {
+    for to in [
+        place([10, 64, 0, 8], 5005),
+        place(OWN, 23),
+        place(PEER, 5005),
+    ] {
+        let mut nat = Pipe::new(&strict());
+        let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+        talk.says(&mut nat, Outside, &message("connect_control"));
+        let mut control = Talk::open(&mut nat, "10.64.0.7:30002", "192.0.2.9:7100");
+        let channel = with(&message("channel"), &[(place(OWN, 5005), to)]);
+        control.says(&mut nat, Inside, &channel);
+        assert!(doors(&mut nat).is_empty());
+        assert_eq!(tally(&mut nat, "h323")[5], 1);
+    }
+}
+
+/// Many stacks send the four bytes of TPKT by themselves.
+#[test]
+fn messages_come_through_however_they_are_cut() {
+    let all = [
+        message("setup_fast"),
+        vec![3, 0, 0, 4],
+        message("facility_tunnelled"),
+        message("tunnelled_accept"),
+    ]
+    .concat();
+    for size in [1, 4, 50, 173, 1400] {
+        let mut nat = Pipe::new(&strict());
+        let talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+        let mut heard = Vec::new();
+        for (nth, piece) in all.chunks(size).enumerate() {
+            let next = talk.end(Inside).next + (nth * size) as u32;
+            let segment = talk.segment(Inside).seq(next).payload(piece);
+            let left = nat.inside(segment).left.into_iter().chain(nat.wait(0.01));
+            for left in left.filter(|left| left.interface == "outside") {
+                heard.extend(left.seen.payload);
+            }
+            if size < 1400 {
+                // Who receives acknowledges.
+                let ack = talk.end(Outside).expects + heard.len() as u32;
+                let outcome = nat.outside(talk.segment(Outside).ack(ack));
+                assert_ne!(outcome.verdict, "drop");
+            }
+        }
+        assert_eq!(heard.len(), all.len(), "pieces of {size}");
+        assert!(!heard.windows(4).any(|bytes| bytes == OWN));
+        assert_eq!(doors(&mut nat).len(), 4, "pieces of {size}");
+    }
+}
+
+#[test]
+fn another_protocol_on_its_ports_is_let_go() {
+    for (first, bytes) in [
+        (Inside, &b"GET / HTTP/1.1\r\n\r\n"[..]),
+        (Outside, b"SSH-2.0-OpenSSH_9.2\r\n"),
+        (Inside, &[0xff; 64]),
+    ] {
+        let mut nat = Pipe::new(&strict());
+        let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+        talk.says(&mut nat, first, bytes);
+        talk.says(&mut nat, Inside, &message("setup_fast"));
+        assert!(doors(&mut nat).is_empty());
+        assert_eq!(tally(&mut nat, "h323")[4], 1);
+    }
+    let mut nat = Pipe::new(&strict());
+    for bytes in [&[0xff; 40][..], &message("register")] {
+        let packet = udp(&format!("10.64.0.7:1719 > {RAS}")).payload(bytes);
+        assert_eq!(through(nat.inside(packet)).payload, bytes);
+    }
+    assert_eq!(tally(&mut nat, "h323")[4], 1);
+}
+
+/// Called at a forwarded port, it says where media control is taken.
+#[test]
+fn a_host_inside_is_called_by_a_port_forward() {
+    let config =
+        strict().fixed("protocol: tcp, inside: \"10.64.0.7:1720\", outside: \"203.0.113.20:1720\"");
+    let mut nat = Pipe::new(&config);
+    let mut talk = Talk::come(&mut nat, "192.0.2.9:40000", "203.0.113.20:1720");
+    talk.says(&mut nat, Outside, &message("peer_setup"));
+    let connect = with(
+        &message("connect_control"),
+        &[(place(PEER, 7100), place(OWN, 7000))],
+    );
+    let seen = leaves(&mut talk, &mut nat, &connect);
+    let outside = became(&connect, &seen.payload, 7000);
+    let mut control = Talk::come(&mut nat, "192.0.2.9:41000", &outside);
+    let channel = message("channel");
+    let seen = leaves(&mut control, &mut nat, &channel);
+    assert_ne!(became(&channel, &seen.payload, 5005), "10.64.0.7:5005");
+    assert_eq!(
+        doors(&mut nat),
+        [
+            "tcp 10.64.0.7:7000",
+            "udp 10.64.0.7:5004",
+            "udp 10.64.0.7:5005"
+        ]
+    );
+}
