@@ -1,7 +1,6 @@
 //! `alg`: settings of the application gateways.
 //!
-//! They are read and checked in full, though not every gateway is part of this version; a
-//! warning says so wherever a file sets one that is not.
+//! They are read and checked in full.
 
 use crate::error::{Report, Wrong};
 use crate::ipsec;
@@ -39,27 +38,12 @@ pub(crate) fn in_rule(rule: &Section<'_>, report: &mut Report) -> Vec<Alg> {
 
 fn gateways<'a>(parent: &Section<'a>, report: &mut Report) -> Section<'a> {
     let names = GATEWAYS.map(|gateway| gateway.name);
-    let section = section(parent, "alg", &names, report);
-    let missing: Vec<&str> = GATEWAYS
-        .iter()
-        .filter(|gateway| !gateway.works && section.child(gateway.name).is_some())
-        .map(|gateway| gateway.name)
-        .collect();
-    if !missing.is_empty() {
-        let what = format!(
-            "not in this version, settings have no effect: {}",
-            missing.join(", ")
-        );
-        report.warn(parent.key_at("alg"), what, "leave them out until they are");
-    }
-    section
+    section(parent, "alg", &names, report)
 }
 
 /// A gateway's keys beside `enabled` and `mode`.
 struct Gateway {
     name: &'static str,
-    /// It is part of this version.
-    works: bool,
     /// IP protocols its servers use, unless the key of the ports says it.
     protocols: &'static [u8],
     /// Keys that list ports, with their defaults.
@@ -82,7 +66,6 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
     let mut alg = Alg {
         name: gateway.name.to_owned(),
         enabled: true,
-        works: gateway.works,
         shadow: false,
         reset_ttl: false,
         ports: Vec::new(),
@@ -195,41 +178,23 @@ fn other(section: &Section<'_>, key: &str, kind: Type, report: &mut Report) -> O
 }
 
 const GATEWAYS: [Gateway; 14] = [
-    ports("ftp", &[("ports", &[21])], &[])
-        .over(&[TCP])
-        .working(),
-    ports("tftp", &[("ports", &[69])], &[])
-        .over(&[UDP])
-        .working(),
-    ports("dns", &[("ports", &[53])], &[("reset_ttl", Type::Boolean)])
-        .over(&[TCP, UDP])
-        .working(),
+    ports("ftp", &[("ports", &[21])], &[]).over(&[TCP]),
+    ports("tftp", &[("ports", &[69])], &[]).over(&[UDP]),
+    ports("dns", &[("ports", &[53])], &[("reset_ttl", Type::Boolean)]).over(&[TCP, UDP]),
     ports("sip", &[("udp", &[5060]), ("tcp", &[5060])], &[])
         .over(&[TCP])
-        .and(&[SIPS])
-        .working(),
-    ports("rtsp", &[("ports", &[554])], &[])
-        .over(&[TCP])
-        .working(),
-    ports("skinny", &[("ports", &[2000])], &[])
-        .over(&[TCP])
-        .working(),
-    ports("h323", &[("ras", &[1719]), ("q931", &[1720])], &[])
-        .over(&[TCP])
-        .working(),
-    fixed("netbios", &[137, 138, 139], &[])
-        .over(&[TCP, UDP])
-        .working(),
-    fixed("rcmd", &[512, 513, 514], &[]).over(&[TCP]).working(),
-    ports("ldap", &[("ports", &[389, 1002])], &[])
-        .over(&[TCP])
-        .working(),
-    fixed("pptp", &[1723], &[]).over(&[TCP]).working(),
+        .and(&[SIPS]),
+    ports("rtsp", &[("ports", &[554])], &[]).over(&[TCP]),
+    ports("skinny", &[("ports", &[2000])], &[]).over(&[TCP]),
+    ports("h323", &[("ras", &[1719]), ("q931", &[1720])], &[]).over(&[TCP]),
+    fixed("netbios", &[137, 138, 139], &[]).over(&[TCP, UDP]),
+    fixed("rcmd", &[512, 513, 514], &[]).over(&[TCP]),
+    ports("ldap", &[("ports", &[389, 1002])], &[]).over(&[TCP]),
+    fixed("pptp", &[1723], &[]).over(&[TCP]),
     fixed("ike", &[500, 4500], &[])
         .over(&[UDP])
-        .with(ipsec::IKE)
-        .working(),
-    fixed("esp", &[], &[]).with(ipsec::ESP).working(),
+        .with(ipsec::IKE),
+    fixed("esp", &[], &[]).with(ipsec::ESP),
     fixed(
         "vtcp",
         &[],
@@ -237,8 +202,7 @@ const GATEWAYS: [Gateway; 14] = [
             ("max_message", Type::Size(256, 1 << 20, 8 << 10)),
             ("memory", Type::Size(1 << 16, 1 << 36, 64 << 20)),
         ],
-    )
-    .working(),
+    ),
 ];
 
 impl Gateway {
@@ -262,11 +226,6 @@ impl Gateway {
     fn is_sip(&self) -> bool {
         self.name == "sip"
     }
-
-    const fn working(mut self) -> Self {
-        self.works = true;
-        self
-    }
 }
 
 const fn ports(
@@ -276,7 +235,6 @@ const fn ports(
 ) -> Gateway {
     Gateway {
         name,
-        works: false,
         protocols: &[],
         ports,
         fixed: &[],
@@ -292,7 +250,6 @@ const fn fixed(
 ) -> Gateway {
     Gateway {
         name,
-        works: false,
         protocols: &[],
         ports: &[],
         fixed,

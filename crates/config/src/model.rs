@@ -537,8 +537,6 @@ pub struct Alg {
     pub name: String,
     /// On or off.
     pub enabled: bool,
-    /// It is part of this version.
-    pub works: bool,
     /// `reset_ttl:` of DNS.
     pub reset_ttl: bool,
     /// `mode: shadow`: it says what it would change and changes nothing.

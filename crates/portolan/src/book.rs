@@ -86,7 +86,7 @@ impl Book {
                 .iter()
                 .map(|alg| AlgRow {
                     alg: alg.name.clone(),
-                    enabled: alg.enabled && alg.works,
+                    enabled: alg.enabled,
                     ports: alg.ports.clone(),
                     ..AlgRow::default()
                 })
