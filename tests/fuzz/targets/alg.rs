@@ -164,6 +164,7 @@ fn kind(role: Role) -> usize {
         Role::Host => 4,
         Role::LengthOf(_) => 5,
         Role::Repeats(_) => 6,
+        Role::Leads(..) => 7,
     }
 }
 
