@@ -1,3 +1,5 @@
+//! Messages as resolvers and servers write them, translated and left alone.
+
 use std::format;
 use std::string::{String, ToString};
 use std::vec;

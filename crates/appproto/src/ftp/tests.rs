@@ -1,3 +1,5 @@
+//! Commands and replies whole, cut anywhere, and hostile.
+
 use std::vec;
 use std::vec::Vec;
 

@@ -1,3 +1,5 @@
+//! Vectors of another encoder, recorded messages, and whatever else comes.
+
 use std::vec::Vec;
 use std::{env, format, fs, string::String};
 

@@ -1,3 +1,5 @@
+//! Entries and searches of directories, with every length around what changes.
+
 use std::string::ToString;
 use std::vec;
 use std::vec::Vec;

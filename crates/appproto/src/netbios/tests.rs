@@ -1,3 +1,5 @@
+//! Names, datagrams and sessions, recorded and made.
+
 use std::vec::Vec;
 
 use proptest::prelude::*;

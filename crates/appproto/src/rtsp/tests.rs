@@ -1,3 +1,5 @@
+//! Requests and responses whole, cut anywhere, and hostile.
+
 use std::format;
 use std::string::{String, ToString};
 use std::vec;

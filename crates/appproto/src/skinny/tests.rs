@@ -1,3 +1,5 @@
+//! Messages of both layouts, recorded and made.
+
 use std::string::String;
 use std::vec;
 use std::vec::Vec;
