@@ -688,7 +688,7 @@ counter() {
 serve_web() {
     spawn "$PTL_WORK/web-$1.log" ip netns exec "$(ns "$1")" \
         /usr/bin/python3 -u -m http.server "$3" --bind "$2" --directory "$4"
-    wait_until 10 listening "$1" tcp "$2:$3" || die "the web server of $1 did not start"
+    wait_until 60 listening "$1" tcp "$2:$3" || die "the web server of $1 did not start"
 }
 
 # serve_dns ROLE ADDRESS: names under portolan.example; its log in PTL_WORK/dns-ROLE.log.
@@ -703,13 +703,13 @@ serve_dns() {
         --log-queries --log-facility=- --edns-packet-max=4096 \
         --address=/www.portolan.example/192.0.2.10 \
         --txt-record="big.portolan.example,$(IFS=,; printf '%s' "${txt[*]}")"
-    wait_until 10 listening "$1" udp "$2:53" || die "the name server of $1 did not start"
+    wait_until 60 listening "$1" udp "$2:53" || die "the name server of $1 did not start"
 }
 
 # serve_iperf ROLE ADDRESS
 serve_iperf() {
     spawn "$PTL_WORK/iperf-$1.log" ip netns exec "$(ns "$1")" iperf3 --server --bind "$2"
-    wait_until 10 listening "$1" tcp "$2:5201" || die "the iperf3 server of $1 did not start"
+    wait_until 60 listening "$1" tcp "$2:5201" || die "the iperf3 server of $1 did not start"
 }
 
 # listening ROLE tcp|udp ADDRESS:PORT

@@ -22,7 +22,7 @@ charon {
 CONF
     spawn "$dir/out" ip netns exec "$(ns "$role")" unshare -m bash -c \
         "mount -t tmpfs tmpfs /run && STRONGSWAN_CONF=$dir/strongswan.conf exec /usr/lib/ipsec/charon"
-    wait_until 10 test -S "$dir/vici" || return 1
+    wait_until 60 test -S "$dir/vici" || return 1
 }
 
 # swan ROLE WORD...: swanctl of that one.

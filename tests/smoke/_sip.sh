@@ -36,14 +36,14 @@ watch() {
     spawn "$PTL_WORK/witness.log" python3 "$PTL_ROOT/tests/smoke/sip/witness.py" \
         "$(ns "$1")" "$(ns "$2")" "$PTL_WORK/report"
     WITNESS=$SPAWNED
-    wait_until 10 grep -qs listening "$PTL_WORK/witness.log" || die "the witness did not start"
+    wait_until 60 grep -qs listening "$PTL_WORK/witness.log" || die "the witness did not start"
 }
 
 # ask: $PTL_WORK/report says what was seen since the last one.
 ask() {
     rm -f "$PTL_WORK/report"
     kill -USR1 "$WITNESS"
-    wait_until 10 test -e "$PTL_WORK/report"
+    wait_until 60 test -e "$PTL_WORK/report"
 }
 
 # says FILTER: what jq makes of the report.
@@ -70,7 +70,7 @@ plays() {
     rm -f "$PTL_WORK"/*.err
     sipp_as "${here[@]}" "$flow-callee" -t "$mode" -m 1 -mp 30000 "$@"
     callee=$SPAWNED
-    wait_until 10 listening "${here[0]}" "${transport,,}" "${here[1]}:${here[2]}" || die "sipp did not start"
+    wait_until 60 listening "${here[0]}" "${transport,,}" "${here[1]}:${here[2]}" || die "sipp did not start"
     sipp_as "${there[@]}" "$flow-caller" -t "$mode" -m 1 -mp 20000 -s callee "$@" "$target"
     if wait "$SPAWNED" && wait "$callee"; then
         return 0

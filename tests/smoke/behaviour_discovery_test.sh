@@ -39,7 +39,7 @@ spawn "$PTL_WORK/stun.log" ip netns exec "$(ns outside)" turnserver -n --stun-on
     --no-cli --listening-ip="$SERVER" --listening-ip="$OTHER" --log-file=stdout --simple-log \
     --pidfile="$PTL_WORK/stun.pid" --userdb="$PTL_WORK/stun.db"
 for endpoint in "$SERVER:3478" "$SERVER:3479" "$OTHER:3478" "$OTHER:3479"; do
-    wait_until 10 listening outside udp "$endpoint" || die "the STUN server did not start"
+    wait_until 60 listening outside udp "$endpoint" || die "the STUN server did not start"
 done
 
 for mapping in endpoint-independent address-dependent address-and-port-dependent; do

@@ -38,7 +38,7 @@ remote-control:
 END
     spawn "$PTL_WORK/unbound.log" ip netns exec "$(ns inside-a)" \
         unbound -d -c "$PTL_WORK/unbound.conf"
-    wait_until 10 listening inside-a udp 10.64.0.10:53 || die "unbound did not start"
+    wait_until 60 listening inside-a udp 10.64.0.10:53 || die "unbound did not start"
 }
 
 # told ROLE SERVER WANT ARGUMENTS...: the answers, sorted, are exactly these.
@@ -84,7 +84,7 @@ spawn "$PTL_WORK/dns-outside.log" ip netns exec "$(ns outside)" \
     --no-resolv --no-hosts --bind-interfaces --listen-address="$SERVER" \
     --address="/www.portolan.example/$WEB" \
     --ptr-record=13.113.0.203.in-addr.arpa,www.portolan.example
-wait_until 10 listening outside udp "$SERVER:53" || die "dnsmasq did not start"
+wait_until 60 listening outside udp "$SERVER:53" || die "dnsmasq did not start"
 
 check "an address, from outside" told outside "$NAMES" "$WEB" www.portolan.example
 check "two addresses" told outside "$NAMES" "$WEB $NAMES" both.portolan.example

@@ -21,7 +21,7 @@ CONF
     mkdir -p /var/run/vsftpd/empty
     spawn "$PTL_WORK/vsftpd.log" ip netns exec "$(ns outside)" \
         /usr/sbin/vsftpd "$PTL_WORK/vsftpd.conf"
-    wait_until 10 listening outside tcp "$SERVER:21" || die "vsftpd did not start"
+    wait_until 60 listening outside tcp "$SERVER:21" || die "vsftpd did not start"
 }
 
 fetches() {

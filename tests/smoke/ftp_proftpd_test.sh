@@ -53,7 +53,7 @@ TLSOptions NoSessionReuseRequired
 END
     spawn "$PTL_WORK/proftpd-$1.log" ip netns exec "$(ns "$1")" \
         /usr/sbin/proftpd --nodaemon --config "$PTL_WORK/proftpd-$1.conf"
-    wait_until 20 listening "$1" tcp "$2:21" || {
+    wait_until 60 listening "$1" tcp "$2:21" || {
         cat "$PTL_WORK/proftpd-$1.log" "$PTL_WORK/proftpd-$1-system.log"
         die "proftpd did not start"
     }

@@ -24,14 +24,14 @@ serve_vsftpd() {
         connect_from_port_20=YES write_enable=YES anon_upload_enable=YES xferlog_enable=NO \
         max_per_ip=0 >"$PTL_WORK/vsftpd.conf"
     spawn "$PTL_WORK/vsftpd.log" ip netns exec "$(ns "$1")" /usr/sbin/vsftpd "$PTL_WORK/vsftpd.conf"
-    wait_until 10 listening "$1" tcp "$2:21" || die "vsftpd did not start"
+    wait_until 60 listening "$1" tcp "$2:21" || die "vsftpd did not start"
 }
 
 # serve_pyftpdlib ROLE ADDRESS
 serve_pyftpdlib() {
     spawn "$PTL_WORK/pyftpdlib-$1.log" ip netns exec "$(ns "$1")" \
         /usr/bin/python3 -m pyftpdlib --interface "$2" --port 21 --directory "$PTL_WORK/files"
-    wait_until 10 listening "$1" tcp "$2:21" || die "pyftpdlib did not start"
+    wait_until 60 listening "$1" tcp "$2:21" || die "pyftpdlib did not start"
 }
 
 serve_vsftpd outside "$SERVER"

@@ -20,7 +20,7 @@ while True:
     data, who = s.recvfrom(2048)
     print(who[0], flush=True)
     s.sendto(b"echo " + data, who)'
-    wait_until 5 mapped || return 1
+    wait_until 60 mapped || return 1
     outside=$(mapping_of 10.64.0.20:5000)
     in_ns inside-a /usr/bin/python3 -c '
 import socket, sys

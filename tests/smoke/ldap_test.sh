@@ -23,7 +23,7 @@ serve_ldap() {
         'sizelimit unlimited' "directory $PTL_WORK/directory" >"$PTL_WORK/slapd.conf"
     spawn "$PTL_WORK/slapd.log" ip netns exec "$(ns "$1")" slapd -d 0 -u root -g root \
         -f "$PTL_WORK/slapd.conf" -h "ldap://$2:389 ldap://$2:1002"
-    wait_until 10 listening "$1" tcp "$2:1002" || die "slapd did not start"
+    wait_until 60 listening "$1" tcp "$2:1002" || die "slapd did not start"
 }
 
 # entries: people with inside addresses in what they say, and a picture that takes many segments.

@@ -48,13 +48,22 @@ names_of() { asks "$1" -A "$2" | grep -qE "^\s+$3 +<00> .*<ACTIVE>"; }
 
 of_the_pool() { matches "$(registered outside "$1")" '^203\.0\.113\.([0-9]|1[0-5])$'; }
 
+# nmbd ends when it has told the WINS server, which may be gone.
+stop_names() {
+    local server
+    for server in "${SERVERS[@]}"; do
+        stop "$server" 1
+    done
+    SERVERS=()
+}
+
 # registers: both inside hosts do.
 registers() {
     serve_names outside HUB 'wins support = yes'
-    wait_until 10 listening outside udp 0.0.0.0:137 || die "nmbd did not start"
+    wait_until 60 listening outside udp 0.0.0.0:137 || die "nmbd did not start"
     serve_names inside-a ALPHA "wins server = $WINS"
     serve_names inside-b BETA "wins server = $WINS"
-    wait_until 20 is_registered ALPHA && wait_until 20 is_registered BETA
+    wait_until 60 is_registered ALPHA && wait_until 60 is_registered BETA
 }
 
 check "both inside hosts register" registers
@@ -69,11 +78,10 @@ check "addresses were rewritten" at_least "$(tally netbios rewritten)" 4
 check "nothing went wrong" equal "$(tally netbios errors)" 0
 
 say "without the gateway"
-for server in "${SERVERS[@]}"; do
-    stop "$server" 3
-done
+stop_names
 without netbios
 check "both register" registers
 check "the WINS server knows them by addresses that nobody can reach" equal \
     "$(registered outside ALPHA)/$(registered outside BETA)" 10.64.0.10/10.64.0.20
+stop_names
 finish

@@ -23,7 +23,7 @@ serve() {
     spawn "$PTL_WORK/$1.log" ip netns exec "$(ns outside)" \
         /usr/bin/python3 "$OTHERS" serve "$1" "$SERVER" "$PTL_WORK" "${!GATEWAYS[@]}"
     SERVING=$SPAWNED
-    wait_until 10 grep -q ready "$PTL_WORK/$1.log" || die "no server: $1"
+    wait_until 60 grep -q ready "$PTL_WORK/$1.log" || die "no server: $1"
 }
 
 # counts GATEWAY COMMAND...: it succeeds, and the gateway has let go of one session more or more.
@@ -33,7 +33,7 @@ counts() {
     shift
     "$@" || return 1
     # Workers tell what they have counted a moment later.
-    wait_until 3 let_go "$gateway" $((before + 1))
+    wait_until 60 let_go "$gateway" $((before + 1))
 }
 let_go() { at_least "$(tally "$1" bypassed)" "$2" >/dev/null; }
 

@@ -26,7 +26,7 @@ serve_pptp() {
         "localip 10.99.0.1" "remoteip 10.99.0.10-29" >"$PTL_WORK/pptpd.conf"
     spawn "$PTL_WORK/pptpd.log" ip netns exec "$(ns "$1")" \
         pptpd --fg --conf "$PTL_WORK/pptpd.conf" --pidfile "$PTL_WORK/pptpd.pid"
-    wait_until 10 listening "$1" tcp "$2:1723" || die "pptpd did not start"
+    wait_until 60 listening "$1" tcp "$2:1723" || die "pptpd did not start"
 }
 
 # calls_from ROLE: its process in SPAWNED. The directory is where pptp looks for a control
@@ -60,7 +60,7 @@ played
 check "every frame of every call came back to who sent it" equal "$RESULT" "20 20 20 / 20 20 20"
 check "six calls were seen" at_least "$(tally pptp doors_promoted)" 6
 check "nothing went wrong" equal "$(tally pptp errors)" 0
-check "no door is left" wait_until 10 no_doors
+check "no door is left" wait_until 60 no_doors
 
 say "one of them has an outside address of its own"
 again

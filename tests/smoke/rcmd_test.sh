@@ -34,19 +34,21 @@ serve_rcmd() {
     printf '%s stream tcp nowait root %s\n' "$2:514" '/usr/sbin/in.rshd in.rshd' \
         "$2:512" '/usr/sbin/in.rexecd in.rexecd' "$2:513" '/usr/sbin/in.rlogind in.rlogind' >"$PTL_WORK/inetd.conf"
     spawn "$PTL_WORK/inetd.log" ip netns exec "$(ns "$1")" /usr/sbin/inetd -i "$PTL_WORK/inetd.conf"
-    wait_until 10 listening "$1" tcp "$2:514" || die "inetd did not start"
+    wait_until 60 listening "$1" tcp "$2:514" || die "inetd did not start"
 }
 
-# shells ROLE, executes ROLE: both channels bring what was written to them.
+# How many seconds a command may take.
+PATIENCE=30
 
+# shells ROLE, executes ROLE: both channels bring what was written to them.
 shells() {
-    in_ns "$1" timeout 20 netkit-rsh -l ptl "$HOST" 'echo to output; echo to errors >&2' \
+    in_ns "$1" timeout "$PATIENCE" netkit-rsh -l ptl "$HOST" 'echo to output; echo to errors >&2' \
         >"$PTL_WORK/output" 2>"$PTL_WORK/errors" || return 1
     equal "$(<"$PTL_WORK/output")/$(<"$PTL_WORK/errors")" "to output/to errors"
 }
 
 executes() {
-    in_ns "$1" timeout 30 /usr/bin/python3 "$PTL_ROOT/tests/smoke/_rexec.py" "$HOST" ptl secret \
+    in_ns "$1" timeout "$PATIENCE" /usr/bin/python3 "$PTL_ROOT/tests/smoke/_rexec.py" "$HOST" ptl secret \
         'echo to output; echo to errors >&2' >"$PTL_WORK/output" 2>&1 || return 1
     equal "$(paste -sd/ "$PTL_WORK/output")" "output: to output/errors: to errors"
 }
@@ -70,6 +72,7 @@ check "doors were opened and used" equal "$(tally rcmd doors_promoted)" 5
 check "nothing went wrong" equal "$(tally rcmd errors)" 0
 
 say "without the gateway"
+PATIENCE=4
 without rcmd "${LOW_PORTS[@]}"
 check "rsh does not work" refused shells inside-a
 check "rexec does not work" refused executes inside-a

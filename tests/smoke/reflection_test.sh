@@ -44,8 +44,8 @@ topology() {
 serve() {
     spawn "$PTL_WORK/peer-$1.log" ip netns exec "$(ns "$1")" \
         /usr/bin/python3 "$PTL_ROOT/tests/smoke/_peer.py" "$2" "$PTL_WORK/cert.pem" "$PTL_WORK/key.pem"
-    wait_until 10 listening "$1" udp "$2:7005" || die "the server on $1 did not start"
-    wait_until 10 listening "$1" tcp "$2:7001" || die "the server on $1 did not start"
+    wait_until 60 listening "$1" udp "$2:7005" || die "the server on $1 did not start"
+    wait_until 60 listening "$1" tcp "$2:7001" || die "the server on $1 did not start"
 }
 
 # sees ROLE URL PORT EXPECTED [CURL ARGUMENT]...: who the server says it sees when ROLE
@@ -117,7 +117,7 @@ s.connect((sys.argv[1], 7005))
 s.settimeout(5)
 s.send(b"who")
 assert s.recv(2048) == b"now"' "$PUBLIC" || return 1
-    wait_until 5 grep -qx "refused by $CLIENT:27905" "$PTL_WORK/peer-server.log"
+    wait_until 60 grep -qx "refused by $CLIENT:27905" "$PTL_WORK/peer-server.log"
 }
 
 # A TCP port nobody serves: the server's RST is the client's at once.
@@ -136,7 +136,7 @@ s.send(b"GET /who HTTP/1.1\r\nHost: expe\r\n\r\n")
 assert s.recv(2048)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 s.close()' "$PUBLIC" || return 1
-    wait_until 5 grep -qx "reset by $CLIENT:27906" "$PTL_WORK/peer-server.log"
+    wait_until 60 grep -qx "reset by $CLIENT:27906" "$PTL_WORK/peer-server.log"
 }
 
 # No connection is left half open on either side.
@@ -179,7 +179,7 @@ check "preserve: an ICMP error of the server's reaches the client" refused_by_ic
 check "preserve: an ICMP error of the client's reaches the server" refuses_by_icmp
 check "preserve: a port that is shut is refused at once" refused_by_reset
 check "preserve: a reset reaches the server" resets
-check "preserve: closed connections are closed on both sides" wait_until 5 all_closed
+check "preserve: closed connections are closed on both sides" wait_until 60 all_closed
 check "an outside client reaches the server and is seen as itself" sees outside "http://$PUBLIC" 27900 64.100.0.1:27900
 check "the same over TLS, from further away" \
     sees outside "https://$PUBLIC:7001" 27902 "$SERVER:27902" --interface "$SERVER"

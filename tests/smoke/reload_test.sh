@@ -81,7 +81,7 @@ all_reloads_told() { (($(reload_events) == RELOADS)); }
 reload_by_signal() {
     kill -HUP "$PORTOLAN_PID"
     RELOADS=$((RELOADS + 1))
-    wait_until 10 all_reloads_told
+    wait_until 60 all_reloads_told
 }
 
 # ended FILE: "SESSIONS SUBSCRIBERS" of an answer.
@@ -130,7 +130,7 @@ refuses_signal() {
     local before
     before=$(nothing_but)
     kill -HUP "$PORTOLAN_PID"
-    wait_until 10 grep -qE "reload refused: .*$1" "$PORTOLAN_LOG" || return 1
+    wait_until 60 grep -qE "reload refused: .*$1" "$PORTOLAN_LOG" || return 1
     equal "$(nothing_but)" "$before"
 }
 
@@ -174,7 +174,7 @@ sent() { jq "$2" "$PTL_WORK/$1.json" 2>/dev/null || echo 0; }
 flowing() {
     local received='[.udp[], .tcp[] | .received] | min' before
     before=$(sent "$1" "$received")
-    wait_until 8 more_than "$1" "$received" "${before:-0}"
+    wait_until 60 more_than "$1" "$received" "${before:-0}"
 }
 more_than() { (($(sent "$1" "$2") > $3)); }
 
@@ -230,7 +230,7 @@ s.settimeout(5)
 s.sendto(b"probe 0", (sys.argv[3], 9000))
 print(s.recv(100).decode(), flush=True)
 print(s.recv(100).decode(), flush=True)' "$EXTRA" "$1" "$SERVER"
-    wait_until 5 grep -q probe "$PTL_WORK/stranger" || return 2
+    wait_until 60 grep -q probe "$PTL_WORK/stranger" || return 2
     outside=$(portolan show mappings --json |
         jq -r --arg inside "$EXTRA:$1" 'map(select(.protocol == "udp" and .inside == $inside) | .outside) | first // ""')
     [[ -n $outside ]] || return 2
@@ -365,7 +365,7 @@ run_with() {
       exclude_addresses: [$guest]"
     write_file
     check "the address of a guest goes, and $in_use with it" touches "$in_use"
-    check "he gets another" wait_until 5 moved_from "${GUESTS[0]}" "$guest"
+    check "he gets another" wait_until 60 moved_from "${GUESTS[0]}" "$guest"
     check "and goes on" flowing guests
 
     # Draining until it is empty.
@@ -376,7 +376,7 @@ run_with() {
     check "they go on" flowing guests
     end_sender guests
     portolan clear translations --rule guests >/dev/null
-    check "it ends empty when their sessions do" wait_until 10 nobody_in guests
+    check "it ends empty when their sessions do" wait_until 60 nobody_in guests
     check "and lends nothing new" unanswered inside-a "${GUESTS[0]}" "$SERVER" 9000
     MORE_POOLS=$GUEST_POOL
     write_file
@@ -459,7 +459,7 @@ run_with() {
     write_file
     check "a rule and its pool go, and two with them" touches 2
     check "of four sessions" equal "$(jq .sessions "$PTL_WORK/reloaded")" 4
-    check "they get addresses of the pool that is left" wait_until 5 has_address "${GUESTS[0]}" '^203\.0\.113\.[0-7]$'
+    check "they get addresses of the pool that is left" wait_until 60 has_address "${GUESTS[0]}" '^203\.0\.113\.[0-7]$'
     check "and go on" flowing guests
     end_sender guests
     black_hole

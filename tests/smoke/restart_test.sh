@@ -23,7 +23,7 @@ links_stand() {
         ip -n "$(ns appliance)" -br link show ptl-out | grep -q ' UP '
 }
 
-check "a download is on its way" wait_until 10 well_on_its_way
+check "a download is on its way" wait_until 60 well_on_its_way
 kill -KILL "$PORTOLAN_PID"
 wait "$PORTOLAN_PID" 2>/dev/null || true
 check "all links still stand" links_stand

@@ -75,8 +75,8 @@ file right 0 1 "$STEERED"
 start_portolan
 check "the self-test says that nothing will be handed over" logged 'hand-off expected: none$'
 check "and that each worker has one address" logged 'pool public: 2 addresses, whole, 1 to 1 for each worker'
-check "five million packets out" wait_until 30 at_least forward.outbound 5000000
-check "five million back" wait_until 30 at_least forward.inbound 5000000
+check "five million packets out" wait_until 60 at_least forward.outbound 5000000
+check "five million back" wait_until 60 at_least forward.inbound 5000000
 check "each worker has sessions" test "$(each_worker sessions)" -ge 8
 check "no packet was handed over" equal "$(counter handoff.out) $(counter handoff.in) $(counter drop.handoff)" "0 0 0"
 check "none was expected to be" equal "$(each_worker handoff_expected)" 0
@@ -85,7 +85,7 @@ stop_portolan
 
 file wrong 1 0 "$STEERED"
 start_portolan
-check "queues the wrong way round: packets arrive all the same" wait_until 30 at_least forward.inbound 100000
+check "queues the wrong way round: packets arrive all the same" wait_until 60 at_least forward.inbound 100000
 check "each of them by the other worker" nearly_all
 printf '        %s handed over, %s more had no room\n' "$(of_workers handoff_out)" "$(of_workers handoff_dropped)"
 stop_portolan

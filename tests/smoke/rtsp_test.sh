@@ -18,12 +18,15 @@ FORWARD_RTSP="s|^  static:|&\\n    - $STATIC|"
 serve_film() {
     spawn "$PTL_WORK/rtsp-$1.log" ip netns exec "$(ns "$1")" \
         /usr/bin/python3 "$PTL_ROOT/tests/smoke/_rtsp.py" "$2" "$3"
-    wait_until 20 listening "$1" tcp "$2:$3" || die "the RTSP server of $1 did not start"
+    wait_until 60 listening "$1" tcp "$2:$3" || die "the RTSP server of $1 did not start"
 }
+
+# How many seconds a play of four may take.
+PATIENCE=40
 
 # frames ROLE TRANSPORT URL: PICTURES and SOUNDS that have come in four seconds.
 frames() {
-    in_ns "$1" timeout 20 ffmpeg -nostdin -v error -rtsp_transport "$2" -i "$3" \
+    in_ns "$1" timeout "$PATIENCE" ffmpeg -nostdin -v error -rtsp_transport "$2" -i "$3" \
         -map 0 -c copy -t 4 -f framecrc "$PTL_WORK/frames" 2>"$PTL_WORK/ffmpeg.log" || true
     PICTURES=$(grep -c '^0,' "$PTL_WORK/frames" 2>/dev/null) || true
     SOUNDS=$(grep -c '^1,' "$PTL_WORK/frames" 2>/dev/null) || true
@@ -65,11 +68,13 @@ check "another one at the same time of day" plays inside-b udp "rtsp://$PLAYER/f
 check "a client inside plays in the connection" plays inside-a tcp "rtsp://$PLAYER/film"
 check "a client outside plays from the server inside" plays outside udp "rtsp://$SHOWN/film"
 check "every play had its doors" doors_were_opened
-check "all doors are closed after TEARDOWN" wait_until 5 no_door_is_left
+check "all doors are closed after TEARDOWN" wait_until 60 no_door_is_left
 
 stop "$PORTOLAN_PID" 5
 smoke_config "$STRICT" "$FORWARD_RTSP" "\$a alg: { rtsp: off }"
 start_portolan
+PATIENCE=9
 check "without the gateway no media come in" plays_nothing inside-a udp "rtsp://$PLAYER/film"
+PATIENCE=40
 check "but in the connection" plays inside-a tcp "rtsp://$PLAYER/film"
 finish

@@ -11,7 +11,7 @@ smoke_pid=$PORTOLAN_PID
 ends_well() {
     local status=0
     kill "-$1" "$PORTOLAN_PID"
-    wait_until 10 gone || { echo "still running after 10 s"; return 1; }
+    wait_until 60 gone || { echo "still running after a minute"; return 1; }
     wait "$PORTOLAN_PID" || status=$?
     equal "$status" 0 && [[ ! -e $PTL_SOCKET ]]
 }

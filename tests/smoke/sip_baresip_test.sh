@@ -13,7 +13,7 @@ proxy() {
     spawn "$PTL_WORK/kamailio.log" ip netns exec "$(ns outside)" /usr/sbin/kamailio -DD -E -m 64 -M 8 \
         -f "$PTL_ROOT/tests/smoke/sip/proxy.cfg" -l "udp:$SERVER:5060" -l "tcp:$SERVER:5060" -Y "$PTL_WORK" \
         -P "$PTL_WORK/kamailio.pid"
-    wait_until 20 listening outside tcp "$SERVER:5060" || die "kamailio did not start"
+    wait_until 60 listening outside tcp "$SERVER:5060" || die "kamailio did not start"
 }
 
 # tone FILE: ten seconds of something to hear.
@@ -83,18 +83,18 @@ proxy
 echoes ann inside-a "$PHONE" 5060 tcp
 ANN=$SPAWNED
 echoes dora outside "$OUTSIDE" 5060 udp
-check "a telephone inside registers over TCP" wait_until 10 registered ann
-check "and one outside" wait_until 10 registered dora
+check "a telephone inside registers over TCP" wait_until 60 registered ann
+check "and one outside" wait_until 60 registered dora
 check "the inside is called from outside, with sound both ways" across dan outside "$OUTSIDE" udp ann
 check "the inside calls the outside, with sound both ways" across al inside-a "$PHONE" udp dora
 check "over TCP, too" across alf inside-a "$PHONE" tcp dora
 watch inside-a inside-b
 check "the inside calls the inside, with sound both ways" within ben inside-b 10.64.0.20 udp ann
-check "nothing is left of any call" wait_until 5 nothing_is_left
+check "nothing is left of any call" wait_until 60 nothing_is_left
 
 stop "$ANN"
 without_gateway
 echoes ann inside-a "$PHONE" 5060 udp
-wait_until 10 registered ann || die "ann cannot register"
+wait_until 60 registered ann || die "ann cannot register"
 check "without the gateway the inside cannot be called" refused calls dan outside "$OUTSIDE" udp ann
 finish

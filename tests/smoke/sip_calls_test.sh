@@ -37,20 +37,20 @@ heard_much() { (($(cat "$PTL_WORK/phone-inside-a.log") > 1500)); }
 smoke_start
 spawn "$PTL_WORK/phone-outside.log" ip netns exec "$(ns outside)" \
     /usr/bin/python3 "$PHONE" answer "$SERVER"
-sleep 1
+wait_until 60 listening outside udp "$SERVER:5060" || die "the telephone outside did not start"
 place_call inside-a 10.64.0.10 bob 50
 place_call inside-b 10.64.0.20 mute 50
 
-check "two calls with one Call-ID" wait_until 10 both_are_established
+check "two calls with one Call-ID" wait_until 60 both_are_established
 check "each has its own audio" equal "$(calls '[.[].media[0].inside] | sort | join(" ")')" \
     "10.64.0.10:4000 10.64.0.20:4000"
-check "sound both ways is good" wait_until 40 health_is 10.64.0.10 good
-check "silence from the other side is noticed" wait_until 20 health_is 10.64.0.20 outbound_only
+check "sound both ways is good" wait_until 60 health_is 10.64.0.10 good
+check "silence from the other side is noticed" wait_until 60 health_is 10.64.0.20 outbound_only
 portolan clear translations >/dev/null
 check "cleared translations end no call" states_are "established established"
 portolan clear calls --inside 10.64.0.20 >/dev/null
 check "a call cleared is gone, and no other" equal "$(calls '[.[].subscriber] | join(" ")')" 10.64.0.10
-check "the other is gone when it is hung up" wait_until 40 none_is_left
+check "the other is gone when it is hung up" wait_until 60 none_is_left
 check "no inside address was seen outside" only_pool_called
 check "it was heard to the end" heard_much
 check "nothing was lost on the way to the database" equal "$(counter call.unheard)" 0

@@ -52,7 +52,7 @@ sip_start '$ a alg: { sip: { call_timeout: 8s } }'
 check "a call that nobody hangs up" holds left UDP out "$SERVER:5060" 5
 check "stands" established 1
 all_flows UDP out "$SERVER:5060"
-check "and is forgotten when its time is over" wait_until 10 forgotten
+check "and is forgotten when its time is over" wait_until 60 forgotten
 all_flows TCP out "$SERVER:5060"
 all_flows UDP in "$FORWARD:5060"
 all_flows TCP in "$FORWARD:5060"

@@ -23,11 +23,11 @@ sip_start '$ a alg: { sip: { trunks: [ 10.64.0.10 ] } }'
 ulimit -n 8192
 sipp_as outside "$SERVER" 5060 many-callee -t t1 -m "$CALLS" -l "$CALLS" -mp 30000 -timeout 60
 CALLEE=$SPAWNED
-wait_until 10 listening outside tcp "$SERVER:5060" || die "sipp did not start"
+wait_until 60 listening outside tcp "$SERVER:5060" || die "sipp did not start"
 sipp_as inside-a "$PHONE" 5064 many-caller -t t1 -m "$CALLS" -l "$CALLS" -r 100 -d 8000 -mp 20000 -s callee \
     -timeout 60 "$SERVER:5060"
 CALLER=$SPAWNED
-check "$CALLS calls stand at once" wait_until 20 all_stand
+check "$CALLS calls stand at once" wait_until 60 all_stand
 check "each with an endpoint of its own outside" with_endpoints_of_their_own
 check "all of them in one connection" equal "$(connections)" 1
 check "none of the caller's has failed" wait "$CALLER"
@@ -35,5 +35,5 @@ check "nor of the callee's" wait "$CALLEE"
 ask
 check "nothing is wrong with any of them" says ".faults == []"
 check "sound of the sample went both ways" says ".sent > 1000 and .heard > 1000 and .lines > 5"
-check "no call stands and no door for sound is open when all have hung up" wait_until 10 nothing_is_left
+check "no call stands and no door for sound is open when all have hung up" wait_until 60 nothing_is_left
 finish

@@ -21,15 +21,18 @@ SCENARIOS=$PTL_ROOT/tests/smoke/sip
 proxy() {
     spawn "$PTL_WORK/kamailio.log" ip netns exec "$(ns outside)" /usr/sbin/kamailio -DD -E -m 64 -M 8 \
         -f "$SCENARIOS/proxy.cfg" -l "udp:$SERVER:5060" -Y "$PTL_WORK" -P "$PTL_WORK/kamailio.pid"
-    wait_until 20 listening outside udp "$SERVER:5060" || die "kamailio did not start"
+    wait_until 60 listening outside udp "$SERVER:5060" || die "kamailio did not start"
 }
+
+# How many seconds a scenario may take.
+PATIENCE=45
 
 # sip ROLE ADDRESS PORT SCENARIO [ARGUMENT]...
 sip() {
     local role=$1 address=$2 port=$3 scenario=$4
     shift 4
     (cd "$PTL_WORK" && in_ns "$role" timeout 60 sipp -sf "$SCENARIOS/$scenario.xml" -i "$address" -p "$port" \
-        -mi "$address" -nostdin -timeout 45 -timeout_error "$@" "$SERVER:5060" >"$PTL_WORK/$scenario-$role.log" 2>&1)
+        -mi "$address" -nostdin -timeout "$PATIENCE" -timeout_error "$@" "$SERVER:5060" >"$PTL_WORK/$scenario-$role.log" 2>&1)
 }
 
 # answers_calls ROLE ADDRESS PORT: takes calls and sends media back, until it is stopped.
@@ -37,7 +40,7 @@ takes_calls() {
     spawn "$PTL_WORK/answer-$1.log" ip netns exec "$(ns "$1")" sipp -sf "$SCENARIOS/answer.xml" -i "$2" -p "$3" \
         -mi "$2" -mp 40000 -rtp_echo -nostdin
     ANSWERER=$SPAWNED
-    wait_until 10 listening "$1" udp "$2:$3" || die "sipp of $1 did not start"
+    wait_until 60 listening "$1" udp "$2:$3" || die "sipp of $1 did not start"
 }
 
 # calls ROLE ADDRESS PORT USER: CALLS calls, five a second, each with media.
@@ -65,18 +68,19 @@ proxy
 check "a phone that has registered is called, $CALLS times" phone_is_called
 check "with media both ways" media_both_ways
 check "and nobody outside has heard of an inside address" told_nothing
-check "every call's doors are shut" wait_until 5 media_doors_are_shut
+check "every call's doors are shut" wait_until 60 media_doors_are_shut
 check "messages are counted by method" counted methods INVITE "$CALLS"
 check "and by response" counted responses 180 "$CALLS"
 stop "$ANSWERER"
 portolan clear translations >/dev/null
 check "the phone calls somebody else, $CALLS times" phone_calls
 check "with media both ways, too" media_both_ways
-check "and all doors are shut again" wait_until 5 media_doors_are_shut
+check "and all doors are shut again" wait_until 60 media_doors_are_shut
 stop "$ANSWERER"
 stop "$PORTOLAN_PID"
 # shellcheck disable=SC2016 # a sed expression
 smoke_config "$STRICT" '$ a alg: { sip: off }'
 start_portolan
+PATIENCE=6
 check "without the gateway the phone cannot be called" refused phone_is_called
 finish

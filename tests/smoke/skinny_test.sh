@@ -24,7 +24,7 @@ calls() {
     spawn "$PTL_WORK/manager" ip netns exec "$(ns outside)" \
         /usr/bin/python3 "$PTL_ROOT/tests/smoke/_skinny.py" manager "$MANAGER" 30
     local manager=$SPAWNED
-    wait_until 10 listening outside tcp "$MANAGER:2000" || die "the call manager did not start"
+    wait_until 60 listening outside tcp "$MANAGER:2000" || die "the call manager did not start"
     rm -f "$PTL_WORK"/phone-*
     for version in "$@"; do
         for form in audio video; do
@@ -59,7 +59,7 @@ sends_all() {
     spawn "$PTL_WORK/sum" ip netns exec "$(ns outside)" timeout 60 \
         socat -u "TCP-LISTEN:2000,bind=$2,reuseaddr" SYSTEM:sha256sum
     local sink=$SPAWNED
-    wait_until 10 listening outside tcp "$2:2000" || die "socat did not start"
+    wait_until 60 listening outside tcp "$2:2000" || die "socat did not start"
     in_ns "$1" timeout 60 socat -u "FILE:$PTL_WORK/www/big.bin" "TCP:$2:2000"
     wait "$sink" || return 1
     equal "$(<"$PTL_WORK/sum")" "$SUM"
@@ -69,7 +69,7 @@ sends_all() {
 takes_all() {
     spawn "$PTL_WORK/source.log" ip netns exec "$(ns outside)" timeout 60 \
         socat -u "FILE:$PTL_WORK/www/big.bin" "TCP-LISTEN:2000,bind=$2,reuseaddr"
-    wait_until 10 listening outside tcp "$2:2000" || die "socat did not start"
+    wait_until 60 listening outside tcp "$2:2000" || die "socat did not start"
     in_ns "$1" timeout 60 socat -u "TCP:$2:2000" - | sha256sum >"$PTL_WORK/got.sum"
     equal "$(<"$PTL_WORK/got.sum")" "$SUM"
 }
@@ -96,8 +96,8 @@ spawn "$PTL_WORK/web.log" ip netns exec "$(ns outside)" \
 # shellcheck disable=SC2016 # for the shell inside
 spawn "$PTL_WORK/banner.log" ip netns exec "$(ns outside)" socat "TCP-LISTEN:2000,bind=$BANNER,reuseaddr,fork" \
     'SYSTEM:echo SSH-2.0-server; read line; echo had $line'
-wait_until 10 listening outside tcp "$WEB:2000" || die "the web server did not start"
-wait_until 10 listening outside tcp "$BANNER:2000" || die "socat did not start"
+wait_until 60 listening outside tcp "$WEB:2000" || die "the web server did not start"
+wait_until 60 listening outside tcp "$BANNER:2000" || die "socat did not start"
 for host in inside-a inside-b; do
     check "$host downloads 100 MB by HTTP" downloads "$host" "http://$WEB:2000/big.bin" 60
     check "$host talks with a server that speaks first" talks "$host"

@@ -19,19 +19,22 @@ chown -R tftp "$PTL_WORK/files"
 serve_tftp() {
     spawn "$PTL_WORK/tftpd-$1.log" ip netns exec "$(ns "$1")" /usr/sbin/in.tftpd --foreground --ipv4 \
         --address "$2:69" --user tftp --create --secure "$PTL_WORK/files"
-    wait_until 10 listening "$1" udp "$2:69" || die "in.tftpd did not start"
+    wait_until 60 listening "$1" udp "$2:69" || die "in.tftpd did not start"
 }
+
+# How many seconds a transfer may take.
+PATIENCE=30
 
 # gets ROLE HOST, puts ROLE HOST: with tftp-hpa; its exit code says little.
 gets() {
     rm -f "$PTL_WORK/got"
-    in_ns "$1" timeout 12 tftp -4 -m binary "$2" -c get image "$PTL_WORK/got" >"$PTL_WORK/tftp.log" 2>&1 || return 1
+    in_ns "$1" timeout "$PATIENCE" tftp -4 -m binary "$2" -c get image "$PTL_WORK/got" >"$PTL_WORK/tftp.log" 2>&1 || return 1
     equal "$(sha256sum <"$PTL_WORK/got")" "$SUM"
 }
 
 puts() {
     local name=up-$SECONDS-$RANDOM
-    in_ns "$1" timeout 12 tftp -4 -m binary "$2" -c put "$PTL_WORK/files/image" "$name" >"$PTL_WORK/tftp.log" 2>&1 ||
+    in_ns "$1" timeout "$PATIENCE" tftp -4 -m binary "$2" -c put "$PTL_WORK/files/image" "$name" >"$PTL_WORK/tftp.log" 2>&1 ||
         return 1
     equal "$(sha256sum <"$PTL_WORK/files/$name")" "$SUM"
 }
@@ -40,7 +43,7 @@ puts() {
 curls() {
     local role=$1 host=$2
     shift 2
-    in_ns "$role" curl -sS --max-time 12 "$@" -o "$PTL_WORK/got" "tftp://$host/image" 2>"$PTL_WORK/curl.log" || return 1
+    in_ns "$role" curl -sS --max-time "$PATIENCE" "$@" -o "$PTL_WORK/got" "tftp://$host/image" 2>"$PTL_WORK/curl.log" || return 1
     equal "$(sha256sum <"$PTL_WORK/got")" "$SUM"
 }
 
@@ -49,7 +52,7 @@ atftps() {
     local role=$1 host=$2
     shift 2
     rm -f "$PTL_WORK/got"
-    in_ns "$role" timeout 12 atftp "$@" --get --remote-file image --local-file "$PTL_WORK/got" "$host" \
+    in_ns "$role" timeout "$PATIENCE" atftp "$@" --get --remote-file image --local-file "$PTL_WORK/got" "$host" \
         >"$PTL_WORK/atftp.log" 2>&1 || return 1
     equal "$(sha256sum <"$PTL_WORK/got")" "$SUM"
 }
@@ -57,7 +60,7 @@ atftps() {
 # both HOST: two inside hosts read at a time, each with another program.
 both() {
     # shellcheck disable=SC2016 # for the shell inside
-    in_ns inside-b bash -c 'for _ in 1 2 3; do curl -sS --max-time 12 "tftp://$1/image" | sha256sum; done' - "$1" \
+    in_ns inside-b bash -c 'for _ in 1 2 3; do curl -sS --max-time 30 "tftp://$1/image" | sha256sum; done' - "$1" \
         >"$PTL_WORK/sums" 2>"$PTL_WORK/curl.log" &
     local other=$!
     for _ in 1 2 3; do
@@ -96,6 +99,7 @@ check "doors were opened and used" at_least "$(tally tftp doors_promoted)" 16
 check "no request went wrong" equal "$(tally tftp errors)" 0
 
 say "without the gateway"
+PATIENCE=4
 without tftp
 check "tftp-hpa does not read" refused gets inside-a "$SERVER"
 check "curl does not read" refused curls inside-a "$SERVER"

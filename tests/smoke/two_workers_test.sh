@@ -11,12 +11,13 @@ fi
 smoke_topology
 smoke_config "s/^workers:.*/workers: { cores: $cores, slow_path_core: 0 }/" \
     's/,iface=ptl-[a-z]*/&,qpairs=2/'
-start_portolan
 serve_iperf outside "$SERVER"
 serve_hello
 make_download 30
 serve_web outside "$SERVER" 80 "$PTL_WORK/www"
 serve_dns outside "$SERVER"
+# Last, for its workers leave no core to what starts after them.
+start_portolan
 
 many_queries() {
     local i role
