@@ -3,9 +3,12 @@
 //! [`Snapshot::to_text`] is a pure function; [`serve`] puts it behind HTTP.
 
 mod http;
+mod page;
 mod text;
 
 use base::Counters;
+
+use crate::rows::AlgRow;
 
 pub use http::{MetricsError, Serving, serve};
 
@@ -18,6 +21,12 @@ pub struct Snapshot {
     pub workers: Vec<WorkerNumbers>,
     /// Of the slow-path core; shown as `worker="slow_path"`.
     pub slow_path: Option<Counters>,
+    /// Subscribers by the ports they use, of all protocols: the most of each place, and how many are in it.
+    pub port_spread: Vec<(u32, u64)>,
+    /// SIP calls that are established, and those that are not.
+    pub calls: (u64, u64),
+    /// One for each gateway.
+    pub gateways: Vec<AlgRow>,
     /// One for each pool.
     pub pools: Vec<PoolNumbers>,
     /// One for each interface.
@@ -41,6 +50,10 @@ pub struct WorkerNumbers {
     pub busy: f64,
     /// Longest time between two turns of the last one to two seconds, in seconds.
     pub longest_gap: f64,
+    /// Times between two turns: the longest of each place in seconds, and how many there were.
+    pub gaps: Vec<(f64, u64)>,
+    /// All these times together, in seconds.
+    pub gap_sum: f64,
 }
 
 /// A pool's numbers.
@@ -52,6 +65,10 @@ pub struct PoolNumbers {
     pub blocks_total: u64,
     /// Port blocks lent.
     pub blocks_used: u64,
+    /// Subscribers with an outside address of it.
+    pub subscribers: u64,
+    /// It lends nothing any more.
+    pub draining: bool,
 }
 
 /// An interface's numbers.

@@ -48,6 +48,7 @@ pub use command::{
     Told,
 };
 pub use inspect::{Inspect, Row};
+pub use load::Gaps;
 pub use published::Published;
 pub use router::Router;
 pub use slow::{CallState, CallView, Health, MediaView, NeighborRow, SlowPath, SlowPorts, stream};

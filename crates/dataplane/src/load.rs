@@ -8,6 +8,58 @@ use base::Nanos;
 /// How long a gap counts before it is an older one, and then before it is forgotten.
 const PERIOD: Nanos = Nanos(1_000_000_000);
 
+/// How often a turn was how long. The place `n` counts those of at most 2ⁿ microseconds (of 1024
+/// nanoseconds) and more than the place before; the last one all longer ones too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gaps {
+    counts: [u64; Gaps::PLACES],
+    /// All of them, in nanoseconds.
+    sum: u64,
+}
+
+impl Gaps {
+    /// Places.
+    pub const PLACES: usize = 18;
+
+    /// The longest turn of a place; of the last one there is none.
+    #[must_use]
+    pub const fn most(place: usize) -> Option<Nanos> {
+        if place + 1 < Self::PLACES {
+            Some(Nanos(1024 << place))
+        } else {
+            None
+        }
+    }
+
+    /// As they were laid out.
+    #[must_use]
+    pub const fn new(counts: [u64; Self::PLACES], sum: u64) -> Self {
+        Self { counts, sum }
+    }
+
+    /// Turns, by place.
+    #[must_use]
+    pub const fn counts(&self) -> &[u64; Self::PLACES] {
+        &self.counts
+    }
+
+    /// Time of all turns.
+    #[must_use]
+    pub const fn sum(&self) -> Nanos {
+        Nanos(self.sum)
+    }
+
+    #[inline]
+    fn count(&mut self, gap: Nanos) {
+        let units = gap.0.saturating_sub(1) >> 10;
+        let place = (u64::BITS - units.leading_zeros()) as usize;
+        if let Some(count) = self.counts.get_mut(place.min(Self::PLACES - 1)) {
+            *count += 1;
+        }
+        self.sum = self.sum.wrapping_add(gap.0);
+    }
+}
+
 /// Share of the time in which there were packets to work on, over about a second,
 /// and the longest time between two turns.
 #[derive(Debug, Default)]
@@ -20,6 +72,7 @@ pub(crate) struct Load {
     /// The longest turn of this period, and that of the one before.
     longest: [Nanos; 2],
     period_began: Nanos,
+    gaps: Gaps,
 }
 
 impl Load {
@@ -34,6 +87,7 @@ impl Load {
         }
         let [longest, _] = &mut self.longest;
         *longest = gap.max(*longest);
+        self.gaps.count(gap);
     }
 
     /// Averages what came since the last time; at least twice in a period.
@@ -51,6 +105,11 @@ impl Load {
     /// Share of the time with packets, in millionths.
     pub(crate) const fn busy_millionths(&self) -> u64 {
         self.millionths
+    }
+
+    /// All turns, by how long they were.
+    pub(crate) const fn gaps(&self) -> &Gaps {
+        &self.gaps
     }
 
     /// The longest time between two turns of the last one to two periods.
@@ -93,6 +152,24 @@ mod tests {
         assert_eq!(load.longest_gap(), Nanos(8 * MS), "a second later");
         run(&mut load, 6500, 7600, true);
         assert_eq!(load.longest_gap(), Nanos(MS), "two seconds later");
+    }
+
+    #[test]
+    fn turns_are_counted_by_how_long_they_were() {
+        let mut load = Load::default();
+        let mut now = 0;
+        load.turn(false, Nanos(now));
+        for gap in [0, 1, 1024, 1025, 2048, 2049, 1 << 40] {
+            now += gap;
+            load.turn(true, Nanos(now));
+        }
+        let gaps = load.gaps();
+        assert_eq!(gaps.counts()[..3], [3, 2, 1]);
+        assert_eq!(gaps.counts()[Gaps::PLACES - 1], 1);
+        assert_eq!(gaps.sum(), Nanos(now));
+        assert_eq!(Gaps::most(0), Some(Nanos(1024)));
+        assert_eq!(Gaps::most(1), Some(Nanos(2048)));
+        assert_eq!(Gaps::most(Gaps::PLACES - 1), None);
     }
 
     #[test]

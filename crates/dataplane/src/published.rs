@@ -1,12 +1,12 @@
 //! Figures a worker lays out for others to read: relaxed stores by one writer,
 //! a few times a second, never per packet.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use base::{Counter, Counters};
-use nat::{Gateway, PoolUse, Shard, SipKinds, Tally};
+use nat::{Gateway, PoolUse, PortSpread, Shard, SipKinds, Tally};
 
-use crate::load::Load;
+use crate::load::{Gaps, Load};
 
 /// One worker's figures.
 #[derive(Debug)]
@@ -19,6 +19,9 @@ pub struct Published {
     busy: AtomicU64,
     /// Longest time between two turns lately, in nanoseconds.
     longest_gap: AtomicU64,
+    gaps: [AtomicU64; Gaps::PLACES],
+    gap_sum: AtomicU64,
+    port_spread: [AtomicU32; PortSpread::PLACES],
     /// By gateway, in the order of [`Tally`]'s fields.
     gateways: [[AtomicU64; 6]; Gateway::COUNT],
     /// Messages of SIP: by method, then by class of response.
@@ -39,6 +42,9 @@ impl Default for Published {
             subscribers: AtomicU64::new(0),
             busy: AtomicU64::new(0),
             longest_gap: AtomicU64::new(0),
+            gaps: [const { AtomicU64::new(0) }; Gaps::PLACES],
+            gap_sum: AtomicU64::new(0),
+            port_spread: [const { AtomicU32::new(0) }; PortSpread::PLACES],
             gateways: [const { [const { AtomicU64::new(0) }; 6] }; Gateway::COUNT],
             sip: [const { AtomicU64::new(0) }; SipKinds::METHODS + SipKinds::CLASSES],
             pools: (0..MAX_POOLS)
@@ -65,6 +71,13 @@ impl Published {
             .store(u64::from(shard.subscriber_count()), Relaxed);
         self.busy.store(load.busy_millionths(), Relaxed);
         self.longest_gap.store(load.longest_gap().0, Relaxed);
+        for (place, count) in self.gaps.iter().zip(load.gaps().counts()) {
+            place.store(*count, Relaxed);
+        }
+        self.gap_sum.store(load.gaps().sum().0, Relaxed);
+        for (place, count) in self.port_spread.iter().zip(shard.port_spread().counts()) {
+            place.store(*count, Relaxed);
+        }
         for (places, gateway) in self.gateways.iter().zip(Gateway::ALL) {
             let tally = shard.tallies.of(gateway);
             let figures = [
@@ -138,6 +151,19 @@ impl Published {
     #[allow(clippy::cast_precision_loss)]
     pub fn longest_gap(&self) -> f64 {
         self.longest_gap.load(Relaxed) as f64 / 1e9
+    }
+
+    /// Turns by how long they were.
+    #[must_use]
+    pub fn gaps(&self) -> Gaps {
+        let counts = self.gaps.each_ref().map(|place| place.load(Relaxed));
+        Gaps::new(counts, self.gap_sum.load(Relaxed))
+    }
+
+    /// Subscribers by the ports they use.
+    #[must_use]
+    pub fn port_spread(&self) -> PortSpread {
+        PortSpread::from_counts(self.port_spread.each_ref().map(|place| place.load(Relaxed)))
     }
 
     /// What a gateway has seen and done.

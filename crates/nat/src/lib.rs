@@ -30,6 +30,7 @@ mod leads;
 mod mapping;
 mod notice;
 mod pool;
+mod port_spread;
 mod region;
 mod rng;
 pub mod sequence;
@@ -52,6 +53,7 @@ pub use layout::{Dealt, Layout, OutsideAddress, PoolAddress, PoolSpread, ReviseE
 pub use mapping::{Mapping, MappingId, MappingKind};
 pub use notice::{BlockNotice, Notice};
 pub use pool::PoolUse;
+pub use port_spread::PortSpread;
 pub use region::Region;
 pub use session::{
     Flags, Glance, Guess, Hit, NO_ADJACENCY, Rewrite, Session, SessionId, SessionView,

@@ -14,6 +14,7 @@ use crate::index::Index;
 use crate::key::{FlowKey, Realm};
 use crate::layout::Plan;
 use crate::pool::NO_BLOCK;
+use crate::port_spread::PortSpread;
 use crate::session::TableFull;
 use crate::settings::PortProtocol;
 
@@ -102,9 +103,14 @@ impl Subscriber {
             .map(|pair| pair.slot)
     }
 
+    /// Ports it uses of all protocols.
+    fn ports_used(&self) -> u32 {
+        self.ports.iter().sum()
+    }
+
     /// One more port; true if from now on it uses much of them, which is said once until
     /// it uses less.
-    pub(crate) fn use_port(&mut self, plan: &Plan, side: PortProtocol) -> bool {
+    fn use_port(&mut self, plan: &Plan, side: PortProtocol) -> bool {
         let side = side as usize;
         let (Some(used), Some(high), Some(low)) = (
             self.ports.get_mut(side),
@@ -173,6 +179,7 @@ pub(crate) struct SubscriberTable {
     capacity: usize,
     index: Index,
     seed: u64,
+    spread: PortSpread,
 }
 
 impl SubscriberTable {
@@ -184,7 +191,38 @@ impl SubscriberTable {
             capacity,
             index: Index::with_capacity(capacity),
             seed,
+            spread: PortSpread::default(),
         }
+    }
+
+    /// How many use how many ports.
+    pub(crate) const fn spread(&self) -> &PortSpread {
+        &self.spread
+    }
+
+    /// One more port of a subscriber; true if from now on it uses much of them.
+    #[inline]
+    pub(crate) fn use_port(&mut self, id: SubscriberId, plan: &Plan, side: PortProtocol) -> bool {
+        let Some(Some(subscriber)) = self.slots.get_mut(id.0 as usize) else {
+            return false;
+        };
+        let before = subscriber.ports_used();
+        let much = subscriber.use_port(plan, side);
+        self.spread.moved(before, subscriber.ports_used());
+        much
+    }
+
+    /// One port less.
+    #[inline]
+    pub(crate) fn release_port(&mut self, id: SubscriberId, side: PortProtocol) {
+        let Some(Some(subscriber)) = self.slots.get_mut(id.0 as usize) else {
+            return;
+        };
+        let before = subscriber.ports_used();
+        if let Some(ports) = subscriber.ports.get_mut(side as usize) {
+            *ports = ports.saturating_sub(1);
+        }
+        self.spread.moved(before, subscriber.ports_used());
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -286,6 +324,7 @@ impl SubscriberTable {
         } else {
             self.slots.push(Some(new));
         }
+        self.spread.appeared();
         Ok(SubscriberId(slot))
     }
 
@@ -299,6 +338,7 @@ impl SubscriberTable {
         };
         self.index.remove(subscriber.key().hash(self.seed), id.0);
         self.free.push(id.0);
+        self.spread.gone(subscriber.ports_used());
         true
     }
 }

@@ -17,8 +17,8 @@ use control::protocol::Request;
 use control::reloaded::Reloaded;
 use control::rows::{CounterRow, Rows, WorkerRow};
 use control::what::{Clearable, What};
-use dataplane::{CallView, Command, Inspect, Published, Row, SlowPath, Ticket};
-use nat::{Gateway, SipKinds, Tally, Touched};
+use dataplane::{CallView, Command, Gaps, Inspect, Published, Row, SlowPath, Ticket};
+use nat::{Gateway, PortSpread, SipKinds, Tally, Touched};
 use pktio::{PacketBuf, RingReceiver, RingSender};
 
 use crate::book::{Book, PortFigures};
@@ -153,7 +153,7 @@ impl<K: Sink> Console<K> {
         };
         match question {
             Question::Snapshot => {
-                let snapshot = self.snapshot(slow.counters());
+                let snapshot = self.snapshot(slow.counters(), slow.call_counts());
                 job.ready.push(Piece::Snapshot(Box::new(snapshot)));
             }
             Question::Request(Request::Show { what, .. }) => match what {
@@ -462,6 +462,18 @@ impl<K: Sink> Console<K> {
         sum
     }
 
+    /// Subscribers of all workers by the ports they use.
+    fn port_spread(&self) -> Vec<(u32, u64)> {
+        let workers: Vec<PortSpread> = self.published.iter().map(|one| one.port_spread()).collect();
+        (0..PortSpread::PLACES)
+            .map(|place| {
+                let there = workers.iter().filter_map(|one| one.counts().get(place));
+                let there = there.map(|count| u64::from(*count)).sum();
+                (PortSpread::most(place), there)
+            })
+            .collect()
+    }
+
     fn totals(&self, slow: &Counters) -> Counters {
         let mut totals = *slow;
         for worker in &self.published {
@@ -526,7 +538,7 @@ impl<K: Sink> Console<K> {
             .collect()
     }
 
-    fn snapshot(&mut self, slow: &Counters) -> Snapshot {
+    fn snapshot(&mut self, slow: &Counters, calls: (usize, usize)) -> Snapshot {
         let figures = (self.figures)();
         Snapshot {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -542,9 +554,15 @@ impl<K: Sink> Console<K> {
                     subscribers: worker.subscribers(),
                     busy: worker.busy(),
                     longest_gap: worker.longest_gap(),
+                    ..turns(&worker.gaps())
                 })
                 .collect(),
             slow_path: Some(*slow),
+            port_spread: self.port_spread(),
+            calls: (calls.0 as u64, calls.1 as u64),
+            gateways: self
+                .book
+                .algs(|gateway| self.tally(gateway), &self.sip_kinds()),
             pools: self
                 .book
                 .pools()
@@ -554,6 +572,8 @@ impl<K: Sink> Console<K> {
                         name: name.into(),
                         blocks_total: pool.blocks_total,
                         blocks_used: pool.blocks_used,
+                        subscribers: pool.subscribers,
+                        draining: pool.draining,
                     }
                 })
                 .collect(),
@@ -573,6 +593,23 @@ impl<K: Sink> Console<K> {
                 })
                 .collect(),
         }
+    }
+}
+
+/// How long a worker's turns were.
+fn turns(gaps: &Gaps) -> WorkerNumbers {
+    WorkerNumbers {
+        gaps: gaps
+            .counts()
+            .iter()
+            .enumerate()
+            .map(|(place, count)| {
+                let most = Gaps::most(place).map_or(f64::INFINITY, Nanos::as_secs_f64);
+                (most, *count)
+            })
+            .collect(),
+        gap_sum: gaps.sum().as_secs_f64(),
+        ..WorkerNumbers::default()
     }
 }
 

@@ -1,13 +1,13 @@
-//! The text format, version 0.0.4.
-//!
-//! Each family is one block: `# HELP`, `# TYPE`, then its samples.  Families
-//! without samples are left out.
+//! A snapshot in the text format, version 0.0.4. The number of series depends on the configuration
+//! alone, never on how many subscribers or sessions there are.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 
 use base::{Counter, Counters};
 
+use super::page::{Kind, Page};
 use super::{InterfaceNumbers, PoolNumbers, Snapshot, WorkerNumbers};
+use crate::rows::AlgRow;
 
 impl Snapshot {
     /// The snapshot as Prometheus reads it.
@@ -25,6 +25,8 @@ impl Snapshot {
         )?;
         self.counters(&mut page)?;
         self.workers(&mut page)?;
+        self.subscribers(&mut page)?;
+        self.gateways(&mut page)?;
         self.pools(&mut page)?;
         self.interfaces(&mut page)?;
         Ok(page.0)
@@ -81,19 +83,119 @@ impl Snapshot {
             self.workers
                 .iter()
                 .map(|of| ("worker", of.worker, of.longest_gap)),
+        )?;
+        self.gaps(page)
+    }
+
+    fn gaps(&self, page: &mut Page) -> fmt::Result {
+        let name = "portolan_worker_gap_seconds";
+        if self.workers.is_empty() {
+            return Ok(());
+        }
+        page.head(name, "Time between two turns.", Kind::Histogram)?;
+        for of in &self.workers {
+            let mut count = 0;
+            for (most, gaps) in &of.gaps {
+                count += gaps;
+                page.sample(
+                    &format!("{name}_bucket"),
+                    &[("worker", &of.worker), ("le", &Most(*most))],
+                    count,
+                )?;
+            }
+            let worker: [(_, &dyn Display); 1] = [("worker", &of.worker)];
+            page.sample(&format!("{name}_sum"), &worker, of.gap_sum)?;
+            page.sample(&format!("{name}_count"), &worker, count)?;
+        }
+        Ok(())
+    }
+
+    /// Labelled as a histogram, but a gauge: how many there are now, which may fall.
+    fn subscribers(&self, page: &mut Page) -> fmt::Result {
+        let mut count = 0;
+        page.family(
+            "portolan_subscriber_ports_at_most",
+            "Subscribers now that use at most so many ports, of all protocols.",
+            Kind::Gauge,
+            self.port_spread.iter().map(|(most, subscribers)| {
+                count += subscribers;
+                ("le", most, count)
+            }),
+        )
+    }
+
+    fn gateways(&self, page: &mut Page) -> fmt::Result {
+        type Value = fn(&AlgRow) -> u64;
+        const COUNTERS: [(&str, &str, Value); 6] = [
+            ("messages", "Messages read.", |of| of.messages),
+            ("rewritten", "Messages changed.", |of| of.rewritten),
+            ("doors_opened", "Doors opened.", |of| of.doors_opened),
+            ("doors_promoted", "Doors that became sessions.", |of| {
+                of.doors_promoted
+            }),
+            ("bypassed", "Sessions released for good.", |of| of.bypassed),
+            ("errors", "Messages it could not follow.", |of| of.errors),
+        ];
+        for (name, help, value) in COUNTERS {
+            page.family(
+                &format!("portolan_gateway_{name}_total"),
+                help,
+                Kind::Counter,
+                self.gateways
+                    .iter()
+                    .map(|of| ("gateway", &*of.alg, value(of))),
+            )?;
+        }
+        let methods = self.gateways.iter().filter_map(|of| of.methods.as_ref());
+        page.family(
+            "portolan_sip_requests_total",
+            "SIP requests.",
+            Kind::Counter,
+            methods
+                .flatten()
+                .map(|(name, count)| ("method", name, *count)),
+        )?;
+        let responses = self.gateways.iter().filter_map(|of| of.responses.as_ref());
+        page.family(
+            "portolan_sip_responses_total",
+            "SIP responses.",
+            Kind::Counter,
+            responses
+                .flatten()
+                .map(|(name, count)| ("status", name, *count)),
+        )?;
+        let (established, unanswered) = self.calls;
+        page.family(
+            "portolan_calls",
+            "SIP calls now.",
+            Kind::Gauge,
+            [
+                ("state", "established", established),
+                ("state", "unanswered", unanswered),
+            ],
         )
     }
 
     fn pools(&self, page: &mut Page) -> fmt::Result {
         type Value = fn(&PoolNumbers) -> u64;
         // No gauge's name ends with `_total`: that is for counters.
-        const GAUGES: [(&str, &str, Value); 2] = [
+        const GAUGES: [(&str, &str, Value); 4] = [
             ("portolan_pool_blocks", "Port blocks there are.", |of| {
                 of.blocks_total
             }),
             ("portolan_pool_blocks_used", "Port blocks lent.", |of| {
                 of.blocks_used
             }),
+            (
+                "portolan_pool_subscribers",
+                "Subscribers with an outside address of it.",
+                |of| of.subscribers,
+            ),
+            (
+                "portolan_pool_draining",
+                "Whether it lends nothing any more.",
+                |of| u64::from(of.draining),
+            ),
         ];
         for (name, help, value) in GAUGES {
             let samples = self.pools.iter().map(|of| ("pool", &*of.name, value(of)));
@@ -145,46 +247,17 @@ fn counter_name(counter: Counter) -> String {
     format!("portolan_{}_total", counter.name().replace('.', "_"))
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Counter,
-    Gauge,
-}
+/// The `le` of a place; the last one has no end.
+struct Most(f64);
 
-struct Page(String);
-
-impl Page {
-    /// One family; a sample is a label's name, its value, and the number.
-    fn family<L: Display, V: Display>(
-        &mut self,
-        name: &str,
-        help: &str,
-        kind: Kind,
-        samples: impl IntoIterator<Item = (&'static str, L, V)>,
-    ) -> fmt::Result {
-        let mut samples = samples.into_iter().peekable();
-        if samples.peek().is_none() {
-            return Ok(());
+impl Display for Most {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_finite() {
+            self.0.fmt(to)
+        } else {
+            to.write_str("+Inf")
         }
-        let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-        };
-        let help = help.replace('\\', r"\\").replace('\n', r"\n");
-        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}")?;
-        for (label, of, value) in samples {
-            let of = escape(&of.to_string());
-            writeln!(self.0, "{name}{{{label}=\"{of}\"}} {value}")?;
-        }
-        Ok(())
     }
-}
-
-fn escape(label: &str) -> String {
-    label
-        .replace('\\', r"\\")
-        .replace('"', "\\\"")
-        .replace('\n', r"\n")
 }
 
 #[cfg(test)]
@@ -202,16 +275,29 @@ mod tests {
             sessions: 5,
             busy: 0.25,
             longest_gap: 0.000_125,
+            gaps: vec![(0.001, 3), (f64::INFINITY, 1)],
+            gap_sum: 0.5,
             ..WorkerNumbers::default()
         };
         Snapshot {
             version: "1.2.3".into(),
             workers: vec![worker(0), worker(1)],
             slow_path: Some(Counters::default()),
+            port_spread: vec![(0, 4), (1, 2), (2, 1)],
+            calls: (7, 2),
+            gateways: vec![AlgRow {
+                alg: "sip".into(),
+                rewritten: 11,
+                methods: Some([("INVITE".to_owned(), 6)].into()),
+                responses: Some([("180".to_owned(), 8)].into()),
+                ..AlgRow::default()
+            }],
             pools: vec![PoolNumbers {
                 name: "pub\"l\\ic\n".into(),
                 blocks_total: 100,
                 blocks_used: 7,
+                subscribers: 3,
+                draining: true,
             }],
             interfaces: vec![InterfaceNumbers {
                 name: "inside".into(),
@@ -238,6 +324,20 @@ mod tests {
             "portolan_subscribers{worker=\"1\"} 0",
             "portolan_worker_busy_ratio{worker=\"0\"} 0.25",
             "portolan_worker_longest_gap_seconds{worker=\"1\"} 0.000125",
+            "# TYPE portolan_worker_gap_seconds histogram",
+            "portolan_worker_gap_seconds_bucket{worker=\"1\",le=\"0.001\"} 3",
+            "portolan_worker_gap_seconds_bucket{worker=\"1\",le=\"+Inf\"} 4",
+            "portolan_worker_gap_seconds_sum{worker=\"1\"} 0.5",
+            "portolan_worker_gap_seconds_count{worker=\"1\"} 4",
+            "portolan_subscriber_ports_at_most{le=\"0\"} 4",
+            "portolan_subscriber_ports_at_most{le=\"2\"} 7",
+            "portolan_gateway_rewritten_total{gateway=\"sip\"} 11",
+            "portolan_sip_requests_total{method=\"INVITE\"} 6",
+            "portolan_sip_responses_total{status=\"180\"} 8",
+            "portolan_calls{state=\"established\"} 7",
+            "portolan_calls{state=\"unanswered\"} 2",
+            "portolan_pool_subscribers{pool=\"pub\\\"l\\\\ic\\n\"} 3",
+            "portolan_pool_draining{pool=\"pub\\\"l\\\\ic\\n\"} 1",
             "portolan_pool_blocks{pool=\"pub\\\"l\\\\ic\\n\"} 100",
             "portolan_pool_blocks_used{pool=\"pub\\\"l\\\\ic\\n\"} 7",
             "portolan_interface_up{interface=\"inside\"} 1",
@@ -278,7 +378,12 @@ mod tests {
                 assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
             } else {
                 let (series, value) = line.rsplit_once(' ').unwrap();
-                assert_eq!(series.split_once('{').unwrap().0, family);
+                let name = series.split_once('{').unwrap().0;
+                let parts = ["", "_bucket", "_sum", "_count"];
+                assert!(
+                    parts.iter().any(|part| name == format!("{family}{part}")),
+                    "{line}"
+                );
                 assert!(series.ends_with("\"}"), "{line}");
                 assert!(samples.insert(series.to_owned()), "{series} twice");
                 assert!(value.parse::<f64>().is_ok(), "{line}");
@@ -289,6 +394,7 @@ mod tests {
     #[test]
     fn families_without_samples_are_left_out() {
         let text = Snapshot::default().to_text().unwrap();
-        assert_eq!(text.lines().count(), 3, "{text}");
+        let families = text.lines().filter(|line| line.starts_with("# TYPE"));
+        assert_eq!(families.count(), 2, "the build and calls: {text}");
     }
 }

@@ -311,6 +311,12 @@ where
         count
     }
 
+    /// How many calls are established, and how many are not.
+    #[must_use]
+    pub fn call_counts(&self) -> (usize, usize) {
+        self.calls.counts()
+    }
+
     /// Calls from number `from` on, at most so many; and where to go on, if there are more.
     #[must_use]
     pub fn calls(&self, from: u64, most: usize, now: Nanos) -> (Vec<CallView>, Option<u64>) {

@@ -103,8 +103,7 @@ impl Shard {
 
     /// Counts one more port of a subscriber, and reports it if that is much.
     pub(super) fn count_port(&mut self, id: SubscriberId, plan: &Plan, side: PortProtocol) {
-        let record = self.subscribers.get_mut(id);
-        if record.is_some_and(|record| record.use_port(plan, side)) {
+        if self.subscribers.use_port(id, plan, side) {
             self.tell_high(id);
         }
     }

@@ -118,8 +118,7 @@ impl Shard {
             return None;
         };
         record.sessions += 1;
-        let turns_high = record.use_port(plan, side);
-        if turns_high {
+        if self.subscribers.use_port(subscriber, plan, side) {
             self.tell_high(subscriber);
         }
         let mut flags = self.udp_refresh(key.protocol());

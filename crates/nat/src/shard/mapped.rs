@@ -446,10 +446,7 @@ impl Shard {
             }
             return;
         };
-        let record = self.subscribers.get_mut(owner);
-        if let Some(ports) = record.and_then(|found| found.ports.get_mut(side as usize)) {
-            *ports = ports.saturating_sub(1);
-        }
+        self.subscribers.release_port(owner, side);
         let Some((block, offset)) = place.or_else(|| self.place_for(owner, mapping)) else {
             return;
         };

@@ -49,6 +49,7 @@ use crate::leads::Leads;
 use crate::mapping::{MAX_STRONG, Mapping, MappingId, MappingKind, MappingTable, inbound_key};
 use crate::notice::{Notice, Notices};
 use crate::pool::{PoolUse, Pools, count, low16};
+use crate::port_spread::PortSpread;
 use crate::region::Region;
 use crate::rng::Rng;
 use crate::sequence::Adjusters;
@@ -298,6 +299,12 @@ impl Shard {
     #[must_use]
     pub fn subscriber_count(&self) -> u32 {
         self.subscribers.live()
+    }
+
+    /// How many subscribers use how many ports.
+    #[must_use]
+    pub const fn port_spread(&self) -> &PortSpread {
+        self.subscribers.spread()
     }
 
     /// The settings in force, with numbers.

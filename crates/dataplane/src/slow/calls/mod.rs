@@ -199,6 +199,12 @@ impl Calls {
 
     // --- to look at, and to forget -----------------------------------------
 
+    /// How many are established, and how many are not.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let unanswered = self.unanswered.len();
+        (self.by_number.len() - unanswered, unanswered)
+    }
+
     /// Calls from number `from` on, at most so many; and where to go on, if there are more.
     pub(super) fn views(&self, from: u64, most: usize, now: Nanos) -> (Vec<CallView>, Option<u64>) {
         let mut range = self.by_number.range(from..);
