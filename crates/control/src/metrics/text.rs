@@ -112,15 +112,20 @@ impl Snapshot {
 
     /// Labelled as a histogram, but a gauge: how many there are now, which may fall.
     fn subscribers(&self, page: &mut Page) -> fmt::Result {
+        let all = self.port_spread.iter().map(|(_, there)| there).sum();
+        let all = (!self.port_spread.is_empty()).then_some(("le", Most(f64::INFINITY), all));
         let mut count = 0;
         page.family(
             "portolan_subscriber_ports_at_most",
             "Subscribers now that use at most so many ports, of all protocols.",
             Kind::Gauge,
-            self.port_spread.iter().map(|(most, subscribers)| {
-                count += subscribers;
-                ("le", most, count)
-            }),
+            self.port_spread
+                .iter()
+                .map(|(most, there)| {
+                    count += there;
+                    ("le", Most(f64::from(*most)), count)
+                })
+                .chain(all),
         )
     }
 
@@ -331,6 +336,7 @@ mod tests {
             "portolan_worker_gap_seconds_count{worker=\"1\"} 4",
             "portolan_subscriber_ports_at_most{le=\"0\"} 4",
             "portolan_subscriber_ports_at_most{le=\"2\"} 7",
+            "portolan_subscriber_ports_at_most{le=\"+Inf\"} 7",
             "portolan_gateway_rewritten_total{gateway=\"sip\"} 11",
             "portolan_sip_requests_total{method=\"INVITE\"} 6",
             "portolan_sip_responses_total{status=\"180\"} 8",
