@@ -1,4 +1,4 @@
-//! Control socket, show, clear and metrics.
+//! Control socket, show, clear, metrics, and the store of log records.
 //!
 //! ```text
 //! portolan show --> socket::request ~~ Unix socket ~~ socket::Server --+
@@ -21,5 +21,6 @@ pub mod protocol;
 pub mod reloaded;
 pub mod rows;
 pub mod socket;
+pub mod store;
 pub mod table;
 pub mod what;

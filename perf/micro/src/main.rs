@@ -5,10 +5,10 @@
 //! micro udp-out       {"scenario": "udp-out", "packets": 65536, "allocations": 0}
 //! ```
 //!
-//! `micro exhaustion`, `micro opening` and `micro steering` are other programs: ten million
-//! packets for a pool that is too small (`exhaustion.rs`), first packets while a table
-//! fills (`opening.rs`), and up to a billion answers, none of which may come to a wrong
-//! worker (`steering.rs`).
+//! `micro exhaustion`, `micro opening`, `micro steering` and `micro store` are other programs: ten
+//! million packets for a pool that is too small (`exhaustion.rs`), first packets while a table
+//! fills (`opening.rs`), up to a billion answers, none of which may come to a wrong
+//! worker (`steering.rs`), and a store of a hundred million log records (`store.rs`).
 //!
 //! `perf/micro/check` runs each scenario under callgrind, which collects only in
 //! [`measured`], so the difference between two builds is that of the worker
@@ -22,6 +22,7 @@ mod frames;
 mod opening;
 mod scenario;
 mod steering;
+mod store;
 mod wire_side;
 
 use std::process::ExitCode;
@@ -43,6 +44,10 @@ fn main() -> ExitCode {
     if wanted == "steering" {
         return steering::run(std::env::args().nth(2).as_deref());
     }
+    if wanted == "store" {
+        let mut more = std::env::args().skip(2);
+        return store::run(more.next().as_deref(), more.next().as_deref());
+    }
     let plain = wanted.strip_suffix(GATEWAYS);
     let name = plain.unwrap_or(&wanted);
     let Some(scenario) = Scenario::ALL.into_iter().find(|one| one.name() == name) else {
@@ -53,6 +58,7 @@ fn main() -> ExitCode {
         eprintln!("  exhaustion");
         eprintln!("  opening [LOG2]");
         eprintln!("  steering [TUPLES]");
+        eprintln!("  store [ENTRIES] [DIRECTORY]");
         return ExitCode::from(2);
     };
     let mut appliance = Appliance::new(plain.is_some());
