@@ -4,7 +4,7 @@
 //!  file ─> config ─> plan (engine's terms) ─┬─> run: DPDK ports, threads, control socket
 //!                                           └─> sim: ports in memory, virtual time
 //!  show, clear ─> control socket of a running appliance
-//!  whois, plan ─> the file alone
+//!  whois, plan ─> the file, and the store of log records
 //! ```
 //!
 //! Exit codes: 0 done, 2 a bad file (or bad arguments), 1 anything else, each
@@ -56,7 +56,7 @@ enum Command {
     Clear(Ask),
     /// Make a running appliance read its file again and change what may change at run time.
     Reload(client::Reload),
-    /// Tell from the configuration alone who has an outside endpoint, or which ones a host has.
+    /// Tell who has or had an outside endpoint, or which ones a host has, without a running appliance.
     Whois(whois::Options),
     /// Tell from the configuration alone how subscribers and outside addresses would spread over workers.
     Plan(paper::Options),
@@ -88,8 +88,7 @@ fn main() -> ExitCode {
         Command::Show(ask) => client::show(&ask).map_err(Failure::from),
         Command::Clear(ask) => client::clear(&ask).map_err(Failure::from),
         Command::Reload(reload) => client::reload(&reload).map_err(Failure::from),
-        Command::Whois(options) => load(&options.config)
-            .and_then(|config| whois::whois(&config, &options).map_err(Failure::from)),
+        Command::Whois(options) => whois::whois(&options).map_err(Failure::from),
         Command::Plan(options) => load(&options.config).and_then(|config| {
             paper::plan(&config, &options).map_err(|error| Failure::Other(error.to_string()))
         }),
@@ -136,6 +135,7 @@ impl From<whois::WhoisError> for Failure {
     fn from(error: whois::WhoisError) -> Self {
         match error {
             whois::WhoisError::Usage(why) => Self::Usage(why),
+            whois::WhoisError::File(errors) => Self::File(errors),
             other => Self::Other(other.to_string()),
         }
     }

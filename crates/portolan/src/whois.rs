@@ -1,19 +1,21 @@
-//! `portolan whois`: whose an endpoint is, from the configuration alone.
+//! `portolan whois`: whose an endpoint is or was, from the configuration and the store of log records.
 //!
 //! ```text
-//!  203.0.113.130:2001 ──> outside ─┐
-//!                                  ├─> answers ──> text, JSON
-//!  10.80.0.5 ───────────> inside ──┘
+//!  203.0.113.130:2001 ──> outside ─┐ configuration
+//!                                  ├─> stored ─────> answers ──> text, JSON
+//!  10.80.0.5 ───────────> inside ──┘ store
 //! ```
 //!
-//! No appliance has to run: static mappings are in the file, deterministic ports are
-//! computed as the engine computes them, and of dynamic ones it is said that
-//! the log knows. An address may be asked about from both sides.
+//! No appliance has to run: static mappings are in the file, deterministic ports are computed as
+//! the engine computes them, and of dynamic ones the store knows; without one it is said that a log
+//! does. The configuration is the one that was in force at the time asked about, where the store
+//! has it. An address may be asked about from both sides.
 
 mod answer;
 mod inside;
 mod outside;
 mod ranges;
+mod stored;
 mod time;
 
 use std::io::{self, Write};
@@ -25,6 +27,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use config::Config;
 use config::model::VrfId;
+use control::store::Reader;
 
 use crate::book::protocol_number;
 use answer::Findings;
@@ -33,10 +36,13 @@ use time::Time;
 /// What is asked, of which file.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// Configuration file.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
-    /// Outside or inside address, with or without :port.
+    /// Configuration file; with a store, what was in force where the store does not say.
+    #[arg(short, long, value_name = "FILE", required_unless_present = "store")]
+    config: Option<PathBuf>,
+    /// Directory of the store of log records.
+    #[arg(long, value_name = "DIRECTORY")]
+    store: Option<PathBuf>,
+    /// Outside or inside address, with or without :port or :first-last.
     query: Endpoint,
     /// Protocol, by name or number; without it tcp, udp and icmp.
     #[arg(long)]
@@ -44,40 +50,52 @@ pub(crate) struct Options {
     /// VRF of the inside or the outside; without it all.
     #[arg(long)]
     vrf: Option<String>,
-    /// Time asked about, such as 2026-01-31T12:00:00Z, or in seconds since 1970: says so if the
-    /// file was changed after it.
+    /// Time asked about, such as 2026-01-31T12:00:00Z, or in seconds since 1970; without it, now.
     #[arg(long, value_name = "TIME")]
     at: Option<Time>,
+    /// Everybody who had it at any time since then; needs a store.
+    #[arg(long, value_name = "TIME", conflicts_with = "at", requires = "store")]
+    from: Option<Time>,
+    /// Until when, with --from; without it, until now.
+    #[arg(long, value_name = "TIME", requires = "from")]
+    to: Option<Time>,
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
 
-/// An address and perhaps a port (or ICMP identifier).
+/// An address and perhaps ports (or ICMP identifiers), the first and the last.
 #[derive(Clone, Copy, Debug)]
 struct Endpoint {
     address: Ipv4Addr,
-    port: Option<u16>,
+    ports: Option<(u16, u16)>,
 }
 
 impl FromStr for Endpoint {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (address, port) = match text.split_once(':') {
-            Some((address, port)) => (address, Some(port)),
+        let (address, ports) = match text.split_once(':') {
+            Some((address, ports)) => (address, Some(ports)),
             None => (text, None),
         };
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let port = port.map(|port| port.parse().ok().filter(|_| digits(port)));
-        match (address.parse(), port) {
+        let number = |text: &str| {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse::<u16>().ok().filter(|_| digits)
+        };
+        let range = |text: &str| {
+            let (first, last) = text.split_once('-').unwrap_or((text, text));
+            let range = (number(first)?, number(last)?);
+            (range.0 <= range.1).then_some(range)
+        };
+        match (address.parse(), ports.map(range)) {
             (Ok(address), None) => Ok(Self {
                 address,
-                port: None,
+                ports: None,
             }),
-            (Ok(address), Some(Some(port))) => Ok(Self {
+            (Ok(address), Some(Some(ports))) => Ok(Self {
                 address,
-                port: Some(port),
+                ports: Some(ports),
             }),
             (Ok(_), Some(None)) => Err("the port is no number from 0 to 65535"),
             (Err(_), _) => Err("write an IPv4 address, or ADDRESS:PORT"),
@@ -87,8 +105,9 @@ impl FromStr for Endpoint {
 
 impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.port {
-            Some(port) => write!(f, "{}:{port}", self.address),
+        match self.ports {
+            Some((first, last)) if first == last => write!(f, "{}:{first}", self.address),
+            Some((first, last)) => write!(f, "{}:{first}-{last}", self.address),
             None => write!(f, "{}", self.address),
         }
     }
@@ -119,23 +138,51 @@ pub(crate) enum WhoisError {
     /// There is nobody.
     #[error("{0}")]
     Nobody(String),
+    /// A configuration that is wrong.
+    #[error("{0}")]
+    File(String),
+    /// The store.
+    #[error("{}: {error}", directory.display())]
+    Store {
+        /// Where it is.
+        directory: PathBuf,
+        /// What went wrong.
+        error: io::Error,
+    },
     /// Standard output.
     #[error("standard output: {0}")]
     Output(io::Error),
 }
 
 /// Prints who has, or had, the endpoint.
-pub(crate) fn whois(config: &Config, options: &Options) -> Result<(), WhoisError> {
-    let question = question(config, options)?;
-    let mut findings = Findings::new(config);
-    for realm in realms(config) {
-        outside::look(config, realm, &question, &mut findings);
+pub(crate) fn whois(options: &Options) -> Result<(), WhoisError> {
+    let span = options.span();
+    let store = options.open()?;
+    let (config, mut notes) = options.configuration(store.as_ref(), span)?;
+    let question = question(&config, options)?;
+    let mut findings = Findings::new(&config);
+    // Of several ports only the store is asked.
+    let single = options
+        .query
+        .ports
+        .is_none_or(|(first, last)| first == last);
+    if options.from.is_none() && single {
+        for realm in realms(&config) {
+            outside::look(&config, realm, &question, &mut findings);
+        }
+        for realm in realms(&config) {
+            inside::look(&config, realm, &question, &mut findings);
+        }
     }
-    for realm in realms(config) {
-        inside::look(config, realm, &question, &mut findings);
+    if let Some(store) = &store {
+        stored::look(store, options, span, question.protocol, &mut findings)
+            .map_err(|error| options.store_error(error))?;
+    } else {
+        let file = options.config.as_deref();
+        notes.extend(file.and_then(|file| newer(file, options.at)));
     }
-    if let Some(note) = newer(&options.config, options.at) {
-        findings.note(&note);
+    for note in &notes {
+        findings.note(note);
     }
     let nobody = findings.nobody(options.query);
     let text = if options.json {
@@ -149,6 +196,70 @@ pub(crate) fn whois(config: &Config, options: &Options) -> Result<(), WhoisError
         None => Ok(()),
     }
 }
+
+impl Options {
+    /// What time is asked about.
+    fn span(&self) -> Span {
+        let now = Time::from_system(SystemTime::now());
+        let from = self.from.or(self.at).unwrap_or(now);
+        let to = if self.from.is_some() {
+            self.to.unwrap_or(now)
+        } else {
+            from
+        };
+        (from.millis(), to.millis().saturating_add(999))
+    }
+
+    fn store_error(&self, error: io::Error) -> WhoisError {
+        WhoisError::Store {
+            directory: self.store.clone().unwrap_or_default(),
+            error,
+        }
+    }
+
+    fn open(&self) -> Result<Option<Reader>, WhoisError> {
+        let opened = self.store.as_deref().map(Reader::open).transpose();
+        opened.map_err(|error| self.store_error(error))
+    }
+
+    /// What was in force then, and what is to be said about that.
+    fn configuration(
+        &self,
+        store: Option<&Reader>,
+        span: Span,
+    ) -> Result<(Config, Vec<String>), WhoisError> {
+        let (_, at) = span;
+        let kept = store.map(|store| store.configuration(at)).transpose();
+        let kept = kept.map_err(|error| self.store_error(error))?.flatten();
+        if let Some((since, text)) = kept {
+            return match config::parse("the store's configuration", &text) {
+                Ok(config) => Ok((config, Vec::new())),
+                Err(errors) => Err(WhoisError::File(format!(
+                    "what was in force since {} is not understood any more: {}",
+                    Time::from_millis(since),
+                    lines(&errors)
+                ))),
+            };
+        }
+        let Some(file) = &self.config else {
+            let since = Time::from_millis(at);
+            return Err(WhoisError::Usage(format!(
+                "the store has no configuration of {since} or before: give one with -c"
+            )));
+        };
+        let config = config::load(file).map_err(|errors| WhoisError::File(lines(&errors)))?;
+        Ok((config, Vec::new()))
+    }
+}
+
+fn lines(errors: &[config::ConfigError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// From when to when is asked about, in milliseconds since 1970: a second at least, since that is
+/// how exactly it is said, and whoever had a port in it may be meant.
+type Span = (u64, u64);
 
 fn realms(config: &Config) -> impl Iterator<Item = VrfId> {
     (0..config.vrfs.len()).filter_map(|id| VrfId::try_from(id).ok())
@@ -175,7 +286,7 @@ fn question(config: &Config, options: &Options) -> Result<Question, WhoisError> 
     };
     Ok(Question {
         address: options.query.address,
-        port: options.query.port,
+        port: options.query.ports.map(|(first, _)| first),
         protocol,
         vrf,
     })
@@ -194,6 +305,15 @@ fn newer(file: &Path, at: Option<Time>) -> Option<String> {
 }
 
 impl Time {
+    /// The beginning of the second, in milliseconds.
+    fn millis(self) -> u64 {
+        u64::try_from(self.0.saturating_mul(1000)).unwrap_or(0)
+    }
+
+    fn from_millis(millis: u64) -> Self {
+        Self(i64::try_from(millis / 1000).unwrap_or(i64::MAX))
+    }
+
     fn from_system(time: SystemTime) -> Self {
         let seconds = |duration: std::time::Duration| i64::try_from(duration.as_secs());
         Self(match time.duration_since(UNIX_EPOCH) {

@@ -37,6 +37,17 @@ pub(super) struct Answer {
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) ports_left_out: usize,
     pub(super) log_needed: bool,
+    /// Of what the store knows: since when, and until when if it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<String>,
+    /// Of a session whose remote endpoint is logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) remote: Option<String>,
+    /// Who told the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) appliance: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) note: Option<String>,
 }
@@ -75,6 +86,10 @@ impl Answer {
             ports: Vec::new(),
             ports_left_out: 0,
             log_needed: false,
+            from: None,
+            until: None,
+            remote: None,
+            appliance: None,
             note: None,
         }
     }
@@ -106,7 +121,11 @@ impl Answer {
         match (self.kind, self.form) {
             (Kind::Static, form) => line("static:", form.unwrap_or("mapping")),
             (Kind::Deterministic, _) => line("range:", self.name.as_deref().unwrap_or("")),
-            (Kind::Dynamic, _) => line("pool:", self.name.as_deref().unwrap_or("")),
+            (Kind::Dynamic, _) => {
+                if let Some(pool) = &self.name {
+                    line("pool:", pool);
+                }
+            }
         }
         if !self.rules.is_empty() {
             line("rules:", &self.rules.join(", "));
@@ -114,12 +133,24 @@ impl Answer {
         if !self.ports.is_empty() {
             line("ports:", &port_words(&self.ports));
         }
+        let optional = [
+            ("from:", &self.from),
+            ("until:", &self.until),
+            ("remote:", &self.remote),
+            ("appliance:", &self.appliance),
+        ];
+        for (key, value) in optional {
+            if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
+                line(key, value);
+            }
+        }
         let log = match (self.kind, self.log_needed) {
             (Kind::Static, false) => "static: not needed",
             (Kind::Deterministic, false) => "deterministic: not needed",
             (Kind::Static, true) => "static: consult the log",
             (Kind::Deterministic, true) => "deterministic: consult the log",
-            (Kind::Dynamic, _) => "dynamic: consult the log",
+            (Kind::Dynamic, false) => "dynamic: this is what the store has",
+            (Kind::Dynamic, true) => "dynamic: consult the log",
         };
         line("log:", log);
         if let Some(note) = &self.note {
@@ -151,6 +182,12 @@ impl<'c> Findings<'c> {
 
     pub(super) fn add(&mut self, answer: Answer) {
         self.answers.push(answer);
+    }
+
+    /// Somebody knows what the log knows.
+    pub(super) fn leave_out_the_log(&mut self) {
+        self.answers.retain(|answer| !answer.log_needed);
+        self.why_not.clear();
     }
 
     pub(super) fn why_not(&mut self, why: String) {

@@ -120,6 +120,10 @@ pub(super) fn mapped(one: &Static, nth: u32, port: Option<u16>, findings: &Findi
         ports: one.outside_ports.into_iter().collect(),
         ports_left_out: 0,
         log_needed: shared,
+        from: None,
+        until: None,
+        remote: None,
+        appliance: None,
         note: shared.then(|| "load is shared among these inside hosts".into()),
     }
 }
@@ -282,6 +286,10 @@ pub(super) fn dynamic(
         ports: Vec::new(),
         ports_left_out: 0,
         log_needed: true,
+        from: None,
+        until: None,
+        remote: None,
+        appliance: None,
         note: None,
     }
 }
