@@ -4,7 +4,7 @@
 use testkit::udp;
 use tests::{A, B, Config, GRAIN, Pipe, X, Y, kept_out, run_until};
 
-use crate::talk::Side::{Inside, Outside};
+use crate::talk::Side::{self, Inside, Outside};
 use crate::talk::Talk;
 use crate::{address, door, knocks, row, strict, tally, told_apart};
 
@@ -125,6 +125,41 @@ fn lower_ports_open_nothing() {
     }
 }
 
+/// G2: servers of these say nothing before the port is named. Where one does, a client's digit is
+/// no beginning of a port, and nothing of it is kept back.
+#[test]
+fn nothing_is_held_once_the_server_has_spoken() {
+    for (service, greeting) in [(512, &b"220 ready\r\n"[..]), (514, b"1021\0")] {
+        let mut nat = Pipe::new(&strict());
+        let mut talk = calls(&mut nat, "10.64.0.7:1023", service);
+        talk.says(&mut nat, Outside, greeting);
+        for digit in [&b"1"[..], b"2\0", b"1022\0"] {
+            talk.says(&mut nat, Inside, digit);
+        }
+        assert_eq!(nat.show("doors").len(), 0);
+        assert_eq!(tally(&mut nat, "rcmd"), [0, 0, 0, 0, 1, 0]);
+    }
+}
+
+/// The same where the digit came first: it goes on as soon as the server speaks.
+#[test]
+fn a_held_digit_goes_on_when_the_server_speaks() {
+    for service in [512, 514] {
+        let mut nat = Pipe::new(&strict());
+        let talk = calls(&mut nat, "10.64.0.7:1023", service);
+        let digit = talk.segment(Inside).payload(b"1");
+        assert_eq!(nat.inside(digit).verdict, "hold");
+        let greeting = talk.segment(Outside).ack(1001).payload(b"220 ready\r\n");
+        let left = nat.outside(greeting).left;
+        let passed = |side: Side, bytes: &[u8]| {
+            let mut to = left.iter().filter(|left| left.interface == side.name());
+            to.any(|left| left.seen.payload == bytes)
+        };
+        assert!(passed(Outside, b"1"), "{left:?}");
+        assert!(passed(Inside, b"220 ready\r\n"), "{left:?}");
+    }
+}
+
 /// RFC 1282: there is no port in rlogin's beginning.
 #[test]
 fn rlogin_passes_as_it_is() {
@@ -173,17 +208,6 @@ fn another_protocol_passes_byte_for_byte() {
             beginning.escape_ascii()
         );
     }
-}
-
-/// Only its first bytes are the client's; the server's never are.
-#[test]
-fn the_servers_bytes_are_not_read() {
-    let mut nat = Pipe::new(&strict());
-    let mut talk = calls(&mut nat, "10.64.0.7:1023", 514);
-    talk.says(&mut nat, Outside, b"1022\0");
-    assert_eq!(nat.show("doors").len(), 0);
-    names(&mut nat, &mut talk, "1021");
-    assert_eq!(door(&mut nat)["inside"], "10.64.0.7:1021");
 }
 
 #[test]

@@ -77,8 +77,8 @@ def stream(address, port):
         if exactly(sock, len(GREETING)) != GREETING:
             sys.exit("another greeting")
         for size in [1, 7, 100, 1000, 10000] * 3:
-            # A digit alone may be the beginning of rsh's: it waits for what comes behind it.
-            sent = b"\xff" + os.urandom(size - 1)
+            # A digit could be the beginning of rsh's, had the server not spoken.
+            sent = b"1" + os.urandom(size - 1)
             sock.sendall(sent)
             if exactly(sock, size) != sent:
                 sys.exit("other bytes came back")

@@ -5,8 +5,8 @@
 //!  rlogin:      0  user 0 user 0 ...     no second channel
 //! ```
 //!
-//! The server connects to that port before it reads on, so the port mostly comes alone.
-//! Behind it there is nothing to be read.
+//! The server says nothing before it knows the port, and connects there before it reads on, so
+//! the port mostly comes alone. Behind it there is nothing to be read.
 
 use crate::text::port;
 use crate::{
@@ -67,7 +67,7 @@ impl State {
 }
 
 /// Lists the port in the first bytes of a client and calls `seen` for a client that begins
-/// as this service does. Releases the session behind them.
+/// as this service does. Releases the session behind them, and where the server speaks first.
 pub fn scan(
     service: Service,
     state: &mut State,
@@ -79,8 +79,12 @@ pub fn scan(
     if state.released {
         return Scan::Release;
     }
-    if sender == Sender::Server || bytes.is_empty() {
+    if bytes.is_empty() {
         return Scan::Complete;
+    }
+    if sender == Sender::Server {
+        state.released = true;
+        return Scan::Release;
     }
     let Some(end) = bytes.iter().take(DIGITS + 1).position(|byte| *byte == 0) else {
         let so_far = bytes.len() <= DIGITS && bytes.iter().all(u8::is_ascii_digit);
@@ -203,45 +207,25 @@ mod tests {
         assert_eq!(read(Service::Login, b"1", &[]), (Vec::new(), true, false));
     }
 
+    /// BSD manual pages: a server waits for the port before it says anything.
     #[test]
-    fn what_the_server_says_is_not_read() {
-        let mut state = State::default();
-        let mut found = Findings::new();
-        let server = scan(
-            Service::Shell,
-            &mut state,
-            Sender::Server,
-            b"\x01No\n",
-            &mut found,
-            |_| (),
-        );
-        assert_eq!((server, found.len()), (Scan::Complete, 0));
-        let client = scan(
-            Service::Shell,
-            &mut state,
-            Sender::Client,
-            b"102",
-            &mut found,
-            |_| (),
-        );
-        assert_eq!(client, Scan::NeedMore { from: 0 });
-        scan(
-            Service::Shell,
-            &mut state,
-            Sender::Client,
-            b"1022\0",
-            &mut found,
-            |_| (),
-        );
-        let again = scan(
-            Service::Shell,
-            &mut state,
-            Sender::Server,
-            b"\0",
-            &mut found,
-            |_| (),
-        );
-        assert_eq!((again, found.len()), (Scan::Release, 1));
+    fn a_server_that_speaks_first_is_another() {
+        for service in [Service::Shell, Service::Exec, Service::Login] {
+            let mut state = State::default();
+            let mut found = Findings::new();
+            let mut hear = |sender, bytes| {
+                scan(service, &mut state, sender, bytes, &mut found, |_| {
+                    panic!("no such client");
+                })
+            };
+            assert_eq!(hear(Sender::Server, &b""[..]), Scan::Complete);
+            if service != Service::Login {
+                assert_eq!(hear(Sender::Client, b"102"), Scan::NeedMore { from: 0 });
+            }
+            assert_eq!(hear(Sender::Server, b"\x01No\n"), Scan::Release);
+            assert_eq!(hear(Sender::Client, b"1022\0"), Scan::Release);
+            assert_eq!(found.len(), 0);
+        }
     }
 
     /// PROTOCOLS B9, tests: digits split.
