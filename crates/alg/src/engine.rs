@@ -79,9 +79,10 @@ pub trait Host {
         terms: Terms,
     ) -> Result<Endpoint, Refused>;
 
-    /// Has the gateway go with the session's host for a while if that goes to an endpoint of the
-    /// other side, for a session of a kind.
-    fn lead(&mut self, to: Endpoint, transport: Transport, kind: u8, terms: Terms);
+    /// Notes for a while that the session's host is about to go to an endpoint of the other side,
+    /// without an address on that of the session. Where its session is of a `kind` the gateway goes
+    /// with it; of none it is left alone, and this session lives as long as that one.
+    fn lead(&mut self, to: Endpoint, transport: Transport, kind: Option<u8>, terms: Terms);
 
     /// The outside endpoint of an inside one that is mapped.
     fn outside_of(&self, inside: Endpoint, transport: Transport) -> Option<Endpoint>;
@@ -208,7 +209,7 @@ pub fn resolve(
                 let own = echoed(endpoint, channel.transport, host);
                 // By way of an outside address it may be another inside host, all the same.
                 if own.is_none() && !context.shadow {
-                    let kind = kind_of(service);
+                    let kind = Some(kind_of(service));
                     host.lead(endpoint, channel.transport, kind, terms(finding));
                 }
                 own
@@ -216,13 +217,19 @@ pub fn resolve(
             (Direction::Inbound, Role::Host) => host
                 .inside_host(endpoint.address)
                 .map(|address| Endpoint { address, port: 0 }),
+            (Direction::Inbound, Role::Listens(channel)) => {
+                if is_one_connection(channel) && !context.shadow {
+                    host.lead(endpoint, channel.transport, None, terms(finding));
+                }
+                continue;
+            }
             // Done, done last, the other side's own, or given back to it.
             (_, Role::LengthOf(_))
             | (
                 Direction::Outbound,
                 Role::Listens(_) | Role::Answers(..) | Role::Leads(..) | Role::Echoes(_),
             )
-            | (Direction::Inbound, Role::Listens(_) | Role::Answers(..) | Role::Repeats(_)) => {
+            | (Direction::Inbound, Role::Answers(..) | Role::Repeats(_)) => {
                 continue;
             }
         };
@@ -255,6 +262,12 @@ const fn answered(transport: Transport, remote: Remote) -> Channel {
         uses: Uses::Many,
         remote,
     }
+}
+
+/// Whether a channel is one connection: a transfer of FTP, errors of rsh. Who began it is silent
+/// while it lasts.
+const fn is_one_connection(channel: Channel) -> bool {
+    matches!(channel.transport, Transport::Tcp) && matches!(channel.uses, Uses::Once)
 }
 
 /// Number of a kind of session that H.323 leads to: the others are told by their protocol.
@@ -342,7 +355,7 @@ mod tests {
     struct One {
         opened: Vec<(Endpoint, Channel)>,
         narrowed: Vec<(Endpoint, Channel)>,
-        led: Vec<(Endpoint, u8)>,
+        led: Vec<(Endpoint, Option<u8>)>,
         full: bool,
         /// Nothing is mapped but what has been opened.
         empty: bool,
@@ -371,7 +384,7 @@ mod tests {
             self.outside_of(inside, channel.transport).ok_or(Refused)
         }
 
-        fn lead(&mut self, to: Endpoint, _: Transport, kind: u8, _: Terms) {
+        fn lead(&mut self, to: Endpoint, _: Transport, kind: Option<u8>, _: Terms) {
             self.led.push((to, kind));
         }
 
@@ -619,7 +632,7 @@ mod tests {
         ];
         let outcome = resolve(&found, &inbound, &mut host);
         assert_eq!(outcome.edits[0].text.as_slice(), b"10.64.0.10:5000");
-        let led = [0, 2].map(|nth| (found[nth].endpoint, MEDIA_CONTROL));
+        let led = [0, 2].map(|nth| (found[nth].endpoint, Some(MEDIA_CONTROL)));
         assert_eq!(host.led, led);
         let shadow = Context {
             shadow: true,
@@ -627,6 +640,36 @@ mod tests {
         };
         resolve(&found, &shadow, &mut host);
         assert_eq!((host.led.len(), outcome.edits.len()), (2, 1));
+    }
+
+    /// REQUIREMENTS P10: where the other side waits for one connection, it is this session's.
+    #[test]
+    fn where_one_connection_is_awaited_the_host_is_led() {
+        let inbound = Context {
+            direction: Direction::Inbound,
+            ..outbound()
+        };
+        let many = Channel {
+            uses: Uses::Many,
+            ..CHANNEL
+        };
+        let datagrams = Channel {
+            transport: Transport::Udp,
+            ..CHANNEL
+        };
+        let found = [CHANNEL, many, datagrams]
+            .map(|channel| finding(0xc633_6401, 5000, Role::Listens(channel)));
+        let mut host = One::default();
+        let outcome = resolve(&found, &inbound, &mut host);
+        assert_eq!(host.led, [(found[0].endpoint, None)]);
+        assert!(outcome.edits.is_empty() && host.opened.is_empty());
+        let shadow = Context {
+            shadow: true,
+            ..inbound
+        };
+        resolve(&found, &shadow, &mut host);
+        resolve(&found, &outbound(), &mut host);
+        assert_eq!(host.led.len(), 1);
     }
 
     #[test]

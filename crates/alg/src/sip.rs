@@ -423,7 +423,7 @@ mod tests {
             Err(Refused)
         }
 
-        fn lead(&mut self, _: Endpoint, _: Transport, _: u8, _: Terms) {}
+        fn lead(&mut self, _: Endpoint, _: Transport, _: Option<u8>, _: Terms) {}
 
         fn outside_of(&self, _: Endpoint, _: Transport) -> Option<Endpoint> {
             None

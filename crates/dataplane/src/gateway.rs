@@ -189,13 +189,28 @@ impl Host for Session<'_> {
             .map_err(|_| Refused)
     }
 
-    fn lead(&mut self, to: Endpoint, transport: Transport, kind: u8, terms: Terms) {
+    fn lead(&mut self, to: Endpoint, transport: Transport, kind: Option<u8>, terms: Terms) {
         let lifetime = terms.lifetime.unwrap_or(LIFETIME);
-        let place = (to.address, to.port);
         let protocol = Self::protocol(transport);
         let now = self.now.ticks();
-        self.shard
-            .lead(self.view.id, protocol, place, kind, lifetime, now);
+        let mut lead = |address| {
+            self.shard.lead(
+                self.view.id,
+                protocol,
+                (address, to.port),
+                kind,
+                lifetime,
+                now,
+            );
+        };
+        let peer = self.view.out_key.dst();
+        if to.address != 0 {
+            lead(to.address);
+        }
+        // Many clients of FTP go to whom they are connected with, whatever a 227 reply says.
+        if to.address == 0 || to.address != peer && kind.is_none() {
+            lead(peer);
+        }
     }
 
     fn outside_of(&self, inside: Endpoint, transport: Transport) -> Option<Endpoint> {

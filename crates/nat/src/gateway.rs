@@ -347,8 +347,8 @@ pub struct Attached {
     pub diverted: Option<u32>,
     /// No more messages are looked at; numbers may have to be changed for ever.
     pub released: bool,
-    /// The last session that came through a door of this one, and when it began: as long as
-    /// it lives, so does this one.
+    /// The last session that came through a door of this one, or went where this one has led,
+    /// and when it began: as long as it lives, so does this one.
     pub child: Option<(SessionId, Ticks)>,
 }
 

@@ -1,12 +1,13 @@
-//! Where messages have led inside hosts: the gateway of the message goes with them.
+//! Where messages have led inside hosts: the gateway of the message goes with them, or what they
+//! begin there keeps the session of the message.
 //!
 //! ```text
-//!  inside host, remote endpoint ──hash──> four places ──> gateway, kind of session, until when
+//!  inside host, remote endpoint ──hash──> four places ──> what for, until when
 //! ```
 //!
 //! A table of fixed size, asked when a session begins, and only while something is in it. Of five
 //! that want the same four places the one that is over first is forgotten: its session does
-//! without a gateway.
+//! without.
 
 use alloc::vec::Vec;
 
@@ -14,17 +15,27 @@ use base::{Nanos, Ticks};
 
 use crate::gateway::Gateway;
 use crate::key::FlowKey;
+use crate::session::SessionId;
 
 /// Places side by side that the same hash has.
 const WAYS: usize = 4;
 /// So many times as many, a power of two.
 const SETS: usize = 256;
 
+/// What a session is that goes where its host was led.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Led {
+    /// One of a gateway's, of a kind.
+    Gateway(Gateway, u8),
+    /// The child of a session that began then, and lives as long as its child. One alone.
+    Child(SessionId, Ticks),
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Lead {
     /// From any port.
     key: FlowKey,
-    to: (Gateway, u8),
+    to: Led,
     expires: Ticks,
 }
 
@@ -60,7 +71,7 @@ impl Leads {
     }
 
     /// Sessions of such keys, from any port, are led there.
-    pub(crate) fn add(&mut self, key: FlowKey, to: (Gateway, u8), lifetime: Nanos, now: Ticks) {
+    pub(crate) fn add(&mut self, key: FlowKey, to: Led, lifetime: Nanos, now: Ticks) {
         let key = key.with_src(key.src(), 0);
         let expires = now.plus(Ticks::in_duration(lifetime));
         let is_last = self
@@ -99,14 +110,25 @@ impl Leads {
         }
     }
 
-    /// Where a session of this key has been led.
+    /// What for a session of this key has been led where it goes.
     #[inline]
-    pub(crate) fn find(&self, key: FlowKey, now: Ticks) -> Option<(Gateway, u8)> {
+    pub(crate) fn find(&self, key: FlowKey, now: Ticks) -> Option<Led> {
         self.last?;
         self.look_up(key, now)
     }
 
-    fn look_up(&self, key: FlowKey, now: Ticks) -> Option<(Gateway, u8)> {
+    /// Forgets what has led a session of this key.
+    pub(crate) fn forget(&mut self, key: FlowKey) {
+        let key = key.with_src(key.src(), 0);
+        let at = self.set_of(key);
+        for place in self.places.iter_mut().skip(at).take(WAYS) {
+            if place.is_some_and(|lead| lead.key == key) {
+                *place = None;
+            }
+        }
+    }
+
+    fn look_up(&self, key: FlowKey, now: Ticks) -> Option<Led> {
         let key = key.with_src(key.src(), 0);
         let at = self.set_of(key);
         let set = self.places.get(at..at + WAYS)?;
@@ -126,7 +148,7 @@ impl Leads {
 mod tests {
     use super::*;
 
-    const TO: (Gateway, u8) = (Gateway::H323, 1);
+    const TO: Led = Led::Gateway(Gateway::H323, 1);
 
     fn key(host: u32, from: u16, port: u16) -> FlowKey {
         FlowKey::new(host, 0xc633_6401, from, port, 6, 0)
@@ -142,11 +164,16 @@ mod tests {
         assert_eq!(leads.find(key(1, 4000, 5000), at(1)), None);
         leads.add(key(1, 0, 5000), TO, Nanos::from_secs(60), at(1));
         assert_eq!(leads.find(key(1, 4000, 5000), at(2)), Some(TO));
+        leads.forget(key(1, 4000, 5001));
+        assert_eq!(leads.find(key(1, 4000, 5000), at(61)), Some(TO));
         assert_eq!(leads.find(key(2, 4000, 5000), at(2)), None);
         assert_eq!(leads.find(key(1, 4000, 5001), at(2)), None);
         assert_eq!(leads.find(key(1, 4000, 5000), at(62)), None);
         leads.tidy(at(62));
         assert_eq!(leads.last, None);
+        leads.add(key(1, 0, 5000), TO, Nanos::from_secs(60), at(62));
+        leads.forget(key(1, 4000, 5000));
+        assert_eq!(leads.find(key(1, 4000, 5000), at(63)), None);
     }
 
     /// Nothing grows: of very many the last ones are known, and each place is one's.

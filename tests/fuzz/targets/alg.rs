@@ -200,7 +200,7 @@ impl Host for One {
         self.outside_of(inside, channel.transport).ok_or(Refused)
     }
 
-    fn lead(&mut self, _: Endpoint, _: Transport, _: u8, _: Terms) {}
+    fn lead(&mut self, _: Endpoint, _: Transport, _: Option<u8>, _: Terms) {}
 
     fn outside_of(&self, inside: Endpoint, _: Transport) -> Option<Endpoint> {
         (inside.address == INSIDE && inside.port < 60_000).then(|| Endpoint {

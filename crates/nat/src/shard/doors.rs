@@ -58,11 +58,8 @@ impl Shard {
         if door.answers {
             self.attach_to(opened, &door, Direction::Inbound);
         }
-        let began = self.sessions.view(opened).map(|view| view.created);
-        if let (Some(Parent::Session(parent)), Some(began)) = (door.parent, began)
-            && let Some(attached) = self.attachments.get_mut(SessionId(parent))
-        {
-            attached.child = Some((opened, began));
+        if let Some(Parent::Session(parent)) = door.parent {
+            self.note_child(SessionId(parent), opened);
         }
     }
 

@@ -7,6 +7,7 @@ use super::{NO_RULE, Shard};
 use crate::door::{Door, Origin, Parent, Place};
 use crate::gateway::{Attached, Gateway, Service, Spoken, Tally};
 use crate::key::FlowKey;
+use crate::leads::Led;
 use crate::sequence::{Adjust, Handed};
 use crate::session::{Flags, Hit, Session, SessionId};
 use crate::tcp_state::{Segment, State};
@@ -73,22 +74,45 @@ impl Shard {
         }
     }
 
-    /// Where a message has led its host, that message's gateway goes, too.
-    pub(super) fn attach_by_lead(&mut self, id: SessionId, (gateway, kind): (Gateway, u8)) {
-        if let Some(view) = self.sessions.view(id) {
-            let port = view.out_key.dst_port();
-            self.attach_as(id, gateway, kind, port, Direction::Outbound);
+    /// Where a message has led its host, that message's gateway goes, too, or its session has a
+    /// child.
+    pub(super) fn attach_by_lead(&mut self, id: SessionId, now: Ticks) {
+        let Some(view) = self.sessions.view(id) else {
+            return;
+        };
+        match self.leads.find(view.out_key, now) {
+            Some(Led::Gateway(gateway, kind)) => {
+                let port = view.out_key.dst_port();
+                self.attach_as(id, gateway, kind, port, Direction::Outbound);
+            }
+            Some(Led::Child(parent, began)) => {
+                self.leads.forget(view.out_key);
+                let lives = self.sessions.view(parent);
+                if lives.is_some_and(|parent| parent.created == began) {
+                    self.note_child(parent, id);
+                }
+            }
+            None => {}
         }
     }
 
-    /// A message has told the host of a session to go to an outside endpoint, where the same
-    /// gateway is to go with it.
+    /// A session lives from now on as long as another that it has led to.
+    pub(super) fn note_child(&mut self, parent: SessionId, child: SessionId) {
+        if let Some(view) = self.sessions.view(child)
+            && let Some(attached) = self.attachments.get_mut(parent)
+        {
+            attached.child = Some((child, view.created));
+        }
+    }
+
+    /// A message has told the host of a session to go to an outside endpoint: for a session of a
+    /// kind of the same gateway, or one that keeps this session.
     pub fn lead(
         &mut self,
         session: SessionId,
         protocol: u8,
         (address, port): (u32, u16),
-        kind: u8,
+        kind: Option<u8>,
         lifetime: Nanos,
         now: Ticks,
     ) {
@@ -96,7 +120,10 @@ impl Shard {
         if let (Some(view), Some(gateway)) = (self.sessions.view(session), gateway) {
             let own = view.out_key;
             let key = FlowKey::new(own.src(), address, 0, port, protocol, own.realm());
-            self.leads.add(key, (gateway, kind), lifetime, now);
+            let to = kind.map_or(Led::Child(session, view.created), |kind| {
+                Led::Gateway(gateway, kind)
+            });
+            self.leads.add(key, to, lifetime, now);
         }
     }
 
@@ -302,10 +329,8 @@ impl Shard {
             };
             if over && hit.direction == client {
                 self.attach_by_port(hit.id);
-                if let Some(lead) = self.leads.find(view.out_key, now)
-                    && client == Direction::Outbound
-                {
-                    self.attach_by_lead(hit.id, lead);
+                if client == Direction::Outbound {
+                    self.attach_by_lead(hit.id, now);
                 }
             }
             return;

@@ -86,8 +86,8 @@ impl Shard {
                 if mapping.strong > 0 {
                     self.attach_by_door(opened);
                 }
-                if let Some(lead) = self.leads.find(key, first.now.ticks()) {
-                    self.attach_by_lead(opened, lead);
+                if self.leads.find(key, first.now.ticks()).is_some() {
+                    self.attach_by_lead(opened, first.now.ticks());
                 }
             }
             Err(_) if filtered => self.unspeak(id, key.dst()),
