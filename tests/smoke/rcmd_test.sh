@@ -53,12 +53,13 @@ executes() {
     equal "$(paste -sd/ "$PTL_WORK/output")" "output: to output/errors: to errors"
 }
 
-# logs_in ROLE: a terminal, in which a shell answers.
+# logs_in ROLE: a terminal as large as the client's, in which a shell answers. The server asks for
+# the size by urgent data (RFC 1282).
 logs_in() {
     # shellcheck disable=SC2016 # for the shells there
-    in_ns "$1" bash -c '{ sleep 2; echo "echo \"we are \$(whoami) on \$(tty)\"; exit"; sleep 2; } |
-        timeout 20 script -qec "netkit-rlogin -l ptl $1" /dev/null' - "$HOST" >"$PTL_WORK/rlogin" 2>&1 || true
-    grep -q 'we are ptl on /dev/pts/' "$PTL_WORK/rlogin" || { cat "$PTL_WORK/rlogin"; return 1; }
+    in_ns "$1" bash -c '{ sleep 2; echo "echo \"we are \$(whoami) on \$(tty), \$(stty size)\"; exit"; sleep 2; } |
+        timeout 20 script -qec "stty rows 33 cols 77; netkit-rlogin -l ptl $1" /dev/null' - "$HOST" >"$PTL_WORK/rlogin" 2>&1 || true
+    grep -q 'we are ptl on /dev/pts/[0-9]*, 33 77' "$PTL_WORK/rlogin" || { cat "$PTL_WORK/rlogin"; return 1; }
 }
 
 serve_rcmd outside "$HOST"

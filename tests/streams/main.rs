@@ -14,5 +14,6 @@ mod ends;
 mod others;
 mod parts;
 mod rtsp;
+mod signals;
 mod sip;
 mod world;

@@ -74,6 +74,8 @@ pub struct Tcp {
     pub flags: u8,
     /// Receive window.
     pub window: u16,
+    /// Urgent pointer.
+    pub urgent: u16,
     /// Raw options.
     pub options: Vec<u8>,
 }
@@ -318,6 +320,7 @@ impl Seen {
             ack: u32::from_be_bytes(header[8..12].try_into().unwrap()),
             flags: header[13],
             window: u16::from_be_bytes([header[14], header[15]]),
+            urgent: u16::from_be_bytes([header[18], header[19]]),
             options: self.transport[20..header_len].to_vec(),
         });
         self.payload = self.transport[header_len..].to_vec();

@@ -77,4 +77,10 @@ pub mod flags {
     pub const PSH: u8 = 0x08;
     /// The acknowledgement field counts.
     pub const ACK: u8 = 0x10;
+    /// The urgent pointer counts.
+    pub const URG: u8 = 0x20;
+    /// Something came marked (RFC 3168).
+    pub const ECE: u8 = 0x40;
+    /// The sender has slowed down.
+    pub const CWR: u8 = 0x80;
 }

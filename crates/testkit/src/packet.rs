@@ -18,6 +18,7 @@ pub fn tcp(flow: &str) -> Packet {
         ack: 0,
         flags: flags::ACK,
         window: 65_000,
+        urgent: 0,
         options: Vec::new(),
     };
     Packet::new(src, dst, protocol::TCP, body)
@@ -107,6 +108,7 @@ pub(crate) enum Body {
         ack: u32,
         flags: u8,
         window: u16,
+        urgent: u16,
         options: Vec<u8>,
     },
     IcmpQuery {
@@ -299,6 +301,16 @@ impl Packet {
         self
     }
 
+    /// Marks the first so many bytes as urgent (RFC 9293 section 3.8.5).
+    pub fn urgent(mut self, len: u16) -> Self {
+        let Body::Tcp { flags, urgent, .. } = &mut self.body else {
+            panic!("urgent pointer of a packet that is not TCP")
+        };
+        *flags |= flags::URG;
+        *urgent = len;
+        self
+    }
+
     /// Replaces the TCP options by raw bytes, padded with end-of-options.
     pub fn tcp_options(mut self, bytes: &[u8]) -> Self {
         let Body::Tcp { options, .. } = &mut self.body else {
@@ -446,6 +458,7 @@ impl Packet {
                 ack,
                 flags,
                 window,
+                urgent,
                 options,
             } => {
                 bytes.extend(self.src.port().to_be_bytes());
@@ -454,7 +467,8 @@ impl Packet {
                 bytes.extend(ack.to_be_bytes());
                 bytes.extend([((20 + options.len()) / 4) as u8 * 16, *flags]);
                 bytes.extend(window.to_be_bytes());
-                bytes.extend([0; 4]);
+                bytes.extend([0; 2]);
+                bytes.extend(urgent.to_be_bytes());
                 bytes.extend(options);
                 16
             }

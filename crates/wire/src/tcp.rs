@@ -16,6 +16,10 @@ pub const RST: u8 = 0x04;
 pub const ACK: u8 = 0x10;
 /// URG.
 pub const URG: u8 = 0x20;
+/// ECE (RFC 3168 section 6.1).
+pub const ECE: u8 = 0x40;
+/// CWR (RFC 3168 section 6.1).
+pub const CWR: u8 = 0x80;
 
 /// The fixed part of a segment's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

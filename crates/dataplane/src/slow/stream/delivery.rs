@@ -14,13 +14,14 @@
 //! section 3.8.6.1).
 
 use base::{Nanos, Seq};
-use wire::tcp::FIN;
+use wire::tcp::{CWR, FIN};
 
 use super::ahead;
 use super::buffer::Buffer;
 use super::parser::Outlet;
 use super::segment::Facing;
 use super::timer::Timeout;
+use super::urgent::further;
 
 /// Segments sent before anything is known (RFC 6928).
 const INITIAL_WINDOW: u32 = 10;
@@ -78,6 +79,13 @@ pub(super) struct Delivery {
     recover: Option<Seq>,
     send_again: bool,
     send_probe: bool,
+    /// Where urgent data end.
+    urgent: Option<Seq>,
+    /// The receiver has said that what it got was marked, and will be told that this has
+    /// slowed down (RFC 3168 section 6.1.2).
+    has_slowed: bool,
+    /// Not again before this has arrived.
+    slowed_at: Option<Seq>,
 }
 
 impl Delivery {
@@ -104,6 +112,9 @@ impl Delivery {
             recover: None,
             send_again: false,
             send_probe: false,
+            urgent: None,
+            has_slowed: false,
+            slowed_at: None,
         }
     }
 
@@ -134,6 +145,23 @@ impl Delivery {
     /// Behind the last byte of the queue.
     pub(super) fn end(&self) -> Seq {
         self.base.plus(ahead::len(self.queue.as_slice()))
+    }
+
+    /// Urgent data end there.
+    pub(super) fn urge(&mut self, end: Seq) {
+        self.urgent = Some(further(self.urgent, end));
+    }
+
+    /// The receiver has got something that was marked on its way: as if it had been lost, once a
+    /// window.
+    pub(super) fn congested(&mut self) {
+        if self.has_slowed || self.slowed_at.is_some_and(|end| self.una.is_before(end)) {
+            return;
+        }
+        self.shrink();
+        self.congestion = self.congestion.min(self.threshold);
+        self.has_slowed = true;
+        self.slowed_at = Some(self.furthest);
     }
 
     /// There are no more bytes to come.
@@ -235,6 +263,8 @@ impl Delivery {
             self.timeout.measured(now.since(sent));
             self.timed = None;
         }
+        self.urgent = self.urgent.filter(|end| ack.is_before(*end));
+        self.slowed_at = self.slowed_at.filter(|end| ack.is_before(*end));
         self.timeout.relax();
         self.attempts = 0;
         self.duplicates = 0;
@@ -303,6 +333,8 @@ impl Delivery {
                 break;
             }
             sent += 1;
+            // What is new has said so.
+            self.has_slowed &= begin != self.furthest || len == 0;
             self.next = begin.plus(len);
             if self.fin && self.next == self.end() {
                 self.next = self.next.plus(1);
@@ -342,8 +374,11 @@ impl Delivery {
         if payload.is_empty() && !is_last {
             return false;
         }
-        let flags = if is_last { FIN } else { 0 };
-        outlet.emit(&facing.segment(begin, flags, payload));
+        let is_new = begin == self.furthest && !payload.is_empty();
+        let slowed = if self.has_slowed && is_new { CWR } else { 0 };
+        let flags = slowed | if is_last { FIN } else { 0 };
+        let segment = facing.segment(begin, flags, payload);
+        outlet.emit(&segment.with_urgent(self.urgent));
         true
     }
 }

@@ -11,10 +11,13 @@
 
 use base::{Nanos, Seq};
 use nat::sequence::Handed;
+use wire::tcp::CWR;
 
 use super::delivery::Delivery;
 use super::intake::Intake;
 use super::parser::Limits;
+use super::segment::Arrived;
+use super::urgent::further;
 
 #[derive(Debug)]
 pub(super) struct Flow {
@@ -30,6 +33,11 @@ pub(super) struct Flow {
     plain: Seq,
     /// The sender asks whether the receiver is alive: its next acknowledgement is passed on.
     pub(super) is_probing: bool,
+    /// Where urgent data end that were not all passed on, in the sender's numbers.
+    pub(super) urgent: Option<Seq>,
+    /// Bytes came marked; the sender is told so until it says that it has slowed down (RFC 3168
+    /// section 6.1.3).
+    pub(super) is_marked: bool,
 }
 
 impl Flow {
@@ -47,6 +55,23 @@ impl Flow {
             is_waiting: false,
             plain: start,
             is_probing: false,
+            urgent: None,
+            is_marked: false,
+        }
+    }
+
+    /// Notes what a segment says besides its bytes.
+    pub(super) fn note_signals(&mut self, segment: &Arrived<'_>, limits: &Limits) {
+        if segment.len() > 0 {
+            self.is_marked = segment.is_marked || self.is_marked && !segment.has(CWR);
+        }
+        let next = self.intake.next;
+        if let Some(end) = segment.urgent()
+            && !self.is_handing
+            && end.beyond(self.intake.parsed()) > 0
+            && segment.seq.beyond(next) <= self.room(limits)
+        {
+            self.urgent = Some(further(self.urgent, end));
         }
     }
 
@@ -159,6 +184,11 @@ impl Flow {
     pub(super) fn flush(&mut self) {
         self.is_waiting = false;
         let len = self.intake.unparsed.len();
+        let place = self.urgent.map(|place| place.since(self.intake.parsed()));
+        if let Some(place) = place.filter(|place| *place <= narrow(len)) {
+            self.delivery.urge(self.delivery.end().plus(place));
+            self.urgent = None;
+        }
         self.delivery.queue().push(self.intake.unparsed.as_slice());
         self.intake.unparsed.consume(len);
         if self.intake.is_at_end() {
@@ -218,6 +248,6 @@ fn field(window: u32) -> u16 {
     u16::try_from(window).unwrap_or(u16::MAX)
 }
 
-fn narrow(len: usize) -> u32 {
+pub(super) fn narrow(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }

@@ -9,11 +9,13 @@
 //!
 //! Handshakes pass as they are. From then on each side of a `Flow` is a TCP of its own: bytes of
 //! a message that is not complete are held and acknowledged, within the window that the receiver
-//! has; whole messages are sent on until the receiver acknowledges them. A FIN follows the last
-//! byte and is acknowledged when the receiver has done so. A RST passes at once. What is not the
-//! protocol, too long, or more than there is memory for, ends the gateway and not the connection:
-//! what is held is delivered, new bytes pass with their numbers shifted, and once nothing is left
-//! the stream [is over](Stream::is_over) and [hands](Stream::handed) the numbers to the translator.
+//! has; whole messages are sent on until the receiver acknowledges them. Urgent data end where
+//! their sender says, and marks of ECN are answered on the side that they come from. A FIN follows
+//! the last byte and is acknowledged when the receiver has done so. A RST passes at once. What is
+//! not the protocol, too long, or more than there is memory for, ends the gateway and not the
+//! connection: what is held is delivered, new bytes pass with their numbers shifted, and once
+//! nothing is left the stream [is over](Stream::is_over) and [hands](Stream::handed) the numbers to
+//! the translator.
 //!
 //! The slow path owns it. No clock is read, and what it holds is bounded by [`Limits`] and
 //! [`Memory`]. Segments reach it in the receiver's realm: addresses and ports are somebody
@@ -28,10 +30,11 @@ mod memory;
 mod parser;
 mod segment;
 mod timer;
+mod urgent;
 
 use base::{Direction, Nanos, Seq};
 use nat::sequence::Handed;
-use wire::tcp::{ACK, FIN, RST, SYN};
+use wire::tcp::{ACK, ECE, FIN, RST, SYN};
 
 pub use memory::Memory;
 pub use parser::{Around, Framed, Limits, Outlet, Parser};
@@ -517,6 +520,7 @@ impl Stream {
             direction,
             ack: back.told(),
             window,
+            is_marked: back.is_marked,
             timestamps: self
                 .has_timestamps()
                 .then(|| (clock(direction), clock(direction.opposite()))),
@@ -585,6 +589,9 @@ impl Stream {
         let heard = flow
             .delivery
             .acked(segment.ack, window, segment.seq, is_bare, now);
+        if segment.has(ECE) && matches!(heard, Heard::Same | Heard::New) {
+            flow.delivery.congested();
+        }
         match heard {
             Heard::Impossible => *needed.of_mut(back) = true,
             Heard::Old => {}
@@ -607,6 +614,7 @@ impl Stream {
         let direction = segment.direction;
         let back = direction.opposite();
         let flow = flows.of_mut(direction);
+        flow.note_signals(segment, &self.limits);
         let told = flow.told();
         if segment.len() <= 1 && !segment.has(FIN) && segment.seq.plus(1) == told {
             self.keep_alive(flows, direction, needed, around.outlet);
@@ -677,7 +685,9 @@ impl Stream {
         let begin = segment
             .seq
             .plus(ahead::len(segment.payload) - ahead::len(rest));
-        outlet.emit(&facing.segment(begin.plus(offset), fin, payload));
+        let urgent = segment.urgent().map(|end| end.plus(offset));
+        let passed = facing.segment(begin.plus(offset), fin, payload);
+        outlet.emit(&passed.with_urgent(urgent));
         let end = begin.plus(ahead::len(payload) + u32::from(fin));
         flows.of_mut(segment.direction).passed(end, offset);
     }
@@ -720,8 +730,10 @@ impl Stream {
                 intake,
                 delivery,
                 is_waiting,
+                urgent,
                 ..
             } = flows.of_mut(direction);
+            let (parsed, end) = (intake.parsed(), delivery.end());
             let bytes = intake.unparsed.as_slice();
             if bytes.is_empty() {
                 return;
@@ -756,6 +768,13 @@ impl Stream {
             if framed == Framed::Unchanged(len) {
                 queue.truncate(before);
                 queue.push(message);
+            }
+            let place = urgent.map(|place| place.since(parsed) as usize);
+            if let Some(place) = place.filter(|place| *place <= len) {
+                let new = queue.as_slice().get(before..).unwrap_or_default();
+                let moved = urgent::moved(message, new, place);
+                delivery.urge(end.plus(flow::narrow(moved)));
+                *urgent = None;
             }
             intake.unparsed.consume(len);
         }

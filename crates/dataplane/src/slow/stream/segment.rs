@@ -87,6 +87,10 @@ pub struct Arrived<'a> {
     pub flags: u8,
     /// Window as it stands in the header.
     pub window: u16,
+    /// Urgent pointer as it stands in the header.
+    pub urgent: u16,
+    /// Some router was about to drop it (CE, RFC 3168 section 5).
+    pub is_marked: bool,
     /// Options.
     pub options: Options,
     /// Payload.
@@ -94,6 +98,12 @@ pub struct Arrived<'a> {
 }
 
 impl Arrived<'_> {
+    /// Behind the last urgent byte (RFC 9293 section 3.8.5).
+    pub(super) fn urgent(&self) -> Option<Seq> {
+        let end = self.seq.plus(u32::from(self.urgent));
+        self.has(tcp::URG).then_some(end)
+    }
+
     pub(super) const fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
@@ -117,6 +127,8 @@ pub struct Emitted<'a> {
     pub flags: u8,
     /// Window as it stands in the header.
     pub window: u16,
+    /// Urgent pointer as it stands in the header.
+    pub urgent: u16,
     /// Time stamp and its echo, if the hosts agreed on them.
     pub timestamps: Option<(u32, u32)>,
     /// SACK blocks, if the hosts agreed on them.
@@ -150,9 +162,21 @@ impl Emitted<'_> {
         header.extend(self.ack.0.to_be_bytes());
         header.extend([words << 4, self.flags]);
         header.extend(self.window.to_be_bytes());
-        header.extend([0; 4]);
+        header.extend([0; 2]);
+        header.extend(self.urgent.to_be_bytes());
         header.extend(options);
         header
+    }
+
+    /// The same where urgent data end there: what lies before is not urgent any more, and what is
+    /// too far away is told by a later one.
+    pub(super) fn with_urgent(mut self, end: Option<Seq>) -> Self {
+        let ahead = end.map_or(0, |end| end.beyond(self.seq));
+        if let Ok(urgent @ 1..) = u16::try_from(ahead) {
+            self.flags |= tcp::URG;
+            self.urgent = urgent;
+        }
+        self
     }
 }
 
@@ -162,6 +186,8 @@ pub(super) struct Facing {
     pub(super) direction: Direction,
     pub(super) ack: Seq,
     pub(super) window: u16,
+    /// What the host has sent was marked on its way.
+    pub(super) is_marked: bool,
     pub(super) timestamps: Option<(u32, u32)>,
     pub(super) blocks: Blocks,
 }
@@ -170,12 +196,14 @@ impl Facing {
     /// A segment; one without payload says what else was received.
     pub(super) fn segment<'a>(&self, seq: Seq, flags: u8, payload: &'a [u8]) -> Emitted<'a> {
         let is_empty = payload.is_empty();
+        let echo = if self.is_marked { tcp::ECE } else { 0 };
         Emitted {
             direction: self.direction,
             seq,
             ack: self.ack,
-            flags: flags | tcp::ACK | if is_empty { 0 } else { PSH },
+            flags: flags | echo | tcp::ACK | if is_empty { 0 } else { PSH },
             window: self.window,
+            urgent: 0,
             timestamps: self.timestamps,
             blocks: if is_empty {
                 self.blocks.clone()
@@ -201,6 +229,7 @@ mod tests {
             ack: Seq(2),
             flags: tcp::ACK,
             window: 3,
+            urgent: 12,
             timestamps: Some((4, 5)),
             blocks: [(Seq(6), Seq(7)), (Seq(8), Seq(9)), (Seq(10), Seq(11))].into(),
             payload: &[],
@@ -216,6 +245,7 @@ mod tests {
         };
         assert_eq!(Options::parse(&header), expected);
         assert_eq!(header[34..36], [5, 26]);
+        assert_eq!(header[16..20], [0, 0, 0, 12]);
     }
 
     /// RFC 9293 section 3.1, RFC 7323 section 2.3.

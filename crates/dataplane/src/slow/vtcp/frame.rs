@@ -28,11 +28,10 @@ impl Default for Face {
     }
 }
 
-/// ECN is between the hosts: what is sent here does not answer to it (RFC 3168).
+/// The bits of ECN (RFC 3168 section 5). Streams answer to marks and echoes as the hosts would
+/// (section 6.1), which SYNs that pass may have agreed on; what they send themselves asks for
+/// none.
 const ECN: u8 = 3;
-
-/// ECE and CWR.
-const ECN_FLAGS: u8 = 0xc0;
 
 /// Reads a segment; nothing if its checksum is wrong.
 pub(super) fn read(frame: &[u8], direction: Direction) -> Option<(Arrived<'_>, Ends, Face)> {
@@ -52,8 +51,10 @@ pub(super) fn read(frame: &[u8], direction: Direction) -> Option<(Arrived<'_>, E
         direction,
         seq: Seq(header.seq),
         ack: Seq(header.ack),
-        flags: header.flags & !ECN_FLAGS,
+        flags: header.flags,
         window: wire::be16(segment, 14)?,
+        urgent: wire::be16(segment, 18)?,
+        is_marked: ip.tos & ECN == ECN,
         options: Options::parse(segment.get(..header.len)?),
         payload: segment.get(header.len..)?,
     };
@@ -150,6 +151,7 @@ mod tests {
             ack: Seq(9000),
             flags: tcp::ACK,
             window: 500,
+            urgent: 0,
             timestamps: Some((3, 4)),
             blocks: Blocks::new(),
             payload,

@@ -496,6 +496,8 @@ impl World {
             ack: segment.ack,
             flags: segment.flags,
             window: segment.window,
+            urgent: 0,
+            is_marked: false,
             options: segment.options,
             payload: &segment.payload,
         };

@@ -110,6 +110,8 @@ impl Middle {
             ack: Seq(ack),
             flags,
             window: self.window,
+            urgent: 0,
+            is_marked: false,
             options,
             payload,
         };
@@ -138,6 +140,8 @@ impl Middle {
             ack: Seq(5001),
             flags: ACK,
             window: self.window,
+            urgent: 0,
+            is_marked: false,
             options: Options::default(),
             payload: payload.as_bytes(),
         };
@@ -300,6 +304,28 @@ fn three_duplicates_have_the_lost_segment_sent_again() {
     assert!(!next[1..].iter().any(|line| line.starts_with('>')));
     assert_eq!(middle.ack(5001), [""; 0]);
     assert_eq!(middle.stream.next_due(), None);
+}
+
+/// RFC 3168 section 6.1.2: what was marked counts as lost, once a window.
+#[test]
+fn a_receiver_that_got_something_marked_slows_the_sender() {
+    for (flags, expected) in [(ACK, 1), (ACK | ECE, 0)] {
+        let mut middle = Middle::open();
+        let line = [&[b'a'; 999][..], b"\n"].concat();
+        let to_server =
+            |sent: Vec<String>| sent.iter().filter(|line| line.starts_with('>')).count();
+        for n in 0..4 {
+            let sent = middle.put(OUT, 1001 + 1000 * n, 5001, ACK, &line);
+            assert_eq!(to_server(sent), 1);
+        }
+        middle.put(BACK, 5001, 2001, flags, b"");
+        let sent = middle.put(OUT, 5001, 5001, ACK, &line);
+        assert_eq!(to_server(sent), expected, "three in flight, then one more");
+        // Two are half of what was in flight; what is said again of the same window is no news.
+        middle.put(BACK, 5001, 3001, flags, b"");
+        let sent = middle.put(BACK, 5001, 4001, flags, b"");
+        assert_eq!(to_server(sent), 1 - expected);
+    }
 }
 
 /// RFC 9293 section 3.8.6.1.
@@ -611,6 +637,8 @@ fn bytes_behind_a_gap_are_named_in_blocks() {
         ack: Seq(5001),
         flags: ACK,
         window: 60_000,
+        urgent: 0,
+        is_marked: false,
         options: Options::default(),
         payload: b"ten bytes.",
     };
@@ -710,6 +738,8 @@ fn a_parser_that_waits_is_asked_again_when_it_is_told() {
         ack: Seq(5001),
         flags: ACK | FIN,
         window: 60_000,
+        urgent: 0,
+        is_marked: false,
         options: Options::default(),
         payload: &long,
     };
