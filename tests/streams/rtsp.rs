@@ -1,13 +1,13 @@
-//! RTSP in parts: what a message says of its session's doors is done as for a whole one.
+//! RTSP in parts: what a message says of its session's doors is done as for a whole one, and they
+//! close with the connection.
 
 use base::Counter;
 use tests::{Config, Pipe};
 
 use crate::world::{Cut, Line, World};
 
-/// RFC 2326 section 10.7.
-#[test]
-fn a_teardown_in_parts_closes_what_was_set_up() {
+/// A connection on the slow path, with doors for a client's media.
+fn set_up() -> World {
     let mut world = World::new(
         Pipe::new(&Config::new()),
         Line::GOOD,
@@ -31,6 +31,13 @@ fn a_teardown_in_parts_closes_what_was_set_up() {
     world.say(1, answer.as_bytes());
     world.run(5);
     assert!(!world.nat.show("doors").is_empty());
+    world
+}
+
+/// RFC 2326 section 10.7.
+#[test]
+fn a_teardown_in_parts_closes_what_was_set_up() {
+    let mut world = set_up();
     world.say(
         0,
         b"TEARDOWN rtsp://192.0.2.1/film RTSP/1.0\r\nCSeq: 9\r\nSession: 42\r\n\r\n",
@@ -39,4 +46,27 @@ fn a_teardown_in_parts_closes_what_was_set_up() {
     assert_eq!(world.nat.show("doors").len(), 0);
     assert_eq!(world.nat.counter(Counter::AlgVtcpStreams), 1);
     assert_eq!(world.nat.counter(Counter::AlgVtcpReleased), 0);
+}
+
+/// RFC 2326 section 1.1: the server keeps no media without the connection; half a message may
+/// stand in front of its end.
+#[test]
+fn the_end_of_a_connection_in_parts_closes_what_was_set_up() {
+    for end in ["closed", "reset by the client", "reset by the server"] {
+        let mut world = set_up();
+        world.say(0, b"OPTIO");
+        world.run_for(100);
+        match end {
+            "closed" => {
+                world.close(0);
+                world.close(1);
+            }
+            "reset by the client" => world.reset(0),
+            _ => world.reset(1),
+        }
+        world.run(5);
+        world.rest(1.0);
+        assert_eq!(world.nat.show("doors").len(), 0, "{end}");
+        assert_eq!(world.nat.counter(Counter::AlgVtcpStreams), 1, "{end}");
+    }
 }

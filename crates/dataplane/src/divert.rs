@@ -208,7 +208,7 @@ where
     }
 
     /// Goes on with a session that the slow path has let go of.
-    pub(crate) fn take_back(&mut self, back: &TakeBack) {
+    pub(crate) fn take_back(&mut self, back: &TakeBack, now: Nanos) {
         let attached = self.shard.attached(back.session);
         let Some(gateway) = attached
             .filter(|one| one.diverted == Some(back.stream))
@@ -220,6 +220,7 @@ where
         tally.bypassed += u64::from(back.released);
         self.shard
             .take_back(back.session, back.stream, back.handed, back.released);
+        self.close_with_connection(back.session, gateway, now);
     }
 }
 

@@ -579,23 +579,24 @@ where
             );
         }
         self.scratch = scratch;
-        self.close_with_connection(hit, &attached, header.flags, packet.now);
+        if header.flags & (tcp::FIN | tcp::RST) != 0 {
+            self.close_with_connection(hit.id, attached.gateway, packet.now);
+        }
         self.note(hit.id, attached, released);
         Looked::Through
     }
 
     /// Nobody comes for what was announced over an RTSP connection that is closed, and with that
     /// of PPTP its calls are over.
-    fn close_with_connection(&mut self, hit: Hit, attached: &Attached, flags: u8, now: Nanos) {
-        let is_over = flags & (tcp::FIN | tcp::RST) != 0
-            && self.shard.session(hit.id).is_some_and(|session| {
-                matches!(
-                    session.state(),
-                    State::BothFin | State::TimeWait | State::Reset
-                )
-            });
-        if is_over && matches!(attached.gateway, Gateway::Rtsp | Gateway::Pptp) {
-            self.shard.close_doors_of(hit.id, now.ticks());
+    pub(crate) fn close_with_connection(&mut self, id: SessionId, gateway: Gateway, now: Nanos) {
+        let is_over = self.shard.session(id).is_some_and(|session| {
+            matches!(
+                session.state(),
+                State::BothFin | State::TimeWait | State::Reset
+            )
+        });
+        if is_over && matches!(gateway, Gateway::Rtsp | Gateway::Pptp) {
+            self.shard.close_doors_of(id, now.ticks());
         }
     }
 

@@ -492,7 +492,7 @@ where
                     self.ended = None;
                 }
                 Command::Read(question) => self.read_for_stream(question, now),
-                Command::TakeBack(back) => self.take_back(&back),
+                Command::TakeBack(back) => self.take_back(&back, now),
                 Command::Clear(ticket, filter) => {
                     self.ticket = ticket;
                     self.clear = Some((filter, 0, 0));
