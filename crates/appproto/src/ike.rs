@@ -50,6 +50,7 @@ pub struct Header {
     pub is_response: bool,
     is_encrypted: bool,
     next: u8,
+    length: usize,
 }
 
 /// What an unencrypted message says of NAT traversal.
@@ -123,6 +124,7 @@ impl Header {
             is_response: version == 2 && flags & 0x20 != 0,
             is_encrypted,
             next: *next,
+            length,
         })
     }
 
@@ -181,7 +183,7 @@ impl Header {
 
     fn payloads<'a>(&self, bytes: &'a [u8]) -> Payloads<'a> {
         Payloads {
-            rest: bytes.get(HEADER_LEN..).unwrap_or_default(),
+            rest: bytes.get(HEADER_LEN..self.length).unwrap_or_default(),
             next: self.next,
             left: MAX_PAYLOADS,
         }
@@ -371,6 +373,19 @@ mod tests {
         let bytes = message(0x10, 2, &[(20, &md5), (20, &md5)]);
         let said = Header::read(&bytes).unwrap().said(&bytes, HOST);
         assert_eq!(said.hashes, Hashes::Unknown);
+    }
+
+    /// RFC 7296 section 3.1: the length is of header and payloads.
+    #[test]
+    fn what_lies_behind_the_length_is_not_read() {
+        let mut bytes = message(0x10, 2, &[(1, &[0; 8]), (13, &VENDORS[0])]);
+        let whole = bytes.len();
+        let said = |bytes: &[u8]| Header::read(bytes).unwrap().said(bytes, HOST).supports;
+        assert!(said(&bytes));
+        bytes[27] -= 4;
+        assert!(!said(&bytes), "its last payload is cut");
+        bytes.truncate(whole - 5);
+        assert_eq!(Header::read(&bytes), None);
     }
 
     #[test]
