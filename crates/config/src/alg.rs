@@ -2,10 +2,10 @@
 //!
 //! They are read and checked in full.
 
-use crate::error::{Report, Wrong};
+use crate::error::{At, Report, Wrong};
 use crate::ipsec;
 use crate::machine::section;
-use crate::model::{Alg, Ipsec};
+use crate::model::{Action, Alg, Ipsec, Rule};
 use crate::node::{Kind, Node};
 use crate::section::Section;
 use crate::sip;
@@ -14,6 +14,10 @@ use crate::text::{self, shown};
 /// IP protocols.
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+const GRE: u8 = 47;
+
+/// Where servers of PPTP are.
+const PPTP: u16 = 1723;
 
 /// SIP over TLS: seen, counted and let go.
 const SIPS: u16 = 5061;
@@ -34,6 +38,44 @@ pub(crate) fn in_rule(rule: &Section<'_>, report: &mut Report) -> Vec<Alg> {
         .iter()
         .filter_map(|gateway| Some(one(gateway, Some(section.child(gateway.name)?), report)))
         .collect()
+}
+
+/// Whether PPTP is off by these settings, if they say it.
+pub(crate) fn pptp_is_off(algs: &[Alg]) -> Option<bool> {
+    let mut pptp = algs.iter().filter(|alg| alg.name == "pptp");
+    pptp.next().map(|alg| !alg.enabled)
+}
+
+/// Says so where PPTP is off and a rule lets its connections through without their GRE. What has
+/// `whole` addresses translates every protocol.
+pub(crate) fn warn_of_gre(at: At, rule: &Rule, whole: bool, report: &mut Report) {
+    let reaches = |(low, high): &(u16, u16)| (*low..=*high).contains(&PPTP);
+    let has = |protocol: u8| rule.protocols.contains(&protocol);
+    let any_port = rule.destination_ports.is_empty();
+    let leaves_out = match &rule.action {
+        Action::Translate(_) if rule.protocols.is_empty() => !whole,
+        Action::Translate(_) => has(TCP) && !has(GRE),
+        _ => false,
+    };
+    if !leaves_out || !(any_port || rule.destination_ports.iter().any(reaches)) {
+        return;
+    }
+    let what = format!("`pptp` is off, and rule `{}` translates no GRE", rule.name);
+    let mut named: Vec<String> = match &rule.protocols[..] {
+        [] => ["tcp", "udp", "icmp"].map(str::to_owned).into(),
+        protocols => protocols.iter().copied().map(text::protocol_name).collect(),
+    };
+    named.push("gre".into());
+    let remedy = if any_port {
+        format!(
+            "for tunnels through it write `protocols: [{}]` in that rule",
+            named.join(", ")
+        )
+    } else {
+        // GRE has no ports.
+        "for tunnels through it write a rule with `protocols: [gre]`".to_owned()
+    };
+    report.warn(at, what, remedy);
 }
 
 fn gateways<'a>(parent: &Section<'a>, report: &mut Report) -> Section<'a> {
@@ -75,7 +117,7 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
         ipsec: Ipsec::default(),
     };
     let nothing = Node {
-        at: crate::error::At::START,
+        at: At::START,
         kind: Kind::Null,
     };
     let mut node = node.unwrap_or(&nothing);
@@ -190,7 +232,7 @@ const GATEWAYS: [Gateway; 14] = [
     fixed("netbios", &[137, 138, 139], &[]).over(&[TCP, UDP]),
     fixed("rcmd", &[512, 513, 514], &[]).over(&[TCP]),
     ports("ldap", &[("ports", &[389, 1002])], &[]).over(&[TCP]),
-    fixed("pptp", &[1723], &[]).over(&[TCP]),
+    fixed("pptp", &[PPTP], &[]).over(&[TCP]),
     fixed("ike", &[500, 4500], &[])
         .over(&[UDP])
         .with(ipsec::IKE),

@@ -133,6 +133,13 @@ fn whole(root: &Node, report: &mut Report) -> Config {
     sets.warn_unused(report);
     let multicast = multicast::read(&top, &net, report);
     let alg = alg::read(&top, report);
+    if alg::pptp_is_off(&alg) == Some(true) {
+        let inherits = |rule: &&model::Rule| alg::pptp_is_off(&rule.alg).is_none();
+        for rule in nat.rules.iter().filter(inherits) {
+            let whole = rules::has_whole(rule, &nat.pools);
+            alg::warn_of_gre(top.at("alg"), rule, whole, report);
+        }
+    }
     machine::unsupported(&top, report);
     Config {
         dpdk,

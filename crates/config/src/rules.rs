@@ -9,8 +9,8 @@ use crate::error::{Report, Wrong};
 use crate::interfaces::Interfaces;
 use crate::machine::section;
 use crate::model::{
-    Action, Dependence, InterfaceId, Limits, Pairing, PoolId, Reserve, Rule, RuleLimits, Translate,
-    VrfId,
+    Action, Dependence, InterfaceId, Limits, Pairing, Pool, PoolId, Reserve, Rule, RuleLimits,
+    Translate, VrfId,
 };
 use crate::nat::hairpin;
 use crate::node::Node;
@@ -118,7 +118,7 @@ fn rule(
         net,
         report,
     );
-    Some(Rule {
+    let rule = Rule {
         name: name.value,
         inside,
         vrf,
@@ -129,7 +129,21 @@ fn rule(
         protocols,
         alg,
         action,
-    })
+    };
+    if alg::pptp_is_off(&rule.alg) == Some(true) {
+        let whole = has_whole(&rule, &pools.list);
+        alg::warn_of_gre(section.at("alg"), &rule, whole, report);
+    }
+    Some(rule)
+}
+
+/// Whether hosts of a rule get addresses of their own.
+pub(crate) fn has_whole(rule: &Rule, pools: &[Pool]) -> bool {
+    let Action::Translate(translate) = &rule.action else {
+        return false;
+    };
+    let mut pools = translate.pools.iter().filter_map(|id| pools.get(*id));
+    pools.any(|pool| pool.one_to_one)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

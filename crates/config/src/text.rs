@@ -225,6 +225,13 @@ pub(crate) fn protocol(text: &str) -> Result<u8, Wrong> {
         })
 }
 
+/// Its name, or else its number.
+pub(crate) fn protocol_name(protocol: u8) -> String {
+    let mut names = PROTOCOLS.iter();
+    let name = names.find(|(_, number)| *number == protocol);
+    name.map_or_else(|| protocol.to_string(), |(name, _)| (*name).to_owned())
+}
+
 /// Whether `protocol` has ports.
 pub(crate) const fn has_ports(protocol: u8) -> bool {
     matches!(protocol, 6 | 17 | 33 | 132 | 136)

@@ -146,6 +146,55 @@ fn a_slow_path_on_a_core_of_several_workers_is_warned_about() {
     }
 }
 
+/// GRE passes for PPTP, or where a rule names it.
+#[test]
+fn pptp_that_is_off_is_warned_about_where_gre_would_not_pass() {
+    let of = |rule: &str, top: &str| {
+        let pools = "pools: [{ name: p, prefixes: [203.0.113.0/28] }, \
+                     { name: w, prefixes: [203.0.114.0/28], one_to_one: true }]";
+        let file = format!(
+            "nat:\n  {pools}\n  rules: [{{ name: r, inside: inside, {rule} }}]\nalg: {top}\n"
+        );
+        config::warnings(&with(&file))
+    };
+    let all = "protocols: [tcp, udp, icmp, gre]";
+    let some = "protocols: [tcp, 99, gre]";
+    let alone = "a rule with `protocols: [gre]`";
+    for (rule, top, remedy) in [
+        ("pool: p", "{ pptp: off }", all),
+        ("pool: p, alg: { pptp: off }", "{}", all),
+        (
+            "pool: p, alg: { ftp: off }",
+            "{ pptp: { enabled: false } }",
+            all,
+        ),
+        ("pool: p, protocols: [tcp, 99]", "{ pptp: off }", some),
+        (
+            "pool: p, destination_ports: [1000-2000]",
+            "{ pptp: off }",
+            alone,
+        ),
+    ] {
+        let warnings = of(rule, top);
+        assert_eq!(warnings.len(), 1, "{rule}: {warnings:?}");
+        let warning = &warnings[0];
+        let named = warning.contains("`pptp` is off, and rule `r` translates no GRE");
+        assert!(named && warning.contains(remedy), "{rule}: {warning}");
+    }
+    for (rule, top) in [
+        ("pool: p", "{}"),
+        ("pool: p, alg: { pptp: on }", "{ pptp: off }"),
+        ("pool: p, protocols: [tcp, gre]", "{ pptp: off }"),
+        ("pool: p, protocols: [udp]", "{ pptp: off }"),
+        ("pool: p, destination_ports: [80]", "{ pptp: off }"),
+        ("pool: w", "{ pptp: off }"),
+        ("action: pass", "{ pptp: off }"),
+    ] {
+        let warnings = of(rule, top);
+        assert!(warnings.is_empty(), "{rule}: {warnings:?}");
+    }
+}
+
 #[test]
 fn everything_but_interfaces_has_a_default() {
     let config = with("");
