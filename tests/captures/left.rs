@@ -77,6 +77,17 @@ pub(crate) fn binary(payload: &[u8], inside: Ipv4Addr) -> bool {
     payload.windows(4).any(|four| four == inside.octets())
 }
 
+/// Addresses as one number, of which either end may come first.
+pub(crate) fn decimal(payload: &[u8], inside: Ipv4Addr) -> bool {
+    let number = inside.to_bits();
+    [number, number.swap_bytes()].iter().any(|number| {
+        let text = number.to_string();
+        payload
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    })
+}
+
 /// A DNS message of RFC 2136, whose server knows the addresses of its own side.
 pub(crate) fn is_update(payload: &[u8]) -> bool {
     payload.get(2).is_some_and(|flags| flags >> 3 & 0xf == 5)

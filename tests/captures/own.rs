@@ -100,10 +100,11 @@ pub(crate) fn dns() -> Vec<Recorded> {
 }
 
 /// Recordings in the tree.
-pub(crate) fn files() -> [(&'static str, std::path::PathBuf); 2] {
+pub(crate) fn files() -> [(&'static str, std::path::PathBuf); 3] {
     let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("gateways/captures");
     [
         ("ftp", tree.join("ftp_active_port_eprt.pcap")),
         ("rcmd", tree.join("rexec_stderr.pcap")),
+        ("ldap", tree.join("ldap_ils_add.pcap")),
     ]
 }

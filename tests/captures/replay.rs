@@ -4,16 +4,18 @@
 //! numbers it sees, and repeats what it was told in the words it was told it in. So what arrives
 //! inside has to be what was recorded, byte for byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use testkit::pcap::{Record, read};
-use testkit::{Packet, Seen, flags, protocol, tcp, udp};
+use testkit::{Packet, Seen, flags, protocol, raw, tcp, udp};
 use tests::{Config, GATEWAY, Outcome, Pipe, mac_of};
 
+use crate::Protocol;
+use crate::binary::{self, Announced, Calls, Speech};
 use crate::left;
 use crate::shark::Reading;
 use crate::words::{Told, is_text};
@@ -39,9 +41,15 @@ pub(crate) struct Run {
     pub(crate) outside: Vec<Record>,
     /// Which packets of the file have passed.
     pub(crate) passed: Vec<usize>,
+    /// Of H.323, what went in and what came out: RAS and streams, with the inside and the outside
+    /// address.
+    pub(crate) spoken: Vec<Spoken>,
     /// What tshark makes of those as they were recorded.
     pub(crate) expected: Option<Reading>,
 }
+
+/// Whether it is of a connection, both addresses, before and after.
+pub(crate) type Spoken = (bool, [Ipv4Addr; 2], [Vec<u8>; 2]);
 
 /// What is counted of a run.
 #[derive(Default)]
@@ -78,6 +86,10 @@ struct Player<'a> {
     nat: Pipe,
     inside: Ipv4Addr,
     ports: &'a [u16],
+    speech: Speech,
+    calls: Calls,
+    /// What the inside host said it would be at.
+    announced: BTreeMap<(u8, u16), u16>,
     whole: Option<Ipv4Addr>,
     told: Told,
     /// Where the outside finds an endpoint of the inside host.
@@ -90,6 +102,10 @@ struct Player<'a> {
     complaints: Vec<String>,
     outside: Vec<Record>,
     passed: Vec<usize>,
+    /// What has passed of IPsec between the inside host and each gateway: version of IKE, whether
+    /// ESP goes as such, SPIs out and in.
+    observed: BTreeMap<Ipv4Addr, (u8, bool, [BTreeSet<u32>; 2])>,
+    spoken: Vec<Spoken>,
     /// An FTP server has agreed to TLS.
     protected: bool,
     /// What the inside host has sent of each connection, and what has come of it.
@@ -146,27 +162,73 @@ fn config(inside: Ipv4Addr, near: &[Ipv4Addr], (number, way): (u8, Way)) -> Conf
 const MOST: usize = 1000;
 
 /// The packets of a file that can be played.
-pub(crate) fn recorded(file: &Path) -> Result<Vec<Recorded>, String> {
+pub(crate) fn recorded(file: &Path, ports: &[u16]) -> Result<Vec<Recorded>, String> {
     let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
     let records = match read(&bytes) {
         Ok(records) => records,
         Err(_) => read(&converted(file)?).map_err(|error| format!("{error:?}"))?,
     };
-    Ok(records
+    let all: Vec<Recorded> = records
         .iter()
         .filter_map(|record| {
             let at = Duration::from_nanos(record.nanos).as_secs_f64();
-            Some((at, Seen::of(&record.frame).ok()?))
+            let mut seen = Seen::of(&record.frame).ok()?;
+            seen.src.0.set_ip(moved(seen.src.ip()));
+            seen.dst.0.set_ip(moved(seen.dst.ip()));
+            Some((at, seen))
         })
         .filter(|(_, seen)| {
             seen.arp.is_none()
-                && matches!(seen.protocol, protocol::TCP | protocol::UDP)
+                && matches!(seen.protocol, protocol::TCP | protocol::UDP | protocol::GRE | protocol::ESP)
                 && !seen.is_fragment()
                 // What is longer was put together by the host that recorded it.
                 && seen.ip.len() <= 1500
         })
         .take(MOST)
-        .collect())
+        .collect();
+    Ok(with_beginnings(all, ports))
+}
+
+/// What two of a machine's own addresses said to each other, two hosts may have said.
+const fn moved(host: Ipv4Addr) -> Ipv4Addr {
+    match host.octets() {
+        [127, b, c, d] => Ipv4Addr::new(10, 127 - b, c, d),
+        _ => host,
+    }
+}
+
+/// A connection that was recorded from its middle on begins as its ends must have begun it.
+fn with_beginnings(packets: Vec<Recorded>, ports: &[u16]) -> Vec<Recorded> {
+    let mut known = BTreeSet::new();
+    let mut all = Vec::new();
+    for (at, seen) in packets {
+        let (from, to) = (seen.src.0, seen.dst.0);
+        if let Some(then) = &seen.tcp
+            && known.insert((from.min(to), from.max(to)))
+            && then.flags & (flags::SYN | flags::RST) == 0
+            && !ports.is_empty()
+        {
+            let mut ends = [(from, then.seq), (to, then.ack)];
+            if ports.contains(&from.port()) {
+                ends.reverse();
+            }
+            let [(client, first), (server, answered)] = ends;
+            let (before, to_answer) = (first.wrapping_sub(1), answered.wrapping_sub(1));
+            let there = tcp(&format!("{client} > {server}"));
+            let back = tcp(&format!("{server} > {client}"));
+            for packet in [
+                there.clone().seq(before).ack(0).flags(flags::SYN),
+                back.seq(to_answer)
+                    .ack(first)
+                    .flags(flags::SYN | flags::ACK),
+                there.seq(first).ack(answered).flags(flags::ACK),
+            ] {
+                all.push((at, Seen::of(&packet.frame([2; 6], [4; 6])).unwrap()));
+            }
+        }
+        all.push((at, seen));
+    }
+    all
 }
 
 /// Any other kind of file, read by tshark.
@@ -182,7 +244,7 @@ fn converted(file: &Path) -> Result<Vec<u8>, String> {
 pub(crate) fn play(
     title: String,
     number: u8,
-    ports: &[u16],
+    protocol: &Protocol,
     (inside, way): (Ipv4Addr, Way),
     packets: &[Recorded],
 ) -> Run {
@@ -205,7 +267,10 @@ pub(crate) fn play(
     let mut player = Player {
         nat: Pipe::new(&config(inside, &near, (number, way))),
         inside,
-        ports,
+        ports: protocol.ports,
+        speech: protocol.speech,
+        calls: Calls::default(),
+        announced: BTreeMap::new(),
         whole: (way == Way::Whole).then(|| whole(number)),
         told: Told::default(),
         found: BTreeMap::new(),
@@ -215,6 +280,8 @@ pub(crate) fn play(
         complaints: Vec::new(),
         outside: Vec::new(),
         passed: Vec::new(),
+        observed: BTreeMap::new(),
+        spoken: Vec::new(),
         protected: false,
         streams: BTreeMap::new(),
     };
@@ -230,9 +297,15 @@ pub(crate) fn play(
         }
         if player.tally.lost + player.tally.unknown == left {
             player.passed.push(place);
+            player.observe(seen);
         }
     }
+    if player.speech != Speech::Words && player.tally.lost > 0 {
+        let text = format!("{} packets did not pass", player.tally.lost);
+        player.complaints.push(text);
+    }
     player.compare_streams();
+    player.ask_observer();
     let tally = player.tally;
     Run {
         title,
@@ -242,6 +315,7 @@ pub(crate) fn play(
         ),
         complaints: player.complaints,
         outside: player.outside,
+        spoken: player.spoken,
         passed: player.passed,
         expected: None,
     }
@@ -257,6 +331,23 @@ impl Player<'_> {
     fn is_read(&self, seen: &Seen) -> bool {
         let is_served = |port| self.ports.contains(&port) || matches!(port, 137..=139);
         [seen.src, seen.dst].iter().any(|end| is_served(end.port()))
+    }
+
+    /// How what goes between these ports is written, where a gateway reads it.
+    fn speech_at(&self, protocol: u8, ends: [u16; 2]) -> Speech {
+        let any = |ports: &[u16]| ends.iter().any(|end| ports.contains(end));
+        match (self.speech, protocol) {
+            (Speech::Sealed, _) | (_, protocol::ESP | protocol::GRE) => Speech::Sealed,
+            _ if any(&[137, 138, 139]) => Speech::Addresses,
+            // Media control is at ports that messages name.
+            (Speech::Addresses, protocol::TCP) => Speech::Addresses,
+            (speech, _) if any(self.ports) => speech,
+            _ => Speech::Words,
+        }
+    }
+
+    fn speech_of(&self, seen: &Seen) -> Speech {
+        self.speech_at(seen.protocol, [seen.src.port(), seen.dst.port()])
     }
 
     fn send(&mut self, interface: &'static str, packet: &Packet) -> Outcome {
@@ -301,8 +392,8 @@ impl Player<'_> {
             self.judge(left);
         }
         let Some(left) = all.last() else { return };
-        self.found
-            .insert((seen.protocol, seen.src.port()), left.src.0);
+        let place = (seen.protocol, seen.src.port());
+        self.found.insert(place, left.src.0);
         if let (Some(then), Some(now)) = (&seen.tcp, &left.tcp) {
             let [numbers, _] = self.sent.entry(flow(seen, true)).or_default();
             numbers.note(end(then, seen), end(now, left));
@@ -316,7 +407,19 @@ impl Player<'_> {
             }
         }
         self.tally.changed += u32::from(left.payload != seen.payload);
-        if !self.is_read(seen) || !is_text(&seen.payload) {
+        let speech = self.speech_of(seen);
+        if speech != Speech::Words {
+            // Of connections the same as of words.
+            let ends = [self.inside, left.src.ip()];
+            if seen.tcp.is_none() && [seen.src, seen.dst].iter().any(|end| end.port() == 1719) {
+                self.note_spoken(ends, [&seen.payload, &left.payload], seen.protocol);
+            }
+            match binary::compared(speech, &seen.payload, &left.payload, ends) {
+                Ok(announced) => self.note_announced(&announced, left),
+                Err(why) if seen.tcp.is_none() => self.complain(&why, &seen.payload),
+                Err(_) => {}
+            }
+        } else if !self.is_read(seen) || !is_text(&seen.payload) {
             if seen.tcp.is_none() && left.payload != seen.payload && !self.is_read(seen) {
                 self.complain("changed though no gateway reads it", &seen.payload);
             }
@@ -328,6 +431,20 @@ impl Player<'_> {
             }
         }
         self.note_ports(seen, left);
+        if let Some(told) = self.announced.get(&place)
+            && seen.tcp.is_none()
+            && *told != left.src.port()
+        {
+            let text = format!("{} was told of as {told} and is {}", seen.src, left.src);
+            self.complaints.push(text);
+        }
+    }
+
+    fn note_spoken(&mut self, ends: [Ipv4Addr; 2], [before, after]: [&[u8]; 2], protocol: u8) {
+        if self.ports.contains(&1720) && !before.is_empty() {
+            let both = [before.to_vec(), after.to_vec()];
+            self.spoken.push((protocol == protocol::TCP, ends, both));
+        }
     }
 
     /// What connections have come to as a whole.
@@ -336,7 +453,14 @@ impl Player<'_> {
             let ends = [flow.1.port(), flow.2.port()];
             let read = ends.iter().any(|port| self.ports.contains(port));
             let (before, after) = (joined(&before), joined(&after));
-            let compared = if read && is_text(&before) {
+            let speech = self.speech_at(flow.0, ends);
+            let compared = if speech != Speech::Words {
+                let seen_as = self.found.get(&(flow.0, flow.1.port()));
+                let outside = self.whole.or(seen_as.map(|seen| *seen.ip()));
+                let ends = [self.inside, outside.unwrap_or(self.inside)];
+                self.note_spoken(ends, [&before, &after], flow.0);
+                binary::compared(speech, &before, &after, ends).map(|_| ())
+            } else if read && is_text(&before) {
                 Told::default().learn(&before, &after, self.inside)
             } else {
                 (read || before == after)
@@ -346,6 +470,90 @@ impl Player<'_> {
             if let Err(why) = compared {
                 self.complain(&format!("{} > {}: {why}", flow.1, flow.2), &before);
             }
+        }
+    }
+
+    fn observe(&mut self, seen: &Seen) {
+        if self.speech != Speech::Sealed {
+            return;
+        }
+        let out = seen.src.ip() == self.inside;
+        let other = if out { seen.dst.ip() } else { seen.src.ip() };
+        let word = |at: usize| {
+            let bytes = seen.payload.get(at..at + 4)?;
+            Some(u32::from_be_bytes(bytes.try_into().unwrap()))
+        };
+        let at_4500 = [seen.src, seen.dst].iter().any(|end| end.port() == 4500);
+        let (message, spi) = match (seen.protocol, word(0)) {
+            (protocol::UDP, Some(0)) if at_4500 => (seen.payload.get(4..), None),
+            (protocol::UDP, spi) if at_4500 => (None, spi.filter(|_| seen.payload.len() >= 8)),
+            (protocol::UDP, _) => (Some(&seen.payload[..]), None),
+            (_, spi) => (None, spi),
+        };
+        let (version, native, spis) = self.observed.entry(other).or_default();
+        *native |= seen.protocol == protocol::ESP;
+        if let Some(byte) = message.and_then(|bytes| bytes.get(17)) {
+            *version = byte >> 4;
+        }
+        spis[usize::from(!out)].extend(spi);
+    }
+
+    /// What is shown of IPsec is what was seen of each gateway.
+    fn ask_observer(&mut self) {
+        let seen = std::mem::take(&mut self.observed);
+        if seen.is_empty() {
+            return;
+        }
+        let rows = self.nat.show("ipsec");
+        for (remote, (version, native, spis)) in seen {
+            // ESP of a host that has an address of its own needs no tracking.
+            if native && self.whole.is_some() {
+                continue;
+            }
+            let address = remote.to_string();
+            let row = rows.iter().find(|row| row["remote"] == address.as_str());
+            let shown = row.map(|row| {
+                let of = |way: &str| row[way].as_array().map_or(0, Vec::len);
+                (row["ike"].as_u64(), [of("spis_out"), of("spis_in")])
+            });
+            let fits = shown.is_some_and(|(ike, shown)| {
+                let counts = shown.iter().zip(&spis).all(|(shown, spis)| {
+                    let all = spis.len().min(4);
+                    // Behind UDP nobody looks any more once payload has gone both ways.
+                    let least = if native { all } else { all.min(1) };
+                    (least..=all).contains(shown)
+                });
+                counts && ike == Some(u64::from(version))
+            });
+            if !fits {
+                let seen = (version, spis.map(|spis| spis.len()));
+                let text = format!("{remote}: observed {shown:?} of {seen:?}");
+                self.complaints.push(text);
+            }
+        }
+    }
+
+    /// Endpoints that the inside host tells of, and where RTCP goes beside RTP.
+    fn note_announced(&mut self, announced: &[Announced], left: &Seen) {
+        let outside = left.src.ip();
+        for (protocol, inside, told) in announced.iter().copied() {
+            if protocol == protocol::GRE {
+                self.calls.note(inside, told);
+                let pair = SocketAddrV4::new(outside, 0);
+                self.found.entry((protocol, 0)).or_insert(pair);
+                continue;
+            }
+            if inside == 0 {
+                continue;
+            }
+            let beside = inside
+                .is_multiple_of(2)
+                .then_some((inside + 1, told.wrapping_add(1)));
+            for (inside, told) in beside.into_iter().chain([(inside, told)]) {
+                let endpoint = SocketAddrV4::new(outside, told);
+                self.found.entry((protocol, inside)).or_insert(endpoint);
+            }
+            self.announced.insert((protocol, inside), told);
         }
     }
 
@@ -365,8 +573,10 @@ impl Player<'_> {
                     .map(Into::into),
             );
         }
-        let read =
-            self.is_read(left) || self.whole.is_none() && self.ports.contains(&left.dst.port());
+        let speech = self.speech_of(left);
+        let read = self.is_read(left)
+            || speech != Speech::Words
+            || self.whole.is_none() && self.ports.contains(&left.dst.port());
         if !read {
             if !lines.is_empty() {
                 *self
@@ -389,6 +599,12 @@ impl Player<'_> {
         }
         for line in lines {
             self.complaints.push(format!("left outside: {line:.240}"));
+        }
+        if matches!(speech, Speech::Addresses | Speech::Skinny | Speech::Calls)
+            && left::binary(&left.payload, self.inside)
+            || speech == Speech::Entries && left::decimal(&left.payload, self.inside)
+        {
+            self.complain("left outside in binary", &left.payload);
         }
         let is_dns = [left.src, left.dst].iter().any(|end| end.port() == 53);
         if is_dns && self.whole.is_some() && left::binary(&left.payload, self.inside) {
@@ -417,14 +633,18 @@ impl Player<'_> {
         let flow = flow(seen, false);
         let number = seen.tcp.as_ref().map_or(0, |tcp| tcp.seq);
         let key = (flow, number, seen.payload.len());
-        let mut payload = if self.is_read(seen) && is_text(&seen.payload) {
-            let whole = self.whole;
-            let found = &self.found;
-            let endpoint = |port: u16| {
-                let found = found.get(&(seen.protocol, port));
-                let whole = whole.map(|address| (address, port));
-                whole.or(found.map(|found| (*found.ip(), found.port())))
-            };
+        let (whole, found) = (self.whole, &self.found);
+        let endpoint = |port: u16| {
+            let found = found.get(&(seen.protocol, port));
+            let whole = whole.map(|address| (address, port));
+            whole.or(found.map(|found| (*found.ip(), found.port())))
+        };
+        let speech = self.speech_of(seen);
+        let mut payload = if seen.protocol == protocol::GRE {
+            self.calls.enclosed(&seen.payload)
+        } else if speech != Speech::Words {
+            binary::said(speech, &seen.payload, self.inside, &self.calls, endpoint)
+        } else if self.is_read(seen) && is_text(&seen.payload) {
             let seen_as = (*outside.ip(), outside.port());
             self.told
                 .said(&seen.payload, self.inside, seen_as, endpoint)
@@ -455,7 +675,13 @@ impl Player<'_> {
                 back.note(last, last_outside);
             }
         }
+        let lost = self.tally.lost;
         let outcome = self.send("outside", &packet);
+        let place = (seen.protocol, seen.dst.port());
+        if self.tally.lost > lost && seen.tcp.is_none() && self.announced.contains_key(&place) {
+            let text = format!("{seen:?} does not come in, told of as {outside}");
+            self.complaints.push(format!("{text:.300}"));
+        }
         let inside: Vec<&Seen> = outcome
             .left
             .iter()
@@ -552,7 +778,8 @@ pub(crate) fn again(seen: &Seen) -> Packet {
             .flags(then.flags)
             .window(then.window)
             .tcp_options(&then.options),
-        None => udp(&flow),
+        None if seen.protocol == protocol::UDP => udp(&flow),
+        None => raw(&flow, seen.protocol),
     };
     packet.payload(&seen.payload).id(seen.id).df(seen.df)
 }

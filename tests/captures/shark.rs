@@ -10,8 +10,9 @@ use testkit::pcap::{Record, write};
 use crate::replay::{Recorded, Run, again};
 
 /// Layers whose messages are counted.
-const MESSAGES: [&str; 10] = [
-    "sip", "sdp", "ftp", "rtsp", "dns", "tftp", "exec", "rsh", "rlogin", "ftp-data",
+const MESSAGES: [&str; 22] = [
+    "sip", "sdp", "ftp", "rtsp", "dns", "tftp", "exec", "rsh", "rlogin", "ftp-data", "skinny",
+    "h225", "h245", "nbns", "nbdgm", "nbss", "ldap", "pptp", "gre", "isakmp", "esp", "rtp",
 ];
 
 /// Of some frames: how many messages, and how often each error.
@@ -110,7 +111,7 @@ fn readings(records: &[Record]) -> Option<Vec<Reading>> {
     let file = std::env::temp_dir().join(file);
     std::fs::write(&file, write(records)).unwrap();
     let output = Command::new("tshark")
-        .args(["-n", "-r"])
+        .args(["-n", "-d", "tcp.port==1002,ldap", "-r"])
         .arg(&file)
         .args([
             "-o",
