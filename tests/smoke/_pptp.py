@@ -6,6 +6,7 @@ Makes CALLS calls, one after the other, and in each sends FRAMES frames of PPP, 
 server that echoes them; prints how many came back, a line for each call.
 """
 
+import os
 import select
 import socket
 import subprocess
@@ -14,6 +15,8 @@ import time
 
 FLAG, ESCAPE = 0x7E, 0x7D
 PATIENCE = 6.0
+# Where pptp looks for one: it is there as long as its socket is.
+MANAGERS = "/run/pptp"
 
 
 def check(data):
@@ -80,7 +83,16 @@ def call(server, name, count):
         except subprocess.TimeoutExpired:
             program.kill()
             program.wait()
+        connection_over()
     return len(seen)
+
+
+def connection_over():
+    """Waits for the process that has the control connection, which outlives the call: the next call
+    would be made through it while it leaves."""
+    deadline = time.monotonic() + PATIENCE
+    while os.listdir(MANAGERS) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def main():
