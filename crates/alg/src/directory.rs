@@ -81,6 +81,7 @@ impl Registration {
         Terms {
             lifetime: Some(Nanos::from_secs(u64::from(minutes) * 60)),
             keeper: Keeper::Time,
+            ..Terms::default()
         }
     }
 }

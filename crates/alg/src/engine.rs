@@ -54,6 +54,9 @@ pub struct Terms {
     pub lifetime: Option<Nanos>,
     /// What by.
     pub keeper: Keeper,
+    /// They have to be at the outside address of the session, which is all that a message without
+    /// an address can mean.
+    pub beside: bool,
 }
 
 /// The translator, as a gateway sees it: one session of one inside host.
@@ -165,7 +168,11 @@ pub fn resolve(
                     ..finding.endpoint
                 }))
             } else {
-                host.open(inside, channel, answers, terms(finding))
+                let terms = Terms {
+                    beside: finding.endpoint.address == 0,
+                    ..terms(finding)
+                };
+                host.open(inside, channel, answers, terms)
                     .map(|outside| Endpoint {
                         port: outside.port.wrapping_add(behind),
                         ..outside

@@ -59,6 +59,7 @@ impl Scanned {
             (None, Gateway::H323) if attached.protocol == UDP => Terms {
                 lifetime: Some(Registration::from_word(attached.notes[1]).lifetime()),
                 keeper: Keeper::Time,
+                ..Terms::default()
             },
             (None, _) => Terms::default(),
         }

@@ -92,6 +92,7 @@ impl Message {
             Role::Answers(_, Remote::Peer) => Terms {
                 lifetime: (method == Method::Invite).then_some(RINGING),
                 keeper: Keeper::Time,
+                ..Terms::default()
             },
             Role::Answers(..) if registers => {
                 let at = finding.span.start - self.span.start.min(finding.span.start);
@@ -105,11 +106,13 @@ impl Message {
                         Some(_) => Keeper::Call(Agreed::Yes),
                         None => Keeper::Time,
                     },
+                    ..Terms::default()
                 }
             }
             Role::Answers(..) => Terms {
                 lifetime: begins_dialog(method).then_some(call_timeout),
                 keeper: Keeper::Time,
+                ..Terms::default()
             },
             _ => Terms {
                 lifetime: Some(of_call(summary, call_timeout)),
@@ -118,6 +121,7 @@ impl Message {
                     Method::Invite => Agreed::No,
                     _ => Agreed::AsTheCall,
                 }),
+                ..Terms::default()
             },
         }
     }
@@ -589,15 +593,18 @@ mod tests {
             [
                 Terms {
                     lifetime: None,
-                    keeper: Keeper::Time
+                    keeper: Keeper::Time,
+                    ..Terms::default()
                 },
                 Terms {
                     lifetime,
-                    keeper: Keeper::Time
+                    keeper: Keeper::Time,
+                    ..Terms::default()
                 },
                 Terms {
                     lifetime,
-                    keeper: Keeper::Call(Agreed::Yes)
+                    keeper: Keeper::Call(Agreed::Yes),
+                    ..Terms::default()
                 },
             ]
         );

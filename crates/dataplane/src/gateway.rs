@@ -158,6 +158,7 @@ impl Host for Session<'_> {
             port: inside.port,
             ports,
             pairs,
+            beside: terms.beside,
             remote: self.remote(channel, 0).address,
             uses: match channel.uses {
                 appproto::Uses::Once => door::Uses::Left(1),

@@ -1,5 +1,6 @@
 //! A server inside, known outside by a static mapping: its 227 and 229 replies are written anew.
 
+use testkit::udp;
 use tests::{Config, Pipe, X, Y, kept_out};
 
 use super::{announced, announces, commas};
@@ -107,6 +108,38 @@ fn a_229_reply_behind_a_port_forward_names_a_port_of_the_same_address() {
     assert_eq!(door(&mut nat)["outside"], outside.as_str());
     let data = Talk::come(&mut nat, &format!("{X}:50001"), &outside);
     assert_eq!(data.end(Inside).own.to_string(), "10.64.0.11:50069");
+}
+
+/// The same for a host whose ports are at another address, since it has written to somebody: a port
+/// there is no answer to `EPSV`, and what can be heard by the reply is nobody's. `PASV` works.
+#[test]
+fn a_229_reply_is_left_alone_where_its_port_would_be_at_another_address() {
+    let mut nat = Pipe::new(&forwarded());
+    let sent = udp("10.64.0.11:4000 > 192.0.2.9:9").payload(b"hello");
+    let own = nat.inside(sent).forwarded().src.0.ip().to_string();
+    assert_ne!(own, "203.0.113.13");
+    let mut talk = control(&mut nat, "203.0.113.13:21");
+    talk.says(&mut nat, Outside, b"EPSV\r\n");
+    talk.says(
+        &mut nat,
+        Inside,
+        b"229 Entering Extended Passive Mode (|||50069|)\r\n",
+    );
+    assert_eq!(nat.show("doors").len(), 0);
+    assert_eq!(nat.show("mappings").len(), 2);
+    let [_, rewritten, opened, _, bypassed, errors] = tally(&mut nat, "ftp");
+    assert_eq!((rewritten, opened, bypassed, errors), (0, 0, 0, 1));
+    talk.says(&mut nat, Outside, b"PASV\r\n");
+    let line = "227 Entering Passive Mode (10,64,0,11,195,149).\r\n";
+    let outside = announces(&mut nat, &mut talk, Inside, line);
+    assert_eq!(address(&outside), own);
+    let data = Talk::come(&mut nat, &format!("{X}:50001"), &outside);
+    assert_eq!(data.end(Inside).own.to_string(), "10.64.0.11:50069");
+    // Not even now that the port is mapped.
+    talk.says(&mut nat, Outside, b"EPSV\r\n");
+    talk.says(&mut nat, Inside, b"229 Here (|||50069|)\r\n");
+    assert_eq!(nat.show("doors").len(), 0);
+    assert_eq!(tally(&mut nat, "ftp")[5], 2);
 }
 
 /// PROTOCOLS B1: only what answers an outstanding question counts.

@@ -31,6 +31,8 @@ pub struct Announcement {
     pub ports: u16,
     /// They come in pairs, an even one first, if it was even inside.
     pub pairs: bool,
+    /// They have to be at the outside address of the session.
+    pub beside: bool,
     /// Who may come in: from this address, or from any.
     pub remote: Option<u32>,
     /// Flows at each port.
@@ -90,6 +92,10 @@ impl Shard {
             .map(|attached| attached.gateway)
             .ok_or(Counter::DropNoMapping)?;
         let first = self.map_ports(&view, want, now)?;
+        if want.beside && first.0 != view.outside {
+            self.end_unused(&view, want, 0, now.ticks());
+            return Err(Counter::DropNoPort);
+        }
         let (parent, agreed) = match want.keeper {
             Keeper::Session => (Some(Parent::Session(parent.0)), false),
             Keeper::Call { call, agreed } => (
@@ -428,6 +434,7 @@ impl Announcement {
             port,
             ports: 1,
             pairs: false,
+            beside: false,
             remote: None,
             uses: Uses::Many,
             lifetime: None,
