@@ -87,6 +87,10 @@ pub trait Host {
     /// with it; of none it is left alone, and this session lives as long as that one.
     fn lead(&mut self, to: Endpoint, transport: Transport, kind: Option<u8>, terms: Terms);
 
+    /// Lets the session's host go where the other side says that it listens, if it needs to be
+    /// let.
+    fn expect(&mut self, endpoint: Endpoint, channel: Channel, terms: Terms);
+
     /// The outside endpoint of an inside one that is mapped.
     fn outside_of(&self, inside: Endpoint, transport: Transport) -> Option<Endpoint>;
 
@@ -225,8 +229,15 @@ pub fn resolve(
                 .inside_host(endpoint.address)
                 .map(|address| Endpoint { address, port: 0 }),
             (Direction::Inbound, Role::Listens(channel)) => {
-                if is_one_connection(channel) && !context.shadow {
+                if context.shadow {
+                    continue;
+                }
+                if is_one_connection(channel) {
                     host.lead(endpoint, channel.transport, None, terms(finding));
+                }
+                let (first, channel, _) = first_of(endpoint, channel);
+                if is_fit(first.port, channel, context) {
+                    host.expect(first, channel, terms(finding));
                 }
                 continue;
             }
@@ -363,6 +374,7 @@ mod tests {
         opened: Vec<(Endpoint, Channel)>,
         narrowed: Vec<(Endpoint, Channel)>,
         led: Vec<(Endpoint, Option<u8>)>,
+        expected: Vec<(Endpoint, Channel)>,
         full: bool,
         /// Nothing is mapped but what has been opened.
         empty: bool,
@@ -393,6 +405,10 @@ mod tests {
 
         fn lead(&mut self, to: Endpoint, _: Transport, kind: Option<u8>, _: Terms) {
             self.led.push((to, kind));
+        }
+
+        fn expect(&mut self, endpoint: Endpoint, channel: Channel, _: Terms) {
+            self.expected.push((endpoint, channel));
         }
 
         fn outside_of(&self, inside: Endpoint, _: Transport) -> Option<Endpoint> {
@@ -647,6 +663,36 @@ mod tests {
         };
         resolve(&found, &shadow, &mut host);
         assert_eq!((host.led.len(), outcome.edits.len()), (2, 1));
+    }
+
+    /// Where the other side listens: a pair by its first port, and no port that nobody may ask for.
+    #[test]
+    fn what_the_other_side_listens_to_is_expected() {
+        let mut host = One::default();
+        let inbound = Context {
+            direction: Direction::Inbound,
+            ..outbound()
+        };
+        let behind = Channel {
+            ports: Ports::Behind,
+            ..CHANNEL
+        };
+        let found = [
+            finding(0xc633_6401, 5000, Role::Listens(CHANNEL)),
+            finding(0xc633_6401, 80, Role::Listens(CHANNEL)),
+            finding(0xc633_6401, 5003, Role::Listens(behind)),
+        ];
+        let outcome = resolve(&found, &inbound, &mut host);
+        assert!(outcome.edits.is_empty());
+        let expected: Vec<_> = host.expected.iter().map(|(at, _)| at.port).collect();
+        assert_eq!(expected, [5000, 5002]);
+        let shadow = Context {
+            shadow: true,
+            ..inbound
+        };
+        resolve(&found, &shadow, &mut host);
+        resolve(&found, &outbound(), &mut host);
+        assert_eq!(host.expected.len(), 2);
     }
 
     /// REQUIREMENTS P10: where the other side waits for one connection, it is this session's.

@@ -429,6 +429,8 @@ mod tests {
 
         fn lead(&mut self, _: Endpoint, _: Transport, _: Option<u8>, _: Terms) {}
 
+        fn expect(&mut self, _: Endpoint, _: Channel, _: Terms) {}
+
         fn outside_of(&self, _: Endpoint, _: Transport) -> Option<Endpoint> {
             None
         }

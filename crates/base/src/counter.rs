@@ -106,6 +106,10 @@ counters! {
     DropNoMapping = "drop.no_mapping",
     /// The mapping's filtering does not admit this remote.
     DropFiltered = "drop.filtered",
+    /// From one zone to another between which there is no pair, or to or from an interface in no zone.
+    DropZoneNoPair = "drop.zone_no_pair",
+    /// In a class that the pair of its zones drops, or in none of its classes.
+    DropZonePolicy = "drop.zone_policy",
     /// A TCP segment of no known session that is not a SYN.
     DropTcpNotSyn = "drop.tcp_not_syn",
     /// A transport protocol without a rule for it.

@@ -32,6 +32,7 @@ mod section;
 mod sip;
 mod statics;
 mod text;
+mod zones;
 
 use std::path::Path;
 
@@ -130,9 +131,10 @@ fn whole(root: &Node, report: &mut Report) -> Config {
     let neighbors = routes::neighbors(&top, &net, limits.neighbors, report);
     let mut sets = PrefixSets::read(&top, report);
     let nat = nat::read(&top, &net, &limits, &routes, &mut sets, report);
-    sets.warn_unused(report);
     let multicast = multicast::read(&top, &net, report);
     let alg = alg::read(&top, report);
+    let zone_pairs = zones::read(&top, &net, &alg, &mut sets, report);
+    sets.warn_unused(report);
     if alg::pptp_is_off(&alg) == Some(true) {
         let inherits = |rule: &&model::Rule| alg::pptp_is_off(&rule.alg).is_none();
         for rule in nat.rules.iter().filter(inherits) {
@@ -154,6 +156,7 @@ fn whole(root: &Node, report: &mut Report) -> Config {
         nat,
         multicast,
         alg,
+        zone_pairs,
         warnings: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{Report, Wrong};
 use crate::interfaces::Interfaces;
 use crate::model::{Control, Dpdk, Limits, Steering, VrfId, Workers};
 use crate::node::{Kind, Node};
-use crate::section::{Found, Section, list};
+use crate::section::{Found, Section};
 use crate::text::{self, shown};
 
 /// The map under `key`, or an empty one.
@@ -279,14 +279,6 @@ pub(crate) fn control(top: &Section<'_>, report: &mut Report) -> Control {
 
 /// Sections of later versions: accepted while they ask for nothing.
 pub(crate) fn unsupported(top: &Section<'_>, report: &mut Report) {
-    let zones = section(top, "zones", &["pairs"], report);
-    if let Some(pair) = list(&zones, "pairs", usize::MAX, report).first() {
-        report.error(
-            pair.at,
-            "zone policy is not in this version",
-            "leave `pairs` empty and let the NAT rules decide",
-        );
-    }
     let log = section(top, "log", &["syslog", "ipfix", "store"], report);
     for key in ["syslog", "ipfix", "store"] {
         if let Some(node) = log.child(key) {

@@ -37,6 +37,8 @@ pub struct Config {
     pub multicast: Option<Multicast>,
     /// `alg:`, one entry per gateway in a fixed order; defaults filled in.
     pub alg: Vec<Alg>,
+    /// `zones.pairs:`; empty: no zone policy.
+    pub zone_pairs: Vec<ZonePair>,
     /// What was accepted but deserves a second look, as `FILE:LINE:COLUMN: what; what would be right`.
     pub warnings: Vec<String>,
 }
@@ -528,6 +530,56 @@ pub struct HoldDown {
     pub time: Duration,
     /// `max_percent:` of a block's ports held at once; default 50.
     pub max_percent: u8,
+}
+
+/// What may go from one zone to another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZonePair {
+    /// Unique; `FROM-TO` unless it is given.
+    pub name: String,
+    /// Where flows begin.
+    pub from: ZoneEnd,
+    /// Where they go to.
+    pub to: ZoneEnd,
+    /// Classes of its policy, first match first.
+    pub classes: Vec<(ZoneClass, ZoneAction)>,
+    /// `default:` of its policy, what becomes of flows in none of them. Default drop.
+    pub last: ZoneAction,
+}
+
+/// One end of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ZoneEnd {
+    /// Index into [`Config::zones`].
+    Zone(usize),
+    /// `default`: interfaces without a zone.
+    Unzoned,
+    /// `self`: the appliance.
+    Itself,
+}
+
+/// Which flows are meant; an empty list stands for all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZoneClass {
+    /// Unique.
+    pub name: String,
+    /// Protocols with their destination ports, gateways written out.
+    pub services: Vec<(u8, Option<(u16, u16)>)>,
+    /// Who begins them.
+    pub source: Vec<Prefix>,
+    /// Who they are for.
+    pub destination: Vec<Prefix>,
+}
+
+/// `action:` of a class in a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZoneAction {
+    /// `inspect`
+    Inspect,
+    /// `pass`
+    Pass,
+    /// `drop`
+    Drop,
 }
 
 /// One gateway's settings, as `show alg` prints them.

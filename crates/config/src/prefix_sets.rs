@@ -125,8 +125,8 @@ impl PrefixSets {
     /// What nobody uses was probably meant to be.
     pub(crate) fn warn_unused(&self, report: &mut Report) {
         for (name, set) in self.sets.iter().filter(|(_, set)| !set.used) {
-            let what = format!("no rule uses prefix set {}", shown(name));
-            let remedy = "name it in `source` or `destination` of a rule, or leave it out";
+            let what = format!("no rule or class uses prefix set {}", shown(name));
+            let remedy = "name it in `source` or `destination` of one, or leave it out";
             report.warn(set.at, what, remedy);
         }
     }

@@ -9,7 +9,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use config::model::{Action, Dependence, Pairing, Vlan};
+use config::model::{Action, Dependence, Pairing, Vlan, ZoneAction, ZoneEnd};
 use config::{Config, parse};
 use nat::{Algorithm, Key};
 
@@ -588,7 +588,70 @@ nat:
     assert_eq!(
         config.warnings,
         [
-            "a.yaml:7:3: no rule uses prefix set `nobody`; name it in `source` or `destination` of a rule, or leave it out"
+            "a.yaml:7:3: no rule or class uses prefix set `nobody`; name it in `source` or `destination` of one, or leave it out"
         ]
     );
+}
+
+/// Seed 2: class, policy and pair; what it leaves open is dropped.
+#[test]
+fn zone_policy_is_written_out() {
+    let text = format!(
+        "{INTERFACES}\
+alg: {{ sip: {{ udp: [5060, 5070] }} }}
+zones:
+  classes:
+    - {{ name: sip-class1, protocols: [sip] }}
+    - {{ name: web, protocols: [tcp, icmp], destination_ports: [80], source: [10.64.0.0/16], destination: 0.0.0.0/0 }}
+  policies:
+    - {{ name: sip-policy, classes: [ {{ class: sip-class1, action: inspect }}, {{ class: web, action: pass }} ] }}
+    - {{ name: closed }}
+  pairs:
+    - {{ name: in-out, from: lan, to: wan, policy: sip-policy }}
+    - {{ from: default, to: self, policy: closed }}
+"
+    );
+    let config = parse("f.yaml", &text).unwrap();
+    let [out, itself] = config.zone_pairs.as_slice() else {
+        panic!("two pairs")
+    };
+    assert_eq!(
+        (&*out.name, out.from, out.to),
+        ("in-out", ZoneEnd::Zone(0), ZoneEnd::Zone(1))
+    );
+    let (sip, action) = &out.classes[0];
+    assert_eq!((&*sip.name, *action), ("sip-class1", ZoneAction::Inspect));
+    let at = |protocol, port| (protocol, Some((port, port)));
+    let served = [at(17, 5060), at(17, 5070), at(6, 5060), at(6, 5061)];
+    assert_eq!(sip.services.len(), served.len());
+    assert!(
+        served.iter().all(|one| sip.services.contains(one)),
+        "{sip:?}"
+    );
+    let (web, action) = &out.classes[1];
+    assert_eq!(*action, ZoneAction::Pass);
+    assert_eq!(web.services, [at(6, 80), (1, None)]);
+    assert_eq!(web.source.len(), 1);
+    assert!(web.destination.is_empty(), "all addresses");
+    assert_eq!(out.last, ZoneAction::Drop);
+    assert_eq!(
+        (itself.from, itself.to),
+        (ZoneEnd::Unzoned, ZoneEnd::Itself)
+    );
+    assert_eq!((&*itself.name, itself.classes.len()), ("default-self", 0));
+}
+
+#[test]
+fn zones_are_warned_about() {
+    let text = format!(
+        "{INTERFACES}\
+alg: {{ ftp: off }}
+zones: {{ classes: [ {{ name: ftp, protocols: [ftp] }} ] }}
+"
+    );
+    let config = parse("a.yaml", &text).unwrap();
+    let warnings = config::warnings(&config);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("no policy has the class `ftp`"));
+    assert!(warnings[1].contains("the gateway `ftp` is off"));
 }

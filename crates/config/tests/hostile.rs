@@ -182,6 +182,41 @@ fn long_files_end_in_reasonable_time() {
         repeat("a: ", &|_| "x ".to_owned(), "\n"),
         repeat("", &|_| "\n".to_owned(), ""),
     ];
+    // Many classes, all of them in many policies, all of these between many zones.
+    let mut zones = String::from("interfaces:\n");
+    for i in 0..64 {
+        writeln!(zones, "- {{ name: i{i}, device: d{i}, zone: z{i} }}").unwrap();
+    }
+    zones.push_str("prefix_sets: { many: [");
+    for i in 0..20_000 {
+        write!(zones, "11.{}.{}.0/25,", i >> 8, i & 255).unwrap();
+    }
+    zones.push_str("] }\nzones:\n  classes:\n");
+    for i in 1..1000 {
+        writeln!(
+            zones,
+            "  - {{ name: c{i}, protocols: [6], destination_ports: [{i}], source: many }}"
+        )
+        .unwrap();
+    }
+    zones.push_str("  policies:\n");
+    for i in 0..60 {
+        write!(zones, "  - {{ name: p{i}, classes: [").unwrap();
+        for class in 1..1000 {
+            write!(zones, "{{ class: c{class}, action: drop }},").unwrap();
+        }
+        zones.push_str("] }\n");
+    }
+    zones.push_str("  pairs:\n");
+    for i in 0..1000 {
+        let (from, to, policy) = (i % 64, i / 64 + 1, i % 60);
+        writeln!(
+            zones,
+            "  - {{ from: z{from}, to: z{to}, policy: p{policy} }}"
+        )
+        .unwrap();
+    }
+    read(&zones);
     // Many rules that name a zone of many interfaces, and many that name nothing.
     let mut zone = String::from("interfaces:\n");
     for i in 0..4_096 {

@@ -349,13 +349,23 @@ pub struct AlgRow {
 /// Counts by name, in the order of the names.
 pub type Tally = std::collections::BTreeMap<String, u64>;
 
-/// One zone.
+/// One class of a pair of zones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZoneRow {
-    /// Its name.
+    /// Name of the pair.
     pub name: String,
-    /// Interfaces in it.
-    pub interfaces: Vec<String>,
+    /// Zone its flows begin in.
+    pub from: String,
+    /// Zone they go to.
+    pub to: String,
+    /// The class; `default` for what is in none.
+    pub class: String,
+    /// What is done with it: `inspect`, `pass` or `drop`.
+    pub action: String,
+    /// Packets it was asked about.
+    pub packets: u64,
+    /// Sessions it has let in.
+    pub sessions: u64,
 }
 
 macro_rules! rows {
@@ -509,7 +519,7 @@ mod tests {
             "alg enabled ports messages rewritten doors_opened doors_promoted bypassed errors \
              methods responses",
         ),
-        (What::Zones, "name interfaces"),
+        (What::Zones, "name from to class action packets sessions"),
         (
             What::Ipsec,
             "vrf inside outside remote ike initiator responder nat_traversal nat_detection \
@@ -598,7 +608,7 @@ mod tests {
             assert_eq!(rows.what(), *what);
             assert!(Rows::none(*what).is_empty());
         }
-        let newer = r#"[{"name":"inside","interfaces":[],"invented_later":1}]"#;
+        let newer = r#"[{"name":"out","from":"in","to":"out","class":"sip","action":"inspect","packets":1,"sessions":1,"invented_later":1}]"#;
         assert_eq!(Rows::from_json(What::Zones, newer).unwrap().len(), 1);
     }
 

@@ -58,6 +58,9 @@ where
         if packet.ip.is_fragment() {
             return Counter::DropNoService;
         }
+        if let Err(reason) = self.shard.admit_to_itself(packet.interface, packet.key) {
+            return reason;
+        }
         match packet.icmp {
             Some(icmp::Kind::Query) => {
                 let echo = buf.bytes().get(packet.l3 + packet.ip.header_len) == Some(&icmp::ECHO);

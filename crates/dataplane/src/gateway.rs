@@ -214,6 +214,31 @@ impl Host for Session<'_> {
         }
     }
 
+    fn expect(&mut self, endpoint: Endpoint, channel: Channel, terms: Terms) {
+        let peer = self.view.out_key.dst();
+        let address = match endpoint.address {
+            0 => peer,
+            address => address,
+        };
+        // Media may come from another host than signalling; nobody else speaks for others.
+        let of_media = matches!(
+            self.gateway,
+            Gateway::Sip | Gateway::Rtsp | Gateway::Skinny | Gateway::H323
+        );
+        if address != peer && !of_media {
+            return;
+        }
+        let lifetime = terms.lifetime.unwrap_or(LIFETIME);
+        let (ports, _) = ports(channel);
+        for nth in 0..ports {
+            let place = (address, endpoint.port.wrapping_add(nth));
+            let protocol = Self::protocol(channel.transport);
+            let now = self.now.ticks();
+            self.shard
+                .expect(self.view.id, protocol, place, lifetime, now);
+        }
+    }
+
     fn outside_of(&self, inside: Endpoint, transport: Transport) -> Option<Endpoint> {
         let protocol = Self::protocol(transport);
         self.shard

@@ -71,7 +71,8 @@ enum Wanted {
     Static(Realm),
     /// From a remote host that gets an address towards the inside (twice NAT).
     Remote(usize),
-    Pass,
+    /// Untouched, by a rule.
+    Pass(usize),
     Drop(Counter),
     Foreign,
 }
@@ -298,7 +299,7 @@ where
         let found = self.shard.match_rule(interface, key);
         match found {
             Match::Rule(_, Action::Drop) => return Wanted::Drop(Counter::DropRule),
-            Match::Rule(_, Action::Pass) => return Wanted::Pass,
+            Match::Rule(number, Action::Pass) => return Wanted::Pass(number),
             Match::Rule(number, Action::Translate(translate)) => {
                 let hairpins = match (translate.hairpin, translate.hairpin_preserve) {
                     (false, _) => Hairpins::Refused,
@@ -352,6 +353,11 @@ where
     /// The worker whose packet this is.
     fn owner(&self, packet: &Packet, wanted: Wanted) -> u32 {
         let (key, layout) = (packet.key, self.shard.layout());
+        if layout.zones().is_some()
+            && let Some(owner) = self.untouched_owner(packet, key)
+        {
+            return owner;
+        }
         let sender = || match wanted {
             Wanted::Translate(number, _) => self.sender_owner(key, Some(number)),
             _ => self.sender_owner(key, None),
@@ -367,7 +373,9 @@ where
             }
             Wanted::Translate(..) | Wanted::Static(_) | Wanted::Remote(_) => sender(),
             // so are its answers, whatever rules say of other packets to that inside.
-            Wanted::Pass | Wanted::Drop(_) if self.shard.static_outside(key).is_some() => sender(),
+            Wanted::Pass(_) | Wanted::Drop(_) if self.shard.static_outside(key).is_some() => {
+                sender()
+            }
             _ => receiver(packet.realm).unwrap_or(self.number),
         }
     }
@@ -403,7 +411,8 @@ where
             }
         }
         let key = FlowKey::new(ip.src, ip.dst, 0, 0, ip.protocol, packet.realm);
-        self.known_sender_owner(packet, key)
+        self.untouched_owner(packet, key)
+            .unwrap_or_else(|| self.known_sender_owner(packet, key))
     }
 
     pub(crate) fn steer(&mut self, buf: I::Buf, packet: &Packet, owner: u32, stage: Stage) -> End {
@@ -425,8 +434,8 @@ where
             // An answer nobody has asked for opens nothing (RFC 5508 REQ-1).
             return Some(if own {
                 Counter::ConsumeIcmp
-            } else if self.goes_untouched(packet, wanted) {
-                self.pass(buf, packet)
+            } else if let Some(rule) = self.goes_untouched(packet, wanted) {
+                return self.untouched(buf, packet, rule, matches!(wanted, Wanted::Foreign));
             } else {
                 Counter::DropIcmpNoSession
             });
@@ -464,21 +473,76 @@ where
                 self.outbound(buf, packet, Some(number), outside)
             }
             (Wanted::Static(_), _) => self.outbound(buf, packet, None, outside),
-            (Wanted::Pass | Wanted::Foreign, Some(realm)) => self.inbound(buf, packet, realm, None),
-            (Wanted::Pass, None) => Some(self.pass(buf, packet)),
-            (Wanted::Foreign, None) if self.shard.passes_back(key) => Some(self.pass(buf, packet)),
-            (Wanted::Foreign, None) => Some(Counter::DropNotInside),
+            (Wanted::Pass(_) | Wanted::Foreign, Some(realm)) => {
+                self.inbound(buf, packet, realm, None)
+            }
+            (Wanted::Pass(number), None) => self.untouched(buf, packet, number, false),
+            (Wanted::Foreign, None) => match self.shard.passes_back(key) {
+                Some(number) => self.untouched(buf, packet, number, true),
+                None => Some(Counter::DropNotInside),
+            },
         }
     }
 
-    /// Whether a packet to no outside address is forwarded as it is: by a rule, as
-    /// the answer to such a packet, or between inside interfaces.
-    fn goes_untouched(&self, packet: &Packet, wanted: Wanted) -> bool {
+    /// The rule by which a packet to no outside address is forwarded as it is: one that says so,
+    /// or says so of its answer, or one that both ends are inside for.
+    fn goes_untouched(&self, packet: &Packet, wanted: Wanted) -> Option<usize> {
         match wanted {
-            Wanted::Pass => true,
+            Wanted::Pass(number) => Some(number),
             Wanted::Foreign => self.shard.passes_back(packet.key),
-            Wanted::Translate(number, _) => self.stays_inside(packet, number),
-            _ => false,
+            Wanted::Translate(number, _) => self.stays_inside(packet, number).then_some(number),
+            _ => None,
+        }
+    }
+
+    /// The worker of a flow that nothing is translated of, where the zone policy may want a
+    /// session of it; `None` if this is no such flow.
+    pub(crate) fn untouched_owner(&self, packet: &Packet, key: FlowKey) -> Option<u32> {
+        let layout = self.shard.layout();
+        layout.zones()?;
+        let packet = Packet { key, ..*packet };
+        let wanted = self.wanted(&packet);
+        self.goes_untouched(&packet, wanted)
+            .filter(|_| self.outside_of(&packet, wanted).is_none())
+            .map(|_| layout.untouched_owner(key))
+    }
+
+    /// Forwards a packet as it is, under the zone policy if there is one.
+    fn untouched(&mut self, buf: I::Buf, packet: &Packet, rule: usize, from_outside: bool) -> End {
+        if self.shard.layout().zones().is_none() {
+            return Some(self.pass(buf, packet));
+        }
+        if packet.ip.ttl <= 1 {
+            return Some(self.expired(buf, packet));
+        }
+        let mut key = packet.key;
+        let direction = if from_outside {
+            Direction::Inbound
+        } else {
+            Direction::Outbound
+        };
+        if key.protocol() == protocol::ESP {
+            // One session for a pair of addresses: the SPI of the answer is another one.
+            key = FlowKey::new(key.src(), key.dst(), 0, 0, key.protocol(), key.realm());
+            if let Some(hit) = self.shard.find(key, self.shard.hash(key)) {
+                return self.translate(buf, packet, hit, false);
+            }
+        }
+        let first = First {
+            key,
+            tcp: packet.segment,
+            hairpin: false,
+            outside_realm: packet.realm,
+            sender_rule: None,
+            ahead: None,
+            interface: packet.interface,
+            now: packet.now,
+        };
+        match self.shard.open_untouched(&first, rule, from_outside) {
+            Ok(None) => Some(self.pass(buf, packet)),
+            Ok(Some(id)) => self.translate(buf, packet, Hit { id, direction }, true),
+            Err(reason) if from_outside => Some(reason),
+            Err(reason) => Some(self.refused_outbound(buf, packet, reason)),
         }
     }
 
@@ -507,6 +571,7 @@ where
             outside_realm: hairpin.unwrap_or(packet.realm),
             sender_rule: None,
             ahead: None,
+            interface: packet.interface,
             now: packet.now,
         };
         let remote = rule.is_some_and(|number| {
@@ -526,8 +591,10 @@ where
                 return Some(self.unreachable(buf, packet, Counter::DropNoRoute, 0));
             };
             // Between inside interfaces there is nothing to translate.
-            if of_rule.is_some_and(|rule| is_inside(rule, hop)) {
-                return Some(self.pass(buf, packet));
+            if let Some(number) = rule
+                && of_rule.is_some_and(|rule| is_inside(rule, hop))
+            {
+                return self.untouched(buf, packet, number, false);
             }
         } else if remote && !packet.admitted && !self.shard.knows_remote(packet.key) {
             match self.entrance(&first) {
@@ -614,6 +681,7 @@ where
             outside_realm: realm,
             sender_rule: rule,
             ahead: None,
+            interface: packet.interface,
             now: packet.now,
         };
         match self.shard.open_inbound(&first) {
@@ -696,6 +764,7 @@ where
             outside_realm: key.realm(),
             sender_rule: None,
             ahead: None,
+            interface: packet.interface,
             now: packet.now,
         };
         self.shard.open_inbound(&first).map(|id| Hit {

@@ -46,15 +46,20 @@ where
             return Some(Counter::DropIcmpQuote);
         };
         let mut plan = self.error_plan(packet, quoted);
-        if plan.is_empty() && quoted.protocol() == protocol::GRE {
-            // Of no call that is known here.
-            quoted = quoted.with_dst(quoted.dst(), 0);
+        if plan.is_empty() && matches!(quoted.protocol(), protocol::GRE | protocol::ESP) {
+            // Of no call that is known here, or not translated.
+            quoted = quoted.with_src(quoted.src(), 0).with_dst(quoted.dst(), 0);
             plan = self.error_plan(packet, quoted);
         }
         let Some(first) = plan.first() else {
             return self.foreign_error(buf, packet, quoted);
         };
         let outbound = first.direction == Direction::Outbound;
+        for hit in &plan {
+            if let Err(reason) = self.shard.admit_way(*hit) {
+                return Some(reason);
+            }
+        }
         let mut rewrites: ArrayVec<Rewrite, 2> = ArrayVec::new();
         let (mut destination, mut realm) = (packet.ip.dst, packet.realm);
         for hit in &plan {
@@ -161,6 +166,7 @@ where
     fn foreign_error(&mut self, buf: I::Buf, packet: &Packet, quoted: FlowKey) -> End {
         if !packet.steered {
             let layout = self.shard.layout();
+            let answer = quoted.reversed().in_realm(packet.realm);
             let owner = layout
                 .outside_owner(
                     packet.realm,
@@ -168,9 +174,8 @@ where
                     quoted.protocol(),
                     quoted.src_port(),
                 )
-                .unwrap_or_else(|| {
-                    self.known_sender_owner(packet, quoted.reversed().in_realm(packet.realm))
-                });
+                .or_else(|| self.untouched_owner(packet, answer))
+                .unwrap_or_else(|| self.known_sender_owner(packet, answer));
             if owner != self.number {
                 return self.steer(buf, packet, owner, Stage::Received);
             }
@@ -182,7 +187,10 @@ where
             let found = self.shard.match_rule(usize::from(packet.interface), key);
             matches!(found, Match::Rule(_, Action::Pass))
         };
-        if passes(quoted.reversed()) || self.shard.passes_back(quoted.reversed()) {
+        if passes(quoted.reversed()) || self.shard.passes_back(quoted.reversed()).is_some() {
+            if let Err(reason) = self.shard.admit_alone(packet.interface, packet.key) {
+                return Some(reason);
+            }
             let Some(hop) = self.router.route(packet.realm, packet.ip.dst) else {
                 return Some(Counter::DropNoRoute);
             };

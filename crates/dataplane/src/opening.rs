@@ -85,7 +85,7 @@ where
         now: Nanos,
     ) -> Opening {
         let found = match stranger.ahead {
-            Some(ahead) => self.open_from_inside(stranger, ahead.rule, now),
+            Some(ahead) => self.open_from_inside(buf, stranger, ahead.rule, now),
             None => self.look_at(buf, stranger, now),
         };
         found.unwrap_or(Opening::Unusual)
@@ -102,7 +102,7 @@ where
         }
         match self.shard.match_rule(interface, stranger.key) {
             Match::Rule(number, Action::Translate(_)) => {
-                self.open_from_inside(stranger, number, now)
+                self.open_from_inside(buf, stranger, number, now)
             }
             _ => None,
         }
@@ -150,6 +150,7 @@ where
 
     fn open_from_inside(
         &mut self,
+        buf: &I::Buf,
         stranger: &Stranger<'_>,
         number: usize,
         now: Nanos,
@@ -171,6 +172,11 @@ where
         if is_inside(rule, hop) || !self.router.lets(adjacency, stranger.l3, stranger.len) {
             return None;
         }
+        let interface = if self.shard.layout().zones().is_some() {
+            self.came_by(buf, stranger.l3)?
+        } else {
+            0
+        };
         let first = First {
             key,
             tcp: stranger.segment,
@@ -178,6 +184,7 @@ where
             outside_realm: key.realm(),
             sender_rule: None,
             ahead: stranger.ahead,
+            interface,
             now,
         };
         let id = match self.shard.open_outbound(&first, Some(number)) {
@@ -217,6 +224,7 @@ where
                 outside_realm: realm,
                 sender_rule: None,
                 ahead: None,
+                interface: 0,
                 now,
             })?
         };

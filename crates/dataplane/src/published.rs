@@ -4,6 +4,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use base::{Counter, Counters};
+use nat::zones::{MAX_CLASSES, ZoneUse};
 use nat::{Gateway, PoolUse, PortSpread, Shard, SipKinds, Tally};
 
 use crate::load::{Gaps, Load};
@@ -27,6 +28,8 @@ pub struct Published {
     /// Messages of SIP: by method, then by class of response.
     sip: [AtomicU64; SipKinds::METHODS + SipKinds::CLASSES],
     pools: Vec<[AtomicU64; 4]>,
+    /// Packets and sessions of the classes of the zone policy.
+    zones: Vec<[AtomicU64; 2]>,
 }
 
 /// Pools that figures are laid out of, in the order of their numbers.
@@ -49,6 +52,9 @@ impl Default for Published {
             sip: [const { AtomicU64::new(0) }; SipKinds::METHODS + SipKinds::CLASSES],
             pools: (0..MAX_POOLS)
                 .map(|_| [const { AtomicU64::new(0) }; 4])
+                .collect(),
+            zones: (0..MAX_CLASSES)
+                .map(|_| [const { AtomicU64::new(0) }; 2])
                 .collect(),
         }
     }
@@ -108,6 +114,15 @@ impl Published {
             used.store(pool.blocks_used, Relaxed);
             subscribers.store(pool.subscribers, Relaxed);
             draining.store(u64::from(pool.draining), Relaxed);
+        }
+        let classes = shard
+            .layout()
+            .zones()
+            .map_or(0, |zones| zones.classes().count());
+        for (number, [packets, sessions]) in self.zones.iter().enumerate().take(classes) {
+            let class = shard.zone_use(number);
+            packets.store(class.packets, Relaxed);
+            sessions.store(class.sessions, Relaxed);
         }
     }
 
@@ -199,6 +214,18 @@ impl Published {
             *place = count.load(Relaxed);
         }
         kinds
+    }
+
+    /// What a class of the zone policy has come to.
+    #[must_use]
+    pub fn zone(&self, class: usize) -> ZoneUse {
+        self.zones
+            .get(class)
+            .map(|[packets, sessions]| ZoneUse {
+                packets: packets.load(Relaxed),
+                sessions: sessions.load(Relaxed),
+            })
+            .unwrap_or_default()
     }
 
     /// How full a pool is.

@@ -508,6 +508,8 @@ where
                         // Cannot be: whoever sends it waits for the one before.
                         self.ended = Some(0);
                     }
+                    // Classes have other numbers from now on.
+                    self.publish_now();
                 }
             }
         }

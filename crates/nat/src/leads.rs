@@ -1,5 +1,5 @@
-//! Where messages have led inside hosts: the gateway of the message goes with them, or what they
-//! begin there keeps the session of the message.
+//! Where messages have led inside hosts: the gateway of the message goes with them, what they
+//! begin there keeps the session of the message, or the zone policy expects them there.
 //!
 //! ```text
 //!  inside host, remote endpoint ──hash──> four places ──> what for, until when
@@ -35,7 +35,9 @@ pub(crate) enum Led {
 struct Lead {
     /// From any port.
     key: FlowKey,
-    to: Led,
+    to: Option<Led>,
+    /// The zone policy lets it go there.
+    expected: bool,
     expires: Ticks,
 }
 
@@ -70,8 +72,9 @@ impl Leads {
         self.places.capacity() * size_of::<Option<Lead>>()
     }
 
-    /// Sessions of such keys, from any port, are led there.
-    pub(crate) fn add(&mut self, key: FlowKey, to: Led, lifetime: Nanos, now: Ticks) {
+    /// Sessions of such keys, from any port, are led there, for something or because the zone
+    /// policy expects them; what one message says does not undo what another has said.
+    pub(crate) fn add(&mut self, key: FlowKey, to: Option<Led>, lifetime: Nanos, now: Ticks) {
         let key = key.with_src(key.src(), 0);
         let expires = now.plus(Ticks::in_duration(lifetime));
         let is_last = self
@@ -80,7 +83,12 @@ impl Leads {
         if is_last {
             self.last = Some(expires);
         }
-        let lead = Lead { key, to, expires };
+        let lead = Lead {
+            key,
+            to,
+            expected: !matches!(to, Some(Led::Child(..))),
+            expires,
+        };
         let at = self.set_of(key);
         let Some(set) = self.places.get_mut(at..at + WAYS) else {
             return;
@@ -106,7 +114,12 @@ impl Leads {
             }
         }
         if let Some(place) = best {
-            *place = Some(lead);
+            let before = place.filter(|known| known.key == key && !now.reached(known.expires));
+            *place = Some(Lead {
+                to: to.or(before.and_then(|known| known.to)),
+                expected: lead.expected || before.is_some_and(|known| known.expected),
+                ..lead
+            });
         }
     }
 
@@ -114,28 +127,34 @@ impl Leads {
     #[inline]
     pub(crate) fn find(&self, key: FlowKey, now: Ticks) -> Option<Led> {
         self.last?;
-        self.look_up(key, now)
+        self.look_up(key, now)?.to
     }
 
-    /// Forgets what has led a session of this key.
+    /// Forgets what for a session of this key has been led.
     pub(crate) fn forget(&mut self, key: FlowKey) {
         let key = key.with_src(key.src(), 0);
         let at = self.set_of(key);
         for place in self.places.iter_mut().skip(at).take(WAYS) {
-            if place.is_some_and(|lead| lead.key == key) {
-                *place = None;
+            if let Some(lead) = place
+                && lead.key == key
+            {
+                lead.to = None;
             }
         }
     }
 
-    fn look_up(&self, key: FlowKey, now: Ticks) -> Option<Led> {
+    /// Whether the zone policy expects a session of this key.
+    pub(crate) fn has(&self, key: FlowKey, now: Ticks) -> bool {
+        self.last.is_some() && self.look_up(key, now).is_some_and(|lead| lead.expected)
+    }
+
+    fn look_up(&self, key: FlowKey, now: Ticks) -> Option<&Lead> {
         let key = key.with_src(key.src(), 0);
         let at = self.set_of(key);
         let set = self.places.get(at..at + WAYS)?;
         set.iter()
             .flatten()
             .find(|lead| lead.key == key && !now.reached(lead.expires))
-            .map(|lead| lead.to)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the lowest bits")]
@@ -162,7 +181,10 @@ mod tests {
     fn sessions_from_any_port_are_led_until_it_is_over() {
         let mut leads = Leads::new(7);
         assert_eq!(leads.find(key(1, 4000, 5000), at(1)), None);
-        leads.add(key(1, 0, 5000), TO, Nanos::from_secs(60), at(1));
+        leads.add(key(1, 0, 5000), Some(TO), Nanos::from_secs(60), at(1));
+        leads.add(key(1, 0, 5002), None, Nanos::from_secs(60), at(1));
+        assert!(leads.has(key(1, 4000, 5002), at(2)) && !leads.has(key(1, 4000, 5002), at(62)));
+        assert_eq!(leads.find(key(1, 4000, 5002), at(2)), None);
         assert_eq!(leads.find(key(1, 4000, 5000), at(2)), Some(TO));
         leads.forget(key(1, 4000, 5001));
         assert_eq!(leads.find(key(1, 4000, 5000), at(61)), Some(TO));
@@ -171,9 +193,27 @@ mod tests {
         assert_eq!(leads.find(key(1, 4000, 5000), at(62)), None);
         leads.tidy(at(62));
         assert_eq!(leads.last, None);
-        leads.add(key(1, 0, 5000), TO, Nanos::from_secs(60), at(62));
+        leads.add(key(1, 0, 5000), Some(TO), Nanos::from_secs(60), at(62));
         leads.forget(key(1, 4000, 5000));
         assert_eq!(leads.find(key(1, 4000, 5000), at(63)), None);
+    }
+
+    #[test]
+    fn what_is_expected_and_what_for_do_not_undo_each_other() {
+        let (mut leads, lifetime) = (Leads::new(7), Nanos::from_secs(60));
+        let child = Led::Child(SessionId(3), at(1));
+        let led = key(1, 4000, 5000);
+        leads.add(led, Some(child), lifetime, at(1));
+        assert!(
+            !leads.has(led, at(1)),
+            "of a child alone nobody has said that it is let through"
+        );
+        leads.add(led, None, lifetime, at(1));
+        assert!(leads.has(led, at(1)));
+        assert_eq!(leads.find(led, at(1)), Some(child));
+        leads.forget(led);
+        assert!(leads.has(led, at(1)));
+        assert_eq!(leads.find(led, at(1)), None);
     }
 
     /// Nothing grows: of very many the last ones are known, and each place is one's.
@@ -183,7 +223,12 @@ mod tests {
         let mut later = 0;
         for port in 0..10_000 {
             later += u64::from(port % 10 == 0);
-            leads.add(key(1, 0, port), TO, Nanos::from_secs(60 + later), at(1));
+            leads.add(
+                key(1, 0, port),
+                Some(TO),
+                Nanos::from_secs(60 + later),
+                at(1),
+            );
         }
         assert_eq!(leads.places.len(), WAYS * SETS);
         assert_eq!(leads.find(key(1, 1, 9999), at(1)), Some(TO));

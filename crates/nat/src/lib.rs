@@ -42,6 +42,7 @@ mod subscriber;
 mod tcp_state;
 pub mod tunnels;
 mod wheel;
+pub mod zones;
 
 pub use deterministic::{Algorithm, Computed, Key};
 pub use gateway::{

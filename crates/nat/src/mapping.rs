@@ -125,7 +125,13 @@ impl Mapping {
     /// Number of the pool its outside address is of; `None` for static ones.
     pub(crate) fn pool(&self) -> Option<usize> {
         let scope = self.out_key.scope().checked_sub(1)?;
-        (self.kind != MappingKind::Static).then_some(usize::from(scope))
+        let of_pool = self.kind != MappingKind::Static && !self.is_untouched();
+        of_pool.then_some(usize::from(scope))
+    }
+
+    /// Whether it leaves its endpoint as it is, and is there for doors alone.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.out_key.scope() == UNTOUCHED_SCOPE
     }
 
     /// Whether it remembers to have written to a remote address.
@@ -189,6 +195,9 @@ impl Mapping {
         }
     }
 }
+
+/// Scope of endpoints that are mapped to themselves.
+pub(crate) const UNTOUCHED_SCOPE: u16 = u16::MAX - 1;
 
 /// The key under which a mapping is found from outside.
 pub(crate) fn inbound_key(outside: u32, port: u16, protocol: u8, realm: Realm) -> FlowKey {

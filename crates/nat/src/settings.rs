@@ -11,6 +11,7 @@ use crate::deterministic::Computed;
 use crate::gateway::Services;
 use crate::key::Realm;
 use crate::tcp_state::State;
+use crate::zones::ZoneSettings;
 
 /// Everything about translation.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,8 @@ pub struct Settings {
     pub services: Services,
     /// Most sessions of a realm, all shards together; a realm without is not limited.
     pub realm_sessions: Vec<(Realm, u32)>,
+    /// Zone policy, if there is one.
+    pub zones: Option<ZoneSettings>,
     /// Timeouts.
     pub timeouts: Timeouts,
     /// Inbound packets restart UDP timers (RFC 4787 REQ-6a).

@@ -13,6 +13,7 @@ use control::rows::{
 use dataplane::{CallView, SessionFilter};
 use nat::door::{Door, Place, Uses};
 use nat::tunnels::{Gate, Peer};
+use nat::zones::{ITSELF, NO_ZONE, Zone, ZoneAction, ZoneUse, Zones};
 use nat::{Flags, Gateway, Layout, Mapping, MappingKind, SessionView, SipKinds, Subscriber, Tally};
 
 use crate::steering::{Arrivals, Forecast};
@@ -55,7 +56,8 @@ pub(crate) struct Book {
     vrfs: Vec<String>,
     interfaces: Vec<InterfaceRow>,
     ports: Vec<usize>,
-    zones: Vec<ZoneRow>,
+    /// Names of the zones.
+    zones: Vec<String>,
     algs: Vec<AlgRow>,
     layout: Arc<Layout>,
     arrivals: Arrivals,
@@ -80,7 +82,7 @@ impl Book {
                 .iter()
                 .map(|interface| usize::from(interface.port.0))
                 .collect(),
-            zones: zone_rows(config),
+            zones: config.zones.clone(),
             algs: config
                 .alg
                 .iter()
@@ -376,8 +378,41 @@ impl Book {
         }
     }
 
-    pub(crate) fn zones(&self) -> Vec<ZoneRow> {
-        self.zones.clone()
+    /// Each class of the zone policy with what `use_of` its number says.
+    pub(crate) fn zones(&self, use_of: impl Fn(usize) -> ZoneUse) -> Vec<ZoneRow> {
+        let classes = self.layout.zones().into_iter().flat_map(Zones::classes);
+        classes
+            .enumerate()
+            .map(|(number, (pair, class))| {
+                let use_of = use_of(number);
+                ZoneRow {
+                    name: pair.name.clone(),
+                    from: self.zone(pair.from),
+                    to: self.zone(pair.to),
+                    class: class.name.clone(),
+                    action: match class.action {
+                        ZoneAction::Inspect => "inspect",
+                        ZoneAction::Pass => "pass",
+                        ZoneAction::Drop => "drop",
+                    }
+                    .into(),
+                    packets: use_of.packets,
+                    sessions: use_of.sessions,
+                }
+            })
+            .collect()
+    }
+
+    /// The name of a zone, as pairs have it.
+    fn zone(&self, zone: Zone) -> String {
+        match zone {
+            NO_ZONE => "default".into(),
+            ITSELF => "self".into(),
+            zone => {
+                let name = self.zones.get(usize::from(zone) - 1);
+                name.cloned().unwrap_or_default()
+            }
+        }
     }
 
     /// Each gateway with what `tally` says it has seen and done, and the messages of SIP.
@@ -486,23 +521,6 @@ fn interface_rows(config: &Config, plan: &Plan) -> Vec<InterfaceRow> {
                 .map(|own| format!("{}/{}", own.address, own.network.length()))
                 .collect(),
             ..InterfaceRow::default()
-        })
-        .collect()
-}
-
-fn zone_rows(config: &Config) -> Vec<ZoneRow> {
-    config
-        .zones
-        .iter()
-        .enumerate()
-        .map(|(number, name)| ZoneRow {
-            name: name.clone(),
-            interfaces: config
-                .interfaces
-                .iter()
-                .filter(|interface| interface.zone == Some(number))
-                .map(|interface| interface.name.clone())
-                .collect(),
         })
         .collect()
 }

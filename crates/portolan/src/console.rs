@@ -18,6 +18,7 @@ use control::reloaded::Reloaded;
 use control::rows::{CounterRow, Rows, WorkerRow};
 use control::what::{Clearable, What};
 use dataplane::{CallView, Command, Gaps, Inspect, Published, Row, SlowPath, Ticket};
+use nat::zones::ZoneUse;
 use nat::{Gateway, PortSpread, SipKinds, Tally, Touched};
 use pktio::{PacketBuf, RingReceiver, RingSender};
 
@@ -438,7 +439,7 @@ impl<K: Sink> Console<K> {
                     .algs(|gateway| self.tally(gateway), &self.sip_kinds());
                 Rows::Alg(rows)
             }
-            What::Zones => Rows::Zones(self.book.zones()),
+            What::Zones => Rows::Zones(self.book.zones(|class| self.zone_use(class))),
             // Rows that are not there at once, and those of what is not in this version.
             _ => Rows::none(what),
         }
@@ -451,6 +452,15 @@ impl<K: Sink> Console<K> {
             sum.merge(&worker.tally(gateway));
         }
         sum
+    }
+
+    /// What a class of the zone policy has come to at all workers.
+    fn zone_use(&self, class: usize) -> ZoneUse {
+        let uses = self.published.iter().map(|worker| worker.zone(class));
+        uses.fold(ZoneUse::default(), |sum, part| ZoneUse {
+            packets: sum.packets + part.packets,
+            sessions: sum.sessions + part.sessions,
+        })
     }
 
     /// Messages of SIP at all workers.

@@ -1,15 +1,17 @@
 //! From the validated file to what the engine is made from.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use base::Nanos;
+use base::{Nanos, Prefix};
 use config::Config;
-use config::model::{self, Vlan, VrfId};
+use config::model::{self, Vlan, VrfId, ZoneEnd};
 use dataplane::{Interface, Multicast, Route, StaticNeighbor, StreamLimits, Topology};
 use nat::settings::{
     Action, Allocation, Dependence, Division, Limits, MAX_RESERVED, Pairing, Pool, PoolList, Rule,
     Settings, Static, Timeouts, Translate,
 };
+use nat::zones::{ITSELF, NO_ZONE, ZoneAction, ZoneClass, ZonePair, ZoneRoute, ZoneSettings};
 use nat::{
     Gateway, IpsecSettings, Prediction, Service, Services, Shard, SipSettings, Sizes, Trunk,
 };
@@ -210,11 +212,99 @@ fn settings(config: &Config) -> Settings {
         statics: nat.statics.iter().filter_map(static_settings).collect(),
         services: services(config, &[], None),
         realm_sessions: config.limits.vrf_sessions.clone(),
+        zones: zones(config),
         timeouts: timeouts(&nat.timeouts),
         udp_inbound_refresh: nat.udp_inbound_refresh,
         hold_down: nanos(nat.hold_down.time),
         hold_down_percent: nat.hold_down.max_percent,
     }
+}
+
+/// The zone policy, if there is a pair.
+fn zones(config: &Config) -> Option<ZoneSettings> {
+    if config.zone_pairs.is_empty() {
+        return None;
+    }
+    let zone = |zone: usize| number(zone).saturating_add(1);
+    let end = |end: ZoneEnd| match end {
+        ZoneEnd::Zone(place) => zone(place),
+        ZoneEnd::Unzoned => NO_ZONE,
+        ZoneEnd::Itself => ITSELF,
+    };
+    let pair = |pair: &model::ZonePair| {
+        let classes = pair.classes.iter().map(|(class, action)| ZoneClass {
+            name: class.name.clone(),
+            action: zone_action(*action),
+            services: class.services.clone(),
+            source: class.source.clone(),
+            destination: class.destination.clone(),
+        });
+        let last = ZoneClass {
+            name: LAST_CLASS.to_owned(),
+            action: zone_action(pair.last),
+            services: Vec::new(),
+            source: Vec::new(),
+            destination: Vec::new(),
+        };
+        ZonePair {
+            name: pair.name.clone(),
+            from: end(pair.from),
+            to: end(pair.to),
+            classes: classes.chain([last]).collect(),
+        }
+    };
+    Some(ZoneSettings {
+        interfaces: config
+            .interfaces
+            .iter()
+            .map(|interface| interface.zone.map_or(NO_ZONE, zone))
+            .collect(),
+        routes: zone_routes(config),
+        pairs: config.zone_pairs.iter().map(pair).collect(),
+    })
+}
+
+/// Flows of a pair in none of its classes.
+const LAST_CLASS: &str = "default";
+
+const fn zone_action(action: model::ZoneAction) -> ZoneAction {
+    match action {
+        model::ZoneAction::Inspect => ZoneAction::Inspect,
+        model::ZoneAction::Pass => ZoneAction::Pass,
+        model::ZoneAction::Drop => ZoneAction::Drop,
+    }
+}
+
+/// Where addresses are, as the router finds them: groups behind the upstream interface, the
+/// longest prefix first, connected networks before routes of the same length.
+fn zone_routes(config: &Config) -> Vec<ZoneRoute> {
+    let mut routes = Vec::new();
+    for (place, interface) in config.interfaces.iter().enumerate() {
+        let connected = interface.addresses.iter().map(|own| ZoneRoute {
+            realm: interface.vrf,
+            prefix: own.network,
+            interface: number(place),
+        });
+        routes.extend(connected);
+    }
+    routes.extend(config.routes.iter().map(|route| ZoneRoute {
+        realm: route.vrf,
+        prefix: route.prefix,
+        interface: number(route.interface),
+    }));
+    routes.sort_by_key(|route| core::cmp::Reverse(route.prefix.length()));
+    if let Some(multicast) = &config.multicast {
+        let realm = config.interfaces.get(multicast.upstream);
+        routes.insert(
+            0,
+            ZoneRoute {
+                realm: realm.map_or(0, |upstream| upstream.vrf),
+                prefix: Prefix::new(Ipv4Addr::new(224, 0, 0, 0), 4),
+                interface: number(multicast.upstream),
+            },
+        );
+    }
+    routes
 }
 
 /// What gateways look at, where some of them are set otherwise than at the top, between an inside

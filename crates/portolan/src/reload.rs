@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What may change: everything under `nat` but for `refusal_code` and
-//! `timeouts.fragments`, and `limits.vrfs`. Nothing of a file that cannot be taken
+//! `timeouts.fragments`, `limits.vrfs`, and `zones`. Nothing of a file that cannot be taken
 //! as a whole is taken.
 
 use std::path::Path;
@@ -73,6 +73,13 @@ pub(crate) fn prepare(
         ..Reloaded::default()
     };
     differences(&now.nat, &config.nat, &mut reloaded);
+    compare(
+        "zone pair",
+        &now.zone_pairs,
+        &config.zone_pairs,
+        |pair| &pair.name,
+        &mut reloaded,
+    );
     if now.limits.vrf_sessions != config.limits.vrf_sessions {
         reloaded.changed.push("limits.vrfs".into());
     }

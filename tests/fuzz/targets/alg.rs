@@ -202,6 +202,8 @@ impl Host for One {
 
     fn lead(&mut self, _: Endpoint, _: Transport, _: Option<u8>, _: Terms) {}
 
+    fn expect(&mut self, _: Endpoint, _: Channel, _: Terms) {}
+
     fn outside_of(&self, inside: Endpoint, _: Transport) -> Option<Endpoint> {
         (inside.address == INSIDE && inside.port < 60_000).then(|| Endpoint {
             address: OUTSIDE,

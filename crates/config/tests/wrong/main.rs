@@ -12,6 +12,7 @@ mod nat;
 mod policy;
 mod sets;
 mod statics;
+mod zones;
 
 use config::parse;
 
@@ -210,10 +211,6 @@ fn machine() {
             (
                 "control: { metrics: §\"127.0.0.1:0\" }\n",
                 &["not an address and a port"],
-            ),
-            (
-                "zones: { pairs: [ §{ from: lan, to: wan } ] }\n",
-                &["zone policy is not in this version"],
             ),
             (
                 "log: { syslog: §{ host: 192.0.2.1 } }\n",

@@ -120,7 +120,7 @@ impl Filter {
         self.name(&row.alg)
     }
 
-    /// Whether this zone is meant.
+    /// Whether a class of this pair is meant.
     #[must_use]
     pub fn matches_zone(&self, row: &ZoneRow) -> bool {
         self.name(&row.name)

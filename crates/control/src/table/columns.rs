@@ -184,6 +184,11 @@ pub(super) const ALG: &[Column<AlgRow>] = &[
 ];
 
 pub(super) const ZONES: &[Column<ZoneRow>] = &[
-    Column::text("ZONE", |row| row.name.clone()),
-    Column::text("INTERFACES", |row| list(&row.interfaces)),
+    Column::text("PAIR", |row| row.name.clone()),
+    Column::text("FROM", |row| row.from.clone()),
+    Column::text("TO", |row| row.to.clone()),
+    Column::text("CLASS", |row| row.class.clone()),
+    Column::text("ACTION", |row| row.action.clone()),
+    Column::number("PACKETS", |row| row.packets.to_string()),
+    Column::number("SESSIONS", |row| row.sessions.to_string()),
 ];

@@ -9,3 +9,4 @@ mod notices;
 mod owners;
 mod questions;
 mod streams;
+mod zones;

@@ -21,6 +21,9 @@ impl Layout {
         if mapping.kind == MappingKind::Static {
             return self.static_at(mapping.rule).is_some();
         }
+        if mapping.is_untouched() {
+            return self.rule(usize::from(mapping.rule)).is_some();
+        }
         let Some(Rule {
             action: Action::Translate(translate),
             realm,

@@ -37,6 +37,7 @@ use outside::OutsideTable;
 use ways::Ways;
 
 use crate::steering::Steering;
+use crate::zones::Zones;
 pub(crate) use plan::{Lender, Plan};
 pub(crate) use ways::{Sure, is_usual};
 
@@ -153,6 +154,7 @@ pub struct Layout {
     hold_down: base::Nanos,
     hold_down_percent: u8,
     services: Services,
+    zones: Option<Zones>,
 }
 
 impl Layout {
@@ -202,6 +204,7 @@ impl Layout {
             hold_down: base::Nanos(0),
             hold_down_percent: 0,
             services: Services::default(),
+            zones: None,
         }
         .revise(settings)
     }
@@ -261,6 +264,10 @@ impl Layout {
             hold_down: settings.hold_down,
             hold_down_percent: settings.hold_down_percent,
             services: settings.services.clone(),
+            zones: settings
+                .zones
+                .as_ref()
+                .map(|zones| Zones::new(zones, self.zones.as_ref())),
         };
         for (realm, most) in &settings.realm_sessions {
             if let Some(place) = layout.realm_sessions.get_mut(usize::from(*realm)) {
@@ -383,6 +390,13 @@ impl Layout {
     pub(crate) fn services(&self, rule: usize) -> &Services {
         self.rule(rule)
             .map_or(&self.services, |rule| &rule.services)
+    }
+
+    /// The zone policy, if there is one.
+    #[must_use]
+    #[inline]
+    pub const fn zones(&self) -> Option<&Zones> {
+        self.zones.as_ref()
     }
 
     /// What a translating rule wants of first packets.

@@ -7,8 +7,10 @@
 //! what has no ports to tell them by belongs to the first shard. What is bound to an
 //! inside host (static, deterministic) follows that host. All threads compute the same.
 
+use core::net::Ipv4Addr;
+
 use super::Layout;
-use crate::key::Realm;
+use crate::key::{FlowKey, Realm};
 use crate::pool::{block_id, low16, nth_of, slot_of};
 use crate::settings::{Action, Division, PortProtocol};
 
@@ -31,6 +33,25 @@ impl Layout {
             .find(|(of, trunk)| *of == realm && trunk.has(address));
         let address = trunk.map_or(address, |(_, trunk)| trunk.address.network().to_bits());
         self.steering.inside.worker_of(address)
+    }
+
+    /// The shard of a flow that is not translated, the same in both directions: that of the
+    /// one end that rules are about, or if they are about both or neither, of the lower address.
+    #[must_use]
+    pub fn untouched_owner(&self, key: FlowKey) -> u32 {
+        let is_source = |address: u32| {
+            let address = Ipv4Addr::from_bits(address);
+            self.rules().any(|(_, rule)| {
+                rule.realm == key.realm() && rule.source.iter().any(|one| one.contains(address))
+            })
+        };
+        let (src, dst) = (key.src(), key.dst());
+        let home = match (is_source(src), is_source(dst)) {
+            (true, false) => src,
+            (false, true) => dst,
+            _ => src.min(dst),
+        };
+        self.inside_owner(key.realm(), home)
     }
 
     /// The shard of all that hosts send in a protocol without ports by a rule, if it

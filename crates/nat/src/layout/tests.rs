@@ -324,6 +324,7 @@ fn the_answers_of_real_shards_come_back_to_them() {
             outside_realm: 0,
             sender_rule: None,
             ahead: None,
+            interface: 0,
             now: Nanos(0),
         };
         let shard = &mut shards[arrives as usize];

@@ -276,6 +276,10 @@ impl Shard {
     ) -> Option<(MappingId, Mapping)> {
         let realm = view.out_key.realm();
         let key = FlowKey::new(want.address, 0, port, 0, want.protocol, realm);
+        if view.mapping.is_none() {
+            let id = self.untouched_mapping(key)?;
+            return Some((id, self.mappings.get(id)?));
+        }
         // A call is known by the mapping of its number, whatever stands for the whole host.
         let fixed = (want.protocol != protocol::GRE).then(|| self.static_mapping(key));
         let id = fixed.flatten().or_else(|| {
@@ -322,6 +326,9 @@ impl Shard {
                 want.protocol,
                 view.out_key.realm(),
             );
+            if view.mapping.is_none() {
+                return self.map_to_themselves(view, key, want, now);
+            }
             let rule = self.rule_for(view, key).ok_or(Counter::DropNoRule)?;
             let plan = *self.layout.plan(rule).ok_or(Counter::DropNoRule)?;
             let subscriber = self.subscriber_for(key, plan.is_outside)?;
@@ -345,6 +352,25 @@ impl Shard {
             .mapping_of(view, want, want.port)
             .ok_or(Counter::DropNoMapping)?;
         Ok((mapping.outside, mapping.port_for(want.port)))
+    }
+
+    /// The same where nothing is translated.
+    fn map_to_themselves(
+        &mut self,
+        view: &SessionView,
+        key: FlowKey,
+        want: &Announcement,
+        now: Nanos,
+    ) -> Result<(u32, u16), Refusal> {
+        for nth in 0..want.ports {
+            let port = want.port.wrapping_add(nth);
+            let mapped = self.map_untouched(key.with_src(want.address, port), view.rule);
+            if let Err(reason) = mapped {
+                self.end_unused(view, want, 0, now.ticks());
+                return Err(reason);
+            }
+        }
+        Ok((want.address, want.port))
     }
 
     /// Maps the ports that have no mapping yet, side by side with the first one where that can
@@ -382,6 +408,7 @@ impl Shard {
                         outside_realm: plan.outside_realm,
                         sender_rule: None,
                         ahead: None,
+                        interface: 0,
                         now,
                     };
                     self.map_for_door(&first, rule, plan, subscriber, wish)?

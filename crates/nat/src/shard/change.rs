@@ -57,6 +57,8 @@ pub(super) struct Change {
     /// The layout that was in force; in a trial, the one that is tried.
     other: Option<Arc<Layout>>,
     trial: bool,
+    /// The zone policy is another one.
+    pub(super) zones: bool,
     at: u32,
     within: u32,
     sessions: u64,
@@ -90,17 +92,23 @@ impl Shard {
             return false;
         }
         let mark = self.change.mark + 1;
+        let zones = match (self.layout.zones(), layout.zones()) {
+            (Some(now), Some(next)) => !now.is_like(next),
+            (_, next) => next.is_some(),
+        };
         let other = if trial {
             layout
         } else {
             let before = core::mem::replace(&mut self.layout, layout);
             self.adopt();
+            self.adopt_zones();
             before
         };
         self.change = Change {
             stage: Stage::Sessions,
             other: Some(other),
             trial,
+            zones,
             mark,
             ..Change::default()
         };
@@ -208,6 +216,7 @@ impl Shard {
                 if self.stays(&view) {
                     if !self.change.trial {
                         self.filter_again(&view);
+                        self.watch_again(&view);
                     }
                 } else {
                     if !self.tell(&view, put) {
@@ -251,11 +260,17 @@ impl Shard {
         let Some(other) = &self.change.other else {
             return true;
         };
-        if self.change.trial {
-            other.keeps(&self.layout, view.out_key, mapping.as_ref())
+        let (before, after) = if self.change.trial {
+            (&self.layout, other)
         } else {
-            self.layout.keeps(other, view.out_key, mapping.as_ref())
-        }
+            (other, &self.layout)
+        };
+        let kept = if view.mapping.is_none() {
+            Self::is_left_alone(after, view)
+        } else {
+            after.keeps(before, view.out_key, mapping.as_ref())
+        };
+        kept && (!self.change.zones || self.zones_keep(before, after, view))
     }
 
     /// Tells of a session's subscriber, once where there is a record to mark.

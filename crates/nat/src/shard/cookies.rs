@@ -202,6 +202,7 @@ impl Shard {
             outside_realm: gate.realm,
             sender_rule: None,
             ahead: None,
+            interface: 0,
             now,
         };
         self.open_outbound(&first, Some(rule)).map(Some)

@@ -108,14 +108,15 @@ impl Shard {
         }
     }
 
-    /// Who a mapping counts for, who is mostly known; nobody for static ones.
+    /// Who a mapping counts for, who is mostly known; nobody for static ones and those of what
+    /// is not translated.
     #[inline]
     pub(super) fn owner_of(
         &self,
         mapping: &Mapping,
         guess: Option<SubscriberId>,
     ) -> Option<SubscriberId> {
-        if mapping.kind == MappingKind::Static {
+        if mapping.kind == MappingKind::Static || mapping.is_untouched() {
             return None;
         }
         let key = mapping.out_key;

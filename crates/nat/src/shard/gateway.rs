@@ -123,7 +123,27 @@ impl Shard {
             let to = kind.map_or(Led::Child(session, view.created), |kind| {
                 Led::Gateway(gateway, kind)
             });
-            self.leads.add(key, to, lifetime, now);
+            self.leads.add(key, Some(to), lifetime, now);
+        }
+    }
+
+    /// A message has told the host of a session where the other side listens: the zone policy
+    /// lets it go there.
+    pub fn expect(
+        &mut self,
+        session: SessionId,
+        protocol: u8,
+        (address, port): (u32, u16),
+        lifetime: Nanos,
+        now: Ticks,
+    ) {
+        if self.layout.zones().is_none() {
+            return;
+        }
+        if let Some(view) = self.sessions.view(session) {
+            let own = view.out_key;
+            let key = FlowKey::new(own.src(), address, 0, port, protocol, own.realm());
+            self.leads.add(key, None, lifetime, now);
         }
     }
 
@@ -327,7 +347,9 @@ impl Shard {
             } else {
                 Direction::Outbound
             };
-            if over && hit.direction == client {
+            // One that is watched by the zone policy has none.
+            let watched = self.sessions.get(hit.id).is_some_and(Session::has_gateway);
+            if over && hit.direction == client && !watched {
                 self.attach_by_port(hit.id);
                 if client == Direction::Outbound {
                     self.attach_by_lead(hit.id, now);

@@ -4,6 +4,7 @@ use base::{Counter, Direction, Ticks};
 use wire::ipv4::is_multicast;
 
 use super::tunnels::is_of_pair;
+use super::zones::Entry;
 use super::{First, MAX_WEAK, NO_RULE, Opened, Refusal, Shard, first_state, opens, static_key};
 use crate::door::DoorId;
 use crate::key::{FlowKey, Realm};
@@ -36,6 +37,9 @@ impl Shard {
         let id = self.share_load(id, &mapping, key, first.now.ticks());
         let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
         let pinned = mapping.kind == MappingKind::Static;
+        let entry = self.admit_inbound(first, &mapping, |shard| {
+            shard.is_announced(door) || is_of_pair(&mapping, key)
+        })?;
         // Whoever comes by a door is expected: what it sends is wanted, answered or not.
         let refresh = if pinned || door.is_some() || is_of_pair(&mapping, key) {
             Flags::INBOUND_REFRESH
@@ -112,6 +116,9 @@ impl Shard {
         // The session keeps the mapping by now: the door need not.
         if let Some(door) = door {
             self.promote(door, opened, first.now.ticks());
+        }
+        if entry != Entry::Free {
+            self.entered(opened, entry, first.now.ticks());
         }
         Ok(opened)
     }

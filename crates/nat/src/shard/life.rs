@@ -13,7 +13,7 @@ impl Shard {
     /// # Errors
     ///
     /// [`Counter::DropNoMapping`] if the packet came through a mapping that
-    /// nobody inside keeps any more.
+    /// nobody inside keeps any more; what the zone policy says of the way back.
     pub fn on_packet(
         &mut self,
         hit: Hit,
@@ -26,6 +26,9 @@ impl Shard {
             .get(hit.id)
             .map(|session| (session.flags(), session.has_gateway()))
             .unwrap_or_default();
+        if looks {
+            self.admit_way(hit)?;
+        }
         if flags.has(Flags::WEAK.with(Flags::UNANSWERED)) {
             let reset = tcp.is_some_and(|segment| segment.event() == crate::TcpEvent::Rst);
             match hit.direction {

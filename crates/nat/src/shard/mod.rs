@@ -29,6 +29,7 @@ mod ports;
 mod pptp;
 mod streams;
 mod tunnels;
+mod zones;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -60,6 +61,7 @@ use crate::settings::{Action, Dependence, Division, PortProtocol, Rule, Translat
 use crate::subscriber::{Subscriber, SubscriberId, SubscriberTable};
 use crate::tcp_state::{Segment, State};
 use crate::tunnels::Tunnels;
+use crate::zones::ZoneUse;
 use change::Change;
 
 pub use ahead::Ahead;
@@ -124,6 +126,8 @@ pub struct First<'a> {
     pub sender_rule: Option<usize>,
     /// What is known of it already ([`Shard::look_ahead`]).
     pub ahead: Option<&'a Ahead>,
+    /// Number of the interface it came by; the zone policy asks.
+    pub interface: u16,
     /// Now.
     pub now: Nanos,
 }
@@ -180,6 +184,8 @@ pub struct Shard {
     /// Sessions by rule and by realm of the inside, for their limits.
     rule_sessions: Vec<u32>,
     realm_sessions: Box<[u32; 256]>,
+    /// By number of the class.
+    zone_uses: Vec<ZoneUse>,
     change: Change,
     rng: Rng,
     sizes: Sizes,
@@ -230,6 +236,7 @@ impl Shard {
             idle_blocks: Vec::new(),
             rule_sessions: Vec::new(),
             realm_sessions: Box::new([0; 256]),
+            zone_uses: Vec::new(),
             change: Change::default(),
             rng,
             sizes,
@@ -238,6 +245,7 @@ impl Shard {
             layout,
         };
         shard.settle_at_once();
+        shard.adopt_zones();
         shard.adopt_cookies();
         shard
     }
@@ -421,14 +429,14 @@ impl Shard {
         }
     }
 
-    /// Whether the answer to this packet would be passed untouched, so that the
+    /// The rule by which the answer to this packet would be passed untouched, so that the
     /// packet is too.
     #[must_use]
-    pub fn passes_back(&self, key: FlowKey) -> bool {
-        matches!(
-            first_match(self.layout.rules(), key.reversed()),
-            Match::Rule(_, Action::Pass)
-        )
+    pub fn passes_back(&self, key: FlowKey) -> Option<usize> {
+        match first_match(self.layout.rules(), key.reversed()) {
+            Match::Rule(number, Action::Pass) => Some(number),
+            _ => None,
+        }
     }
 
     /// The realm to which an inside host has a static mapping for this flow, with

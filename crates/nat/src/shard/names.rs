@@ -214,6 +214,7 @@ impl Shard {
             outside_realm: plan.outside_realm,
             sender_rule: None,
             ahead: None,
+            interface: 0,
             now,
         };
         let mapped = self.map_for_door(&first, rule, plan, subscriber, Wish::default());

@@ -21,6 +21,20 @@ impl Shard {
         rule: Option<usize>,
     ) -> Result<Opened, Refusal> {
         opens(first)?;
+        if self.layout.zones().is_none() {
+            return self.open_outbound_at(first, rule);
+        }
+        let entry = self.admit_outbound(first, rule)?;
+        let opened = self.open_outbound_at(first, rule)?;
+        self.entered(opened, entry, first.now.ticks());
+        Ok(opened)
+    }
+
+    fn open_outbound_at(
+        &mut self,
+        first: &First<'_>,
+        rule: Option<usize>,
+    ) -> Result<Opened, Refusal> {
         if let Some(rule) = rule
             && let Some(opened) = self.open_at_once(first, rule)
         {
