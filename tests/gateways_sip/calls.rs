@@ -130,6 +130,7 @@ fn a_call_that_is_refused_closes_what_it_offered() {
                 &(request("INVITE", "c", 2) + &sdp(INSIDE, OFFER)),
             );
             assert_eq!(again.media(0), media);
+            line.back(PROXY, again.seen.src, &answer("100 Trying", &again, "\n"));
             line.nat.wait(40.0);
             assert_eq!(line.doors_to("10.64.0.7:40000"), 1);
         }
@@ -267,6 +268,45 @@ fn a_call_without_bye_ends_with_its_session_timer() {
         line.nat.wait(10.0);
         assert_eq!(line.doors_to("10.64.0.7:40000"), 0, "{expires}");
     }
+}
+
+/// RFC 3261 section 17.1.1.2, Timer B: an INVITE that nobody answers is over, and holds no doors.
+/// One that rings has until Timer C (section 16.6).
+#[test]
+fn what_nobody_answers_closes_with_its_transaction() {
+    for (rings, seconds) in [(false, 32.0), (true, 170.0)] {
+        let mut line = Line::new();
+        let head = request("INVITE", "c", 1);
+        let invite = line.out(PHONE, PROXY, &(head + &sdp(INSIDE, OFFER)));
+        if rings {
+            let ringing = answer("180 Ringing", &invite, "\n");
+            line.back(PROXY, invite.seen.src, &ringing);
+        }
+        line.nat.wait(seconds - 2.0);
+        assert_eq!(line.doors_to("10.64.0.7:40000"), 1, "rings: {rings}");
+        line.nat.wait(if rings { 135.0 } else { 4.0 });
+        assert_eq!(line.doors_to("10.64.0.7:40000"), 0, "rings: {rings}");
+    }
+}
+
+/// What has been agreed upon stays, though nobody answers a later offer of the same.
+#[test]
+fn an_offer_without_an_answer_shortens_no_call() {
+    let mut line = Line::new();
+    let invite = line.out(
+        PHONE,
+        PROXY,
+        &(request("INVITE", "c", 1) + &sdp(INSIDE, OFFER)),
+    );
+    let more = sdp("192.0.2.9", ANSWER);
+    line.back(PROXY, invite.seen.src, &answer("200 OK", &invite, &more));
+    line.out(
+        PHONE,
+        PROXY,
+        &(request("INVITE", "c", 2) + &sdp(INSIDE, OFFER)),
+    );
+    line.nat.wait(600.0);
+    assert_eq!(line.doors_to("10.64.0.7:40000"), 1);
 }
 
 #[test]

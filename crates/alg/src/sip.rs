@@ -115,7 +115,12 @@ impl Message {
                 ..Terms::default()
             },
             _ => Terms {
-                lifetime: Some(of_call(summary, call_timeout)),
+                lifetime: Some(if is_request && method == Method::Invite {
+                    // Somebody has to answer within Timer B (RFC 3261 section 17.1.1.2).
+                    of_call(summary, call_timeout).min(TRANSACTION)
+                } else {
+                    of_call(summary, call_timeout)
+                }),
                 keeper: Keeper::Call(match method {
                     Method::Ack => Agreed::Yes,
                     Method::Invite => Agreed::No,
@@ -143,6 +148,9 @@ impl Message {
                 gives_up.then_some(Turn::Over {
                     within: TRANSACTION,
                 })
+            }
+            (Kind::Response(100..200), Method::Invite) => {
+                Some(Turn::Rings(of_call(summary, call_timeout).min(RINGING)))
             }
             (Kind::Response(200..300), Method::Invite) => {
                 Some(Turn::Agreed(of_call(summary, call_timeout)))
@@ -183,6 +191,8 @@ impl Message {
 /// What a message does to the doors of its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
+    /// Somebody works on it: what has been offered stays so long.
+    Rings(Nanos),
     /// What has been offered is agreed upon, and stays so long.
     Agreed(Nanos),
     /// All of it stays so long from now on.
@@ -505,7 +515,8 @@ mod tests {
                     within: TRANSACTION,
                 }),
             ),
-            (response(183, "INVITE", ""), None),
+            (response(183, "INVITE", ""), Some(Turn::Rings(RINGING))),
+            (response(180, "PRACK", ""), None),
             (response(200, "INVITE", ""), Some(Turn::Agreed(HOUR))),
             (
                 response(202, "INVITE", "Session-Expires: 90\n"),
@@ -619,16 +630,16 @@ mod tests {
             }),
             ..found[0]
         };
-        for (start, agreed) in [
-            ("INVITE sip:x SIP/2.0\n", Agreed::No),
-            ("ACK sip:x SIP/2.0\n", Agreed::Yes),
-            ("PRACK sip:x SIP/2.0\n", Agreed::AsTheCall),
-            ("SIP/2.0 200 OK\nCSeq: 1 INVITE\n", Agreed::No),
-            ("SIP/2.0 200 OK\nCSeq: 1 UPDATE\n", Agreed::AsTheCall),
+        for (start, agreed, lifetime) in [
+            ("INVITE sip:x SIP/2.0\n", Agreed::No, TRANSACTION),
+            ("ACK sip:x SIP/2.0\n", Agreed::Yes, HOUR),
+            ("PRACK sip:x SIP/2.0\n", Agreed::AsTheCall, HOUR),
+            ("SIP/2.0 200 OK\nCSeq: 1 INVITE\n", Agreed::No, HOUR),
+            ("SIP/2.0 200 OK\nCSeq: 1 UPDATE\n", Agreed::AsTheCall, HOUR),
         ] {
             let terms = self::message(&format!("{start}\n")).terms(&media, HOUR);
             assert_eq!(terms.keeper, Keeper::Call(agreed), "{start}");
-            assert_eq!(terms.lifetime, Some(HOUR));
+            assert_eq!(terms.lifetime, Some(lifetime), "{start}");
         }
     }
 

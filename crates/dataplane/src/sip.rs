@@ -45,6 +45,7 @@ pub(crate) fn turn(
         }
     };
     shard.revise_call(call, now, |door| match turn {
+        Turn::Rings(time) if !door.answers && !door.agreed => Fate::Within(time),
         Turn::Agreed(time) if !door.answers => Fate::Agreed(time),
         Turn::Renewed(time) if !door.answers => Fate::Within(time),
         Turn::Refused { within } if !door.agreed => sooner(door, within),
@@ -53,7 +54,11 @@ pub(crate) fn turn(
             let granted = message.granted((door.outside.address, door.outside.port));
             Fate::Within(granted.unwrap_or_default())
         }
-        Turn::Agreed(_) | Turn::Renewed(_) | Turn::Refused { .. } | Turn::Granted => Fate::Same,
+        Turn::Rings(_)
+        | Turn::Agreed(_)
+        | Turn::Renewed(_)
+        | Turn::Refused { .. }
+        | Turn::Granted => Fate::Same,
     });
 }
 

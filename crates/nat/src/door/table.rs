@@ -207,10 +207,11 @@ impl Doors {
         };
         let Some(open) = &mut slot.door else { return };
         open.uses = door.uses;
+        // Several ask for it, each for itself; and what is agreed upon outlasts an offer.
+        let only_grows = open.answers && open.parent.is_none() || open.agreed && !door.agreed;
         open.agreed |= door.agreed;
         let expires = match (open.expires, door.expires) {
-            // Several ask for it, each for itself.
-            (Some(before), Some(after)) if open.answers && open.parent.is_none() => {
+            (Some(before), Some(after)) if only_grows => {
                 Some(if after.reached(before) { after } else { before })
             }
             (_, expires) => expires,
