@@ -25,8 +25,10 @@
 
 mod binary;
 mod left;
+mod observed;
 mod own;
 mod pycrate;
+mod recorded;
 mod replay;
 mod shark;
 mod words;
@@ -36,7 +38,8 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use binary::Speech;
-use replay::{Recorded, Run, Way};
+use recorded::Recorded;
+use replay::{Run, Way};
 use testkit::protocol;
 
 /// A gateway, by the folder its captures are in, and its ports.
@@ -134,7 +137,7 @@ fn own() -> impl Iterator<Item = Session> {
 
 fn of_file(protocol: &'static Protocol, file: &Path) -> Session {
     let name = file.file_name().unwrap().to_string_lossy().into_owned();
-    (protocol, name, replay::recorded(file, protocol.ports))
+    (protocol, name, recorded::recorded(file, protocol.ports))
 }
 
 /// Where captures of others are, if anywhere.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use testkit::{Packet, Seen, udp};
 
-use crate::replay::Recorded;
+use crate::recorded::Recorded;
 
 /// One packet each tenth of a second.
 fn session(packets: Vec<Packet>) -> Vec<Recorded> {

@@ -4,24 +4,21 @@
 //! numbers it sees, and repeats what it was told in the words it was told it in. So what arrives
 //! inside has to be what was recorded, byte for byte.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use testkit::pcap::{Error, Record, read};
-use testkit::{Packet, Seen, flags, protocol, raw, tcp, udp};
+use testkit::pcap::Record;
+use testkit::{Packet, Seen, flags, protocol};
 use tests::{Config, GATEWAY, Outcome, Pipe, mac_of};
 
 use crate::Protocol;
 use crate::binary::{self, Announced, Calls, Speech};
 use crate::left;
+use crate::observed::Observed;
+use crate::recorded::{Recorded, again};
 use crate::shark::Reading;
 use crate::words::{Told, is_text};
-
-/// A recorded packet and its time in seconds.
-pub(crate) type Recorded = (f64, Seen);
 
 /// How the inside host is translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +99,7 @@ struct Player<'a> {
     complaints: Vec<String>,
     outside: Vec<Record>,
     passed: Vec<usize>,
-    /// What has passed of IPsec between the inside host and each gateway: version of IKE, whether
-    /// ESP goes as such, SPIs out and in.
-    observed: BTreeMap<Ipv4Addr, (u8, bool, [BTreeSet<u32>; 2])>,
+    observed: Observed,
     spoken: Vec<Spoken>,
     /// An FTP server has agreed to TLS.
     protected: bool,
@@ -158,102 +153,6 @@ fn config(inside: Ipv4Addr, near: &[Ipv4Addr], (number, way): (u8, Way)) -> Conf
     }
 }
 
-/// As many packets of a file are played.
-const MOST: usize = 1000;
-
-/// The packets of a file that can be played.
-pub(crate) fn recorded(file: &Path, ports: &[u16]) -> Result<Vec<Recorded>, String> {
-    let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
-    let records = match read(&bytes) {
-        Ok(records) => records,
-        Err(Error::LinkType) if bytes[20..24] == [0; 4] => of_loopback(bytes)?,
-        Err(_) => read(&converted(file)?).map_err(|error| format!("{error:?}"))?,
-    };
-    let all: Vec<Recorded> = records
-        .iter()
-        .filter_map(|record| {
-            let at = Duration::from_nanos(record.nanos).as_secs_f64();
-            let mut seen = Seen::of(&record.frame).ok()?;
-            seen.src.0.set_ip(moved(seen.src.ip()));
-            seen.dst.0.set_ip(moved(seen.dst.ip()));
-            Some((at, seen))
-        })
-        .filter(|(_, seen)| {
-            seen.arp.is_none()
-                && matches!(seen.protocol, protocol::TCP | protocol::UDP | protocol::GRE | protocol::ESP)
-                && !seen.is_fragment()
-                // What is longer was put together by the host that recorded it.
-                && seen.ip.len() <= 1500
-        })
-        .take(MOST)
-        .collect();
-    Ok(with_beginnings(all, ports))
-}
-
-/// A file of the loopback interface, whose frames begin with the family of what is in them.
-fn of_loopback(mut bytes: Vec<u8>) -> Result<Vec<Record>, String> {
-    let is_little = bytes[0] != 0xa1;
-    bytes[if is_little { 20 } else { 23 }] = 1;
-    let mut records = read(&bytes).map_err(|error| format!("{error:?}"))?;
-    for record in &mut records {
-        let header = [[0; 12].as_slice(), &[8, 0]].concat();
-        record.frame.splice(..4.min(record.frame.len()), header);
-    }
-    Ok(records)
-}
-
-/// What two of a machine's own addresses said to each other, two hosts may have said.
-const fn moved(host: Ipv4Addr) -> Ipv4Addr {
-    match host.octets() {
-        [127, b, c, d] => Ipv4Addr::new(10, 127 - b, c, d),
-        _ => host,
-    }
-}
-
-/// A connection that was recorded from its middle on begins as its ends must have begun it.
-fn with_beginnings(packets: Vec<Recorded>, ports: &[u16]) -> Vec<Recorded> {
-    let mut known = BTreeSet::new();
-    let mut all = Vec::new();
-    for (at, seen) in packets {
-        let (from, to) = (seen.src.0, seen.dst.0);
-        if let Some(then) = &seen.tcp
-            && known.insert((from.min(to), from.max(to)))
-            && then.flags & (flags::SYN | flags::RST) == 0
-            && !ports.is_empty()
-        {
-            let mut ends = [(from, then.seq), (to, then.ack)];
-            if ports.contains(&from.port()) {
-                ends.reverse();
-            }
-            let [(client, first), (server, answered)] = ends;
-            let (before, to_answer) = (first.wrapping_sub(1), answered.wrapping_sub(1));
-            let there = tcp(&format!("{client} > {server}"));
-            let back = tcp(&format!("{server} > {client}"));
-            for packet in [
-                there.clone().seq(before).ack(0).flags(flags::SYN),
-                back.seq(to_answer)
-                    .ack(first)
-                    .flags(flags::SYN | flags::ACK),
-                there.seq(first).ack(answered).flags(flags::ACK),
-            ] {
-                all.push((at, Seen::of(&packet.frame([2; 6], [4; 6])).unwrap()));
-            }
-        }
-        all.push((at, seen));
-    }
-    all
-}
-
-/// Any other kind of file, read by tshark.
-fn converted(file: &Path) -> Result<Vec<u8>, String> {
-    let output = Command::new("tshark")
-        .args(["-r".as_ref(), file.as_os_str()])
-        .args(["-F", "pcap", "-w", "-"])
-        .output()
-        .map_err(|_| "tshark is not there to read it".to_string())?;
-    Ok(output.stdout)
-}
-
 pub(crate) fn play(
     title: String,
     number: u8,
@@ -293,7 +192,7 @@ pub(crate) fn play(
         complaints: Vec::new(),
         outside: Vec::new(),
         passed: Vec::new(),
-        observed: BTreeMap::new(),
+        observed: Observed::default(),
         spoken: Vec::new(),
         protected: false,
         streams: BTreeMap::new(),
@@ -310,7 +209,9 @@ pub(crate) fn play(
         }
         if player.tally.lost + player.tally.unknown == left {
             player.passed.push(place);
-            player.observe(seen);
+            if player.speech == Speech::Sealed {
+                player.observed.note(seen, inside);
+            }
         }
     }
     if player.speech != Speech::Words && player.tally.lost > 0 {
@@ -318,7 +219,11 @@ pub(crate) fn play(
         player.complaints.push(text);
     }
     player.compare_streams();
-    player.ask_observer();
+    if !player.observed.is_empty() {
+        let rows = player.nat.show("ipsec");
+        let judged = player.observed.judged(&rows, way == Way::Whole);
+        player.complaints.extend(judged);
+    }
     let tally = player.tally;
     Run {
         title,
@@ -482,66 +387,6 @@ impl Player<'_> {
             };
             if let Err(why) = compared {
                 self.complain(&format!("{} > {}: {why}", flow.1, flow.2), &before);
-            }
-        }
-    }
-
-    fn observe(&mut self, seen: &Seen) {
-        if self.speech != Speech::Sealed {
-            return;
-        }
-        let out = seen.src.ip() == self.inside;
-        let other = if out { seen.dst.ip() } else { seen.src.ip() };
-        let word = |at: usize| {
-            let bytes = seen.payload.get(at..at + 4)?;
-            Some(u32::from_be_bytes(bytes.try_into().unwrap()))
-        };
-        let at_4500 = [seen.src, seen.dst].iter().any(|end| end.port() == 4500);
-        let (message, spi) = match (seen.protocol, word(0)) {
-            (protocol::UDP, Some(0)) if at_4500 => (seen.payload.get(4..), None),
-            (protocol::UDP, spi) if at_4500 => (None, spi.filter(|_| seen.payload.len() >= 8)),
-            (protocol::UDP, _) => (Some(&seen.payload[..]), None),
-            (_, spi) => (None, spi),
-        };
-        let (version, native, spis) = self.observed.entry(other).or_default();
-        *native |= seen.protocol == protocol::ESP;
-        if let Some(byte) = message.and_then(|bytes| bytes.get(17)) {
-            *version = byte >> 4;
-        }
-        spis[usize::from(!out)].extend(spi);
-    }
-
-    /// What is shown of IPsec is what was seen of each gateway.
-    fn ask_observer(&mut self) {
-        let seen = std::mem::take(&mut self.observed);
-        if seen.is_empty() {
-            return;
-        }
-        let rows = self.nat.show("ipsec");
-        for (remote, (version, native, spis)) in seen {
-            // ESP of a host that has an address of its own needs no tracking.
-            if native && self.whole.is_some() {
-                continue;
-            }
-            let address = remote.to_string();
-            let row = rows.iter().find(|row| row["remote"] == address.as_str());
-            let shown = row.map(|row| {
-                let of = |way: &str| row[way].as_array().map_or(0, Vec::len);
-                (row["ike"].as_u64(), [of("spis_out"), of("spis_in")])
-            });
-            let fits = shown.is_some_and(|(ike, shown)| {
-                let counts = shown.iter().zip(&spis).all(|(shown, spis)| {
-                    let all = spis.len().min(4);
-                    // Behind UDP nobody looks any more once payload has gone both ways.
-                    let least = if native { all } else { all.min(1) };
-                    (least..=all).contains(shown)
-                });
-                counts && ike == Some(u64::from(version))
-            });
-            if !fits {
-                let seen = (version, spis.map(|spis| spis.len()));
-                let text = format!("{remote}: observed {shown:?} of {seen:?}");
-                self.complaints.push(text);
             }
         }
     }
@@ -779,22 +624,6 @@ fn flow(seen: &Seen, out: bool) -> Flow {
     } else {
         (seen.protocol, seen.dst.0, seen.src.0)
     }
-}
-
-/// The recorded packet, to be sent once more with right checksums.
-pub(crate) fn again(seen: &Seen) -> Packet {
-    let flow = format!("{} > {}", seen.src, seen.dst);
-    let packet = match &seen.tcp {
-        Some(then) => tcp(&flow)
-            .seq(then.seq)
-            .ack(then.ack)
-            .flags(then.flags)
-            .window(then.window)
-            .tcp_options(&then.options),
-        None if seen.protocol == protocol::UDP => udp(&flow),
-        None => raw(&flow, seen.protocol),
-    };
-    packet.payload(&seen.payload).id(seen.id).df(seen.df)
 }
 
 /// Endpoints that a message names: protocol, port inside, endpoint outside.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use testkit::pcap::{Record, write};
 
-use crate::replay::{Recorded, Run, again};
+use crate::recorded::{Recorded, again};
+use crate::replay::Run;
 
 /// Layers whose messages are counted.
 const MESSAGES: [&str; 22] = [
