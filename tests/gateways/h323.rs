@@ -214,6 +214,75 @@ fn a_call_by_a_gatekeeper_is_followed_from_one_session_to_the_next() {
     assert_eq!(tally(&mut nat, "h323")[5], 0);
 }
 
+/// T.38 over UDP has one port: what is beside it may be another's.
+#[test]
+fn fax_over_udp_is_no_rtp() {
+    let mut nat = Pipe::new(&strict());
+    let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+    talk.says(&mut nat, Outside, &message("connect_control"));
+    let mut control = Talk::open(&mut nat, "10.64.0.7:30002", "192.0.2.9:7100");
+    let fax = message("channel_fax_udp");
+    let seen = leaves(&mut control, &mut nat, &fax);
+    let outside = became(&fax, &seen.payload, 5910);
+    assert_eq!(doors(&mut nat), ["udp 10.64.0.7:5910"]);
+    let packet = udp(&format!("192.0.2.9:6910 > {outside}"));
+    assert!(nat.outside(packet).forwarded().dst == "10.64.0.7:5910");
+}
+
+/// H.245: an acknowledgement does not say what its channel is for.
+#[test]
+fn who_accepts_fax_opens_what_was_offered() {
+    for (offer, opened) in [
+        ("peer_fax_tcp", &["tcp 10.64.0.7:5920"][..]),
+        ("peer_fax_udp", &["udp 10.64.0.7:5920"]),
+        ("peer_sound", &["udp 10.64.0.7:5920", "udp 10.64.0.7:5921"]),
+    ] {
+        let mut nat = Pipe::new(&strict());
+        let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+        talk.says(&mut nat, Outside, &message("connect_control"));
+        let mut control = Talk::open(&mut nat, "10.64.0.7:30002", "192.0.2.9:7100");
+        // The number is one of each side's own.
+        leaves(&mut control, &mut nat, &message("channel"));
+        control.says(&mut nat, Outside, &message("peer_fax_udp"));
+        control.says(&mut nat, Outside, &message(offer));
+        leaves(&mut control, &mut nat, &message("accept_fax"));
+        let mut all = doors(&mut nat);
+        all.retain(|door| door.contains(":592"));
+        assert_eq!(all, *opened, "{offer}");
+    }
+}
+
+/// H.450.2 and H.450.3: a call is sent on to the host itself, or to somebody else.
+#[test]
+fn transfer_and_diversion_name_what_is_known_outside() {
+    let mut nat = Pipe::new(&strict());
+    let seen = datagram(&mut nat, "register");
+    answer(&mut nat, &seen.src.to_string(), "registered");
+    let signalling = became(&message("register"), &seen.payload, 1720);
+    let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+    for name in ["transfer", "identified", "diverted"] {
+        let sent = message(name);
+        let seen = leaves(&mut talk, &mut nat, &sent);
+        assert_eq!(became(&sent, &seen.payload, 1720), signalling, "{name}");
+        // The peer gives it back.
+        let back = talk.sends(&mut nat, Outside, &seen.payload);
+        assert_eq!(back.payload, sent, "{name}");
+    }
+    talk.says(&mut nat, Inside, &message("transfer_away"));
+    assert_eq!(tally(&mut nat, "h323")[5], 0);
+}
+
+/// Whoever is transferred goes there with the gateway.
+#[test]
+fn a_transferred_host_is_followed() {
+    let mut nat = Pipe::new(&strict());
+    let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+    talk.says(&mut nat, Outside, &message("transfer_away"));
+    let mut talk = Talk::open(&mut nat, "10.64.0.7:30003", "192.0.2.1:2721");
+    leaves(&mut talk, &mut nat, &message("setup_fast"));
+    assert_eq!(doors(&mut nat).len(), 2);
+}
+
 /// Sessions to the same port that nobody has led the host to are not read.
 #[test]
 fn other_hosts_sessions_go_without() {
@@ -258,6 +327,82 @@ fn a_registered_host_is_called() {
     assert_eq!(tally(&mut nat, "h323")[5], 0);
     nat.wait(70.0);
     assert_eq!(doors(&mut nat), [""; 0]);
+}
+
+/// A call that is released has no doors, unless another one of its connection may need them.
+#[test]
+fn doors_close_with_their_call() {
+    // Whoever did not choose a reference sets its highest bit.
+    let of = |name: &str, call: u8, side| {
+        let answers = if side == Outside { 0x80 } else { 0 };
+        let reference = vec![8, 2, 0x12 | answers, call];
+        with(&message(name), &[(vec![8, 2, 0x12, 0x34], reference)])
+    };
+    for side in [Inside, Outside] {
+        let mut nat = Pipe::new(&strict());
+        let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+        for call in [1, 2] {
+            leaves(&mut talk, &mut nat, &of("setup_fast", call, Inside));
+            talk.says(&mut nat, side, &of("released", call + 1, side));
+            assert_eq!(doors(&mut nat).len(), 2);
+            talk.says(&mut nat, side, &of("released", call, side));
+            assert_eq!(doors(&mut nat), [""; 0]);
+        }
+        leaves(&mut talk, &mut nat, &of("setup_fast", 3, Inside));
+        leaves(&mut talk, &mut nat, &of("setup", 4, Inside));
+        talk.says(&mut nat, side, &of("released", 4, side));
+        talk.says(&mut nat, side, &of("released", 3, side));
+        assert_eq!(doors(&mut nat).len(), 2);
+    }
+}
+
+/// Whether it is read here or, because a message came in parts, on the slow path.
+#[test]
+fn doors_close_with_media_control() {
+    let channel = message("channel");
+    for first in [channel.len(), 9] {
+        let mut nat = Pipe::new(&strict());
+        let mut talk = Talk::open(&mut nat, "10.64.0.7:30001", "192.0.2.9:1720");
+        talk.says(&mut nat, Outside, &message("connect_control"));
+        let control = Talk::open(&mut nat, "10.64.0.7:30002", "192.0.2.9:7100");
+        let sent = control.end(Inside).next + channel.len() as u32;
+        let got = |side| match side {
+            Inside => control.segment(Inside).seq(sent),
+            Outside => control.segment(Outside).ack(sent),
+        };
+        let (one, other) = channel.split_at(first);
+        let _ = nat.inside(control.segment(Inside).payload(one));
+        if !other.is_empty() {
+            let _ = nat.inside(got(Inside).seq(sent - other.len() as u32).payload(other));
+        }
+        nat.wait(0.01);
+        let _ = nat.outside(got(Outside));
+        let _ = nat.outside(got(Outside).fin());
+        nat.wait(0.01);
+        assert_eq!(doors(&mut nat).len(), 2, "{first}");
+        let _ = nat.inside(got(Inside).fin());
+        nat.wait(0.01);
+        assert_eq!(doors(&mut nat), [""; 0], "{first}");
+    }
+}
+
+/// Nobody is called who is not registered any more, with that gatekeeper.
+#[test]
+fn doors_close_with_the_registration() {
+    for end in ["unregistered", "rejected"] {
+        let mut nat = Pipe::new(&strict());
+        let seen = datagram(&mut nat, "register");
+        let own = seen.src.to_string();
+        answer(&mut nat, &own, "registered");
+        // Somebody else who has the host's outside endpoint.
+        let stranger = udp(&format!("192.0.2.66:1719 > {own}")).payload(&message(end));
+        nat.outside(stranger).forwarded();
+        assert_eq!(doors(&mut nat).len(), 2);
+        hides(&message("unregister"), &datagram(&mut nat, "unregister"));
+        assert_eq!(doors(&mut nat).len(), 2);
+        answer(&mut nat, &own, end);
+        assert_eq!(doors(&mut nat), [""; 0]);
+    }
 }
 
 /// Slipstream: other hosts' endpoints and system ports open nothing.
@@ -361,4 +506,48 @@ fn a_host_inside_is_called_by_a_port_forward() {
             "udp 10.64.0.7:5005"
         ]
     );
+}
+
+/// A gatekeeper inside speaks for the hosts that it is configured with, and for no others.
+#[test]
+fn a_gatekeeper_inside_announces_media_of_its_hosts() {
+    let config = strict()
+        .fixed("protocol: tcp, inside: \"10.64.0.8:1720\", outside: \"203.0.113.20:1720\"")
+        .top(
+            "alg: { h323: { trunks: [ { address: 10.64.0.8, media: [10.64.0.7] } ] },
+  sip: { trunks: [ { address: 10.64.0.9, media: [10.64.0.7] } ] } }",
+        );
+    let mut nat = Pipe::new(&config);
+    // Calls that it places, with media of the host's.
+    let mut talk = Talk::open(&mut nat, "10.64.0.8:30001", "192.0.2.9:1720");
+    let setup = message("setup_fast");
+    let seen = leaves(&mut talk, &mut nat, &setup);
+    hears(&mut nat, &became(&setup, &seen.payload, 5000), 5000);
+    // And one that it takes, with media control of the host's.
+    let mut talk = Talk::come(&mut nat, "192.0.2.9:40000", "203.0.113.20:1720");
+    let connect = with(
+        &message("connect_control"),
+        &[(place(PEER, 7100), place(OWN, 7000))],
+    );
+    let seen = leaves(&mut talk, &mut nat, &connect);
+    let outside = became(&connect, &seen.payload, 7000);
+    let mut control = Talk::come(&mut nat, "192.0.2.9:41000", &outside);
+    let accept = message("accept");
+    let seen = leaves(&mut control, &mut nat, &accept);
+    hears(&mut nat, &became(&accept, &seen.payload, 5004), 5004);
+    assert_eq!(tally(&mut nat, "h323")[5], 0);
+    let before = doors(&mut nat).len();
+    let third = [10, 64, 0, 10];
+    let of_third = with(&setup, &[(OWN.to_vec(), third.to_vec())]);
+    for from in ["10.64.0.8:30002", "10.64.0.9:30002"] {
+        let mut talk = Talk::open(&mut nat, from, "192.0.2.9:1720");
+        talk.says(&mut nat, Inside, &of_third);
+    }
+    let mut talk = Talk::open(&mut nat, "10.64.0.9:30003", "192.0.2.9:1720");
+    talk.says(
+        &mut nat,
+        Inside,
+        &with(&setup, &[(place(OWN, 30_001), place(PEER, 30_001))]),
+    );
+    assert_eq!(doors(&mut nat).len(), before);
 }

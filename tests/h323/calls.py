@@ -9,6 +9,7 @@ One a line: a name and the message in hex, with TPKT where it goes over TCP. The
 
 import struct
 
+from h450 import ARGUMENTS, H450, RESULTS
 from pycrate_asn1dir import H225, H245
 
 H225 = H225.H323_MESSAGES
@@ -59,10 +60,13 @@ def media(rtp=None, rtcp=None):
 
 
 AUDIO = ("audioData", ("g711Ulaw64k", 20))
-T38 = ("data", {"application": ("t38fax", {
-    "t38FaxProtocol": ("tcp", 0),
-    "t38FaxProfile": {"fillBitRemoval": False, "transcodingJBIG": False, "transcodingMMR": False}}),
-    "maxBitRate": 144})
+
+
+def t38(transport):
+    return ("data", {"application": ("t38fax", {
+        "t38FaxProtocol": (transport, 0),
+        "t38FaxProfile": {"fillBitRemoval": False, "transcodingJBIG": False, "transcodingMMR": False}}),
+        "maxBitRate": 144})
 
 
 def offer(number, rtp=None, rtcp=None, data=AUDIO):
@@ -86,6 +90,26 @@ def accept(number, rtp, rtcp):
     return ("response", ("openLogicalChannelAck", {
         "forwardLogicalChannelNumber": number,
         "forwardMultiplexAckParameters": ("h2250LogicalChannelAckParameters", media(rtp, rtcp))}))
+
+
+def accept_fax(number, place):
+    return ("response", ("openLogicalChannelAck", {
+        "forwardLogicalChannelNumber": number,
+        "forwardMultiplexAckParameters": ("h2250LogicalChannelAckParameters", {
+            "sessionID": 3, "mediaChannel": unicast(*place)})}))
+
+
+def service(kind, opcode, **value):
+    """A Facility with an operation of H.450."""
+    types, key = (ARGUMENTS, "argument") if kind == "invoke" else (RESULTS, "result")
+    content = {"opcode": ("local", opcode), key: encoded(getattr(H450, types[opcode]), value)}
+    operation = (kind, {"invokeId": 7, **(content if kind == "invoke" else {"result": content})})
+    apdu = encoded(H450.H4501SupplementaryService, {"serviceApdu": ("rosApdus", [operation])})
+    return call(0x62, ("empty", 0), h4501SupplementaryService=[apdu])
+
+
+def endpoint(*place):
+    return {"destinationAddress": [("transportID", address(*place))]}
 
 
 def element(value):
@@ -131,7 +155,19 @@ MESSAGES = {
     "tunnelled_accept": call(0x62, ("empty", 0), h245Control=[
         control(accept(2, (OWN, 5002), (OWN, 5003)))]),
     "channel": tpkt(control(open_channel(offer(1, None, (OWN, 5005))))),
-    "channel_fax": tpkt(control(open_channel(offer(3, (OWN, 5900), None, T38)))),
+    "channel_fax": tpkt(control(open_channel(offer(3, (OWN, 5900), None, t38("tcp"))))),
+    "channel_fax_udp": tpkt(control(open_channel(offer(4, (OWN, 5910), None, t38("udp"))))),
+    "peer_fax_tcp": tpkt(control(open_channel(offer(9, None, None, t38("tcp"))))),
+    "peer_fax_udp": tpkt(control(open_channel(offer(9, None, None, t38("udp"))))),
+    "peer_sound": tpkt(control(open_channel(offer(9, None, None)))),
+    "accept_fax": tpkt(control(accept_fax(9, (OWN, 5920)))),
+    "transfer": service("invoke", 9, callIdentity="", reroutingNumber=endpoint(OWN, 1720)),
+    "transfer_away": service("invoke", 9, callIdentity="", reroutingNumber=endpoint(KEEPER, 2721)),
+    "identified": service("returnResult", 7, callIdentity="12", reroutingNumber=endpoint(OWN, 1720)),
+    "diverted": service(
+        "invoke", 19, reroutingReason="cfb", calledAddress=endpoint(KEEPER, 2721), diversionCounter=1,
+        h225InfoElement=b"\x04\x03\x88\x93\xa5", lastReroutingNr=endpoint(OWN, 1720),
+        subscriptionOption="noNotification", callingNumber=endpoint(PEER, 1720)),
     "accept": tpkt(control(accept(1, (OWN, 5004), (OWN, 5005)))),
     "peer_channel": tpkt(control(open_channel(offer(1, None, (PEER, 6005))))),
     "peer_accept": tpkt(control(accept(1, (PEER, 6004), (PEER, 6005)))),
@@ -140,6 +176,10 @@ MESSAGES = {
                     terminalType=TERMINAL, endpointVendor={"vendor": {
                         "t35CountryCode": 181, "t35Extension": 0, "manufacturerCode": 1}},
                     keepAlive=False, willSupplyUUIEs=False, maintainConnection=False),
+    "released": call(0x5a, ("releaseComplete", {"protocolIdentifier": VERSION, "callIdentifier": {"guid": GUID}})),
+    "unregister": ras("unregistrationRequest", callSignalAddress=[address(OWN, 1720)], endpointIdentifier="anna"),
+    "unregistered": ras("unregistrationConfirm"),
+    "rejected": ras("registrationReject", protocolIdentifier=VERSION, rejectReason=("fullRegistrationRequired", 0)),
     "registered": ras("registrationConfirm", protocolIdentifier=VERSION,
                       callSignalAddress=[address(KEEPER, 1720)], endpointIdentifier="anna", timeToLive=900,
                       willRespondToIRR=False, maintainConnection=False),

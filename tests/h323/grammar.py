@@ -49,7 +49,10 @@ PLACES = {
     "RegistrationConfirm.timeToLive": "TimeToLive",
     "OpenLogicalChannel.forwardLogicalChannelParameters": "Channel",
     "OpenLogicalChannel.reverseLogicalChannelParameters": "Channel",
+    "OpenLogicalChannel.forwardLogicalChannelNumber": "Offered",
+    "OpenLogicalChannelAck.forwardLogicalChannelNumber": "Accepted",
     "DataProtocolCapability.tcp": "Tcp",
+    "DataProtocolCapability.udp": "Udp",
     "H2250LogicalChannelParameters.mediaChannel": "Media",
     "H2250LogicalChannelParameters.mediaControlChannel": "MediaControl",
     "H2250LogicalChannelAckParameters.mediaChannel": "Media",
@@ -60,9 +63,16 @@ PLACES = {
     ".separateStack": "Stack",
 }
 
+# Of interest by themselves.
+NOTED = {"TimeToLive", "Offered", "Accepted", "Tcp", "Udp"}
+
 # Octet strings with a value in them.
 HELD = {"fastStart": "OpenLogicalChannel", "h245Control": "MultimediaSystemControlMessage",
         "parallelH245Control": "MultimediaSystemControlMessage"}
+
+# The same, with what is written by hand.
+BY_HAND = {"h4501SupplementaryService": "super::h450::SUPPLEMENTARY_SERVICE"}
+NEEDED_THERE = {"ALIAS_ADDRESS", "NON_STANDARD_PARAMETER"}
 
 # What is signed, hashed, or nobody knows what for, what says only what one could do, and IPv6's,
 # Annex E's and SCTP's.
@@ -185,7 +195,7 @@ class Grammar:
         name = named(o)
         if name in LEFT or field in LEFT:
             return False
-        if field in HELD:
+        if field in HELD or field in BY_HAND:
             return True
         if o.TYPE in LISTS:
             return self.has(o._cont, field)
@@ -201,13 +211,15 @@ class Grammar:
 
     def listed(self, owner, field, child):
         """Whether anything of that field is listed."""
-        return field not in LEFT and place_of(owner, field) in ("TimeToLive", "Tcp") or self.has(child, field)
+        return field not in LEFT and place_of(owner, field) in NOTED or self.has(child, field)
 
     def type(self, o, owner, last, field=None):
         """Rust for it; `last` if nothing comes behind it where it stands."""
         if last and not self.listed(owner, field, o):
             return "Type::Rest"
         if o.TYPE in LISTS:
+            if field in BY_HAND:
+                return f"Type::List({size(o)}, &Type::Holds(&{BY_HAND[field]}))"
             if field in HELD:
                 if HELD[field] not in TOPS:
                     TOPS.append(HELD[field])
@@ -312,7 +324,7 @@ def main():
     names = [grammar.constructed(getattr(H225, name, None) or getattr(H245, name), name, True) for name in TOPS]
     print(HEADER)
     for name, body in sorted(grammar.bodies.items()):
-        visible = "pub(super) " if f"Type::Of(&{name})" in names else ""
+        visible = "pub(super) " if f"Type::Of(&{name})" in names or name in NEEDED_THERE else ""
         print(f"{visible}static {name}: Type = {body};")
     for unused in sorted(set(PLACES) - USED):
         print("never met:", unused, file=sys.stderr)

@@ -12,6 +12,7 @@ import random
 import struct
 import sys
 
+from h450 import ARGUMENTS, H450, RESULTS
 from pycrate_asn1dir import H225, H245
 
 H225 = H225.H323_MESSAGES
@@ -85,6 +86,8 @@ class Maker:
             case "SEQUENCE OF" | "SET OF":
                 if path[-1] in ("fastStart", "h245Control", "parallelH245Control"):
                     return [self.held(path) for _ in range(self.random.randint(1, 3))]
+                if path[-1] == "h4501SupplementaryService":
+                    return [self.service(path) for _ in range(self.random.randint(1, 2))]
                 size = getattr(o, "_const_sz", None)
                 least = size.lb if size else 0
                 most = min(size.ub if size and size.ub else 3, max(3, least))
@@ -117,6 +120,44 @@ class Maker:
         value = self.make(o, [*path, "openLogicalChannel"], 3)
         return encoded(o, value)
 
+    def service(self, path):
+        """Operations of H.450, and some that there are not."""
+        if self.chance(0.1):
+            return b""
+        value = {}
+        if self.chance(0.3):
+            extension = H450.NetworkFacilityExtension
+            value["networkFacilityExtension"] = self.make(extension, [*path, "networkFacilityExtension"], 3)
+        if self.chance(0.3):
+            value["interpretationApdu"] = (self.random.choice(["discard", "clear", "reject"]), 0)
+        value["serviceApdu"] = ("rosApdus", [self.operation(path) for _ in range(self.random.randint(1, 3))])
+        return encoded(H450.H4501SupplementaryService, value)
+
+    def operation(self, path):
+        number = self.random.choice([0, 200, 65535])
+        if self.chance(0.3):
+            result = {}
+            if self.chance(0.8):
+                opcode = self.random.choice([*RESULTS, 15])
+                result["result"] = {"opcode": ("local", opcode), "result": self.told(RESULTS, opcode, path)}
+            return ("returnResult", {"invokeId": number, **result})
+        opcode = self.random.choice([*ARGUMENTS, *ARGUMENTS, 7, 14, 1_000_000])
+        value = {"invokeId": number, "opcode": ("local", opcode)}
+        if self.chance(0.1):
+            value["opcode"] = ("global", (1, 3, 6, 1, 4, 1, 4712))
+            opcode = 0
+        if self.chance(0.2):
+            value["linkedId"] = 9
+        if self.chance(0.9):
+            value["argument"] = self.told(ARGUMENTS, opcode, path)
+        return ("invoke", value)
+
+    def told(self, types, opcode, path):
+        if opcode not in types:
+            return self.random.randbytes(self.random.choice([0, 1, 30]))
+        o = getattr(H450, types[opcode])
+        return encoded(o, self.make(o, [*path, types[opcode]], 3))
+
     def choice(self, o, path, depth):
         names = list(o._root) + list((o._ext or [])[:int(len(o._ext or []) * self.version + 0.99)])
         names = [name for name in names if name not in NEVER]
@@ -124,7 +165,7 @@ class Maker:
         for name, share in (("ipAddress", 0.7), ("iPAddress", 0.7), ("unicastAddress", 0.7),
                             ("h2250LogicalChannelParameters", 0.8), ("h2250LogicalChannelAckParameters", 0.8),
                             ("t38fax", 0.5), ("data", 0.3), ("tcp", 0.4), ("openLogicalChannel", 0.3),
-                            ("openLogicalChannelAck", 0.3), ("setup", 0.3), ("transportID", 0.4),
+                            ("openLogicalChannelAck", 0.3), ("setup", 0.3), ("transportID", 0.6 if "h4501SupplementaryService" in path else 0.4),
                             ("nullData", 0.2 if depth < 9 else 1)):
             if name in names and self.chance(share):
                 names = [name]
@@ -195,6 +236,8 @@ class Maker:
             at = len(path) - 1 - path[::-1].index(field) if field in path else 0
             if top in path and field == means[-1] and ("ommunication" in top or path[at - 1] == top):
                 kind = other
+        if kind == "t" and {"reroutingNumber", "calledAddress"} & set(path):
+            kind = "s"
         if kind == "m" and self.tcp and "openLogicalChannel" in path:
             kind = "k"
         self.found.append(f"{ip.hex()}{port:04x}{kind}")

@@ -51,6 +51,23 @@ smoke_config() {
     adapt "$PTL_WORK/config/smoke.yaml"
 }
 
+# need_wheel NAME VERSION SHA256: a pure Python package of PyPI, kept for later runs; its path, which
+# is one for PYTHONPATH, in WHEEL. A test that cannot have it is skipped.
+need_wheel() {
+    local kept=/var/cache/portolan wheels=$PTL_WORK/wheels
+    WHEEL=$(compgen -G "$kept/$1-$2-*.whl" | head -n 1) || true
+    if [[ -n $WHEEL ]] && sha256sum --quiet -c <<<"$3  $WHEEL"; then
+        return 0
+    fi
+    need_packages python3-pip
+    mkdir -p "$wheels" "$kept"
+    echo "$1==$2 --hash=sha256:$3" >"$wheels/wanted"
+    attend timeout 120 /usr/bin/python3 -m pip -q download --retries 2 --no-deps --only-binary :all: \
+        --require-hashes -r "$wheels/wanted" -d "$wheels" || skip "no $1 $2 from PyPI"
+    mv -t "$kept" "$wheels"/*.whl
+    WHEEL=$(compgen -G "$kept/$1-$2-*.whl")
+}
+
 # lossy_line: 1 % loss and some frames out of order, both ways, between Portolan and
 # the outside host: by netem, or by a program in the middle where the kernel has none.
 LINE=

@@ -22,7 +22,7 @@ done
 calls() {
     local version form host pids=() pid address
     spawn "$PTL_WORK/manager" ip netns exec "$(ns outside)" \
-        /usr/bin/python3 "$PTL_ROOT/tests/smoke/_skinny.py" manager "$MANAGER" 30
+        /usr/bin/python3 -B "$PTL_ROOT/tests/smoke/_skinny.py" manager "$MANAGER" 30
     local manager=$SPAWNED
     wait_until 60 listening outside tcp "$MANAGER:2000" || die "the call manager did not start"
     rm -f "$PTL_WORK"/phone-*
@@ -31,7 +31,7 @@ calls() {
             for host in inside-a inside-b; do
                 address=$([[ $host == inside-a ]] && echo 10.64.0.10 || echo 10.64.0.20)
                 spawn "$PTL_WORK/phone-$version-$form-$host" ip netns exec "$(ns "$host")" timeout 30 \
-                    /usr/bin/python3 "$PTL_ROOT/tests/smoke/_skinny.py" phone "$address" "$MANAGER" "$version" "$form"
+                    /usr/bin/python3 -B "$PTL_ROOT/tests/smoke/_skinny.py" phone "$address" "$MANAGER" "$version" "$form"
                 pids+=("$SPAWNED")
             done
         done

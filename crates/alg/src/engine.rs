@@ -15,7 +15,7 @@ use crate::edits::{Edit, Edits, add_lengths};
 const FIRST_PORT: u16 = 1024;
 
 /// The kind of sessions that media control of H.323 is: nothing else tells them.
-pub(crate) const MEDIA_CONTROL: u8 = 1;
+pub const MEDIA_CONTROL: u8 = 1;
 
 /// Pairs that one place may ask for.
 const MOST_PAIRS: u8 = 16;

@@ -8,8 +8,8 @@ use base::{Direction, Nanos};
 use nat::{Attached, Gateway};
 
 use crate::directory;
-use crate::engine::{Host, Keeper, MEDIA_CONTROL, Terms};
-use crate::h323::{Registration, Renewed};
+use crate::engine::{Agreed, Host, Keeper, MEDIA_CONTROL, Terms};
+use crate::h323::{Calls, Registration, Renewed};
 use crate::names;
 use crate::rtsp::{Doors, Sessions};
 use crate::sip::{self, Limits};
@@ -58,7 +58,8 @@ impl Scanned {
             (None, Gateway::Ldap) => directory::Registration::from_word(attached.notes[1]).terms(),
             (None, Gateway::H323) if attached.protocol == UDP => Terms {
                 lifetime: Some(Registration::from_word(attached.notes[1]).lifetime()),
-                keeper: Keeper::Time,
+                // Longer than the session, which a quiet host loses before it is called.
+                keeper: Keeper::Call(Agreed::Yes),
                 ..Terms::default()
             },
             (None, _) => Terms::default(),
@@ -174,6 +175,7 @@ pub fn scan(
                 (_, MEDIA_CONTROL) => (h323::Service::MediaControl, Transport::Tcp),
                 _ => (h323::Service::CallSignalling, Transport::Tcp),
             };
+            let mut calls = Calls::from_word(*other_note);
             let mut last = None;
             let scan = h323::scan(
                 service,
@@ -185,16 +187,24 @@ pub fn scan(
                 |message| {
                     messages += 1;
                     last = Some(message);
+                    if service == h323::Service::CallSignalling && calls.note(direction, message) {
+                        doors = Doors::Close;
+                    }
                 },
             );
-            if direction == Direction::Inbound {
-                crate::h323::give_back(found);
-            }
+            crate::h323::settle(direction, service, found, host);
             *note = state.to_word();
-            if let Some(message) = last {
-                let mut registration = Registration::from_word(*other_note);
-                renewed = registration.note(direction, message, found, host);
-                *other_note = registration.to_word();
+            match (service, last) {
+                (h323::Service::CallSignalling, _) => *other_note = calls.to_word(),
+                (h323::Service::Ras, Some(message)) => {
+                    let mut registration = Registration::from_word(*other_note);
+                    renewed = registration.note(direction, message, found, host);
+                    *other_note = registration.to_word();
+                    if message.unregisters() {
+                        doors = Doors::Close;
+                    }
+                }
+                (h323::Service::Ras | h323::Service::MediaControl, _) => {}
             }
             scan
         }

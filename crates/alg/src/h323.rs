@@ -1,8 +1,11 @@
-//! H.323 registrations: how long the doors last by which a host is called.
+//! H.323: how long the doors last by which a host is called, and those of its calls.
 //!
 //! A host says where it is called when it asks a gatekeeper to be registered, and the gatekeeper
 //! for how many seconds that is, when it confirms it. So the doors of the last request are opened
-//! once more with that time.
+//! once more with that time. A registration is kept as a call is, and its end is the call's.
+//!
+//! The doors of a connection for call signalling close when its call is released. Where it has
+//! several at a time nothing tells whose a door is: they close by their time.
 
 use appproto::h323::{Message, Service};
 use appproto::{Endpoint, Finding, Findings, Form, Role, Span};
@@ -98,11 +101,82 @@ impl Registration {
     }
 }
 
+/// What is known of the calls of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Calls {
+    /// The reference of one of them, as whoever chose it writes it, and which side that is.
+    one: u16,
+    known: bool,
+    /// That one is released: more may come of it.
+    over: bool,
+    several: bool,
+}
+
+impl Calls {
+    pub(crate) const fn to_word(self) -> u64 {
+        (self.several as u64) << 18
+            | (self.over as u64) << 17
+            | (self.known as u64) << 16
+            | self.one as u64
+    }
+
+    pub(crate) const fn from_word(word: u64) -> Self {
+        let [.., flags, high, low] = word.to_be_bytes();
+        Self {
+            one: u16::from_be_bytes([high, low]),
+            known: flags & 1 != 0,
+            over: flags & 2 != 0,
+            several: flags & 4 != 0,
+        }
+    }
+
+    /// Takes note of a message; whether the doors close.
+    pub(crate) fn note(&mut self, direction: Direction, message: Message) -> bool {
+        /// Not the sender's choice.
+        const ANSWERS: u16 = 0x8000;
+        let one = match direction {
+            Direction::Outbound => message.reference,
+            Direction::Inbound => message.reference ^ ANSWERS,
+        };
+        if message.releases() {
+            let is_known = one == self.one;
+            self.over |= is_known;
+            return is_known && !self.several;
+        }
+        if !self.known || self.over && one != self.one {
+            *self = Self {
+                one,
+                known: true,
+                over: false,
+                ..*self
+            };
+        }
+        self.several |= one != self.one;
+        false
+    }
+}
+
 /// What the other side listens to opens nothing here, but it may be ours that it gives back.
-pub(crate) fn give_back(found: &mut Findings) {
+///
+/// In a call the host may send the other side on to whomever it likes (`alternativeAddress`, H.450):
+/// that opens nothing, and is named as it is known outside.
+pub(crate) fn settle(
+    direction: Direction,
+    service: Service,
+    found: &mut Findings,
+    host: &impl Host,
+) {
     for finding in found {
-        if let Role::Listens(channel) = finding.role {
-            finding.role = Role::Names(channel.transport);
+        match (direction, finding.role) {
+            (Direction::Inbound, Role::Listens(channel)) => {
+                finding.role = Role::Names(channel.transport);
+            }
+            (Direction::Outbound, Role::Leads(Service::CallSignalling, channel))
+                if service != Service::Ras && !host.is_own(finding.endpoint.address) =>
+            {
+                finding.role = Role::Names(channel.transport);
+            }
+            _ => {}
         }
     }
 }

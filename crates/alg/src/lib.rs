@@ -27,6 +27,6 @@ mod rtsp;
 pub mod sip;
 
 pub use edits::{Edit, Edits, NoRoom, add_difference, splice};
-pub use engine::{Agreed, Context, Host, Keeper, Outcome, Refused, Terms, resolve};
+pub use engine::{Agreed, Context, Host, Keeper, MEDIA_CONTROL, Outcome, Refused, Terms, resolve};
 pub use gateway::{Scanned, scan};
 pub use rtsp::Doors;

@@ -10,10 +10,13 @@
 //! All of them are ASN.1 in aligned PER, read by the recommendations' own grammar up to the last
 //! address; what later versions add is skipped. Addresses have six bytes, and nothing becomes
 //! longer or shorter. Each kind of session names where those of the next kind go: what
-//! [`Role::Leads`] says. A message that cannot be read is left alone, and one tunnelled in another
+//! [`Role::Leads`] says. Supplementary services ([`h450`]) are in octet strings of call signalling,
+//! too. A message that cannot be read is left alone, and one tunnelled in another
 //! by itself.
 
+mod channels;
 mod grammar;
+mod h450;
 mod per;
 mod types;
 
@@ -25,7 +28,7 @@ use crate::{
     Uses,
 };
 
-pub use crate::frames::State;
+pub use self::channels::State;
 
 /// What a session carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +62,9 @@ pub struct Message {
     kind: u16,
     /// Which of those.
     what: u16,
+    /// Which call of its connection it is about, of call signalling: chosen by who began that, with
+    /// the highest bit set by the other one.
+    pub reference: u16,
     /// Seconds that a registration is to last, of a request and of its confirmation.
     pub time_to_live: Option<u32>,
 }
@@ -74,6 +80,21 @@ impl Message {
     #[must_use]
     pub const fn confirms(self) -> bool {
         matches!((self.service, self.kind), (Service::Ras, 4))
+    }
+
+    /// There is no registration any more: its end is confirmed, or it was refused.
+    #[must_use]
+    pub const fn unregisters(self) -> bool {
+        matches!((self.service, self.kind), (Service::Ras, 5 | 7))
+    }
+
+    /// Its call is over.
+    #[must_use]
+    pub const fn releases(self) -> bool {
+        matches!(
+            (self.service, self.kind),
+            (Service::CallSignalling, RELEASE_COMPLETE)
+        )
     }
 
     /// Names it in statistics.
@@ -115,7 +136,7 @@ impl Message {
                 0x05 => "Setup",
                 0x07 => "Connect",
                 0x0d => "SetupAcknowledge",
-                0x5a => "ReleaseComplete",
+                RELEASE_COMPLETE => "ReleaseComplete",
                 0x62 => "Facility",
                 0x6e => "Notify",
                 0x75 => "StatusInquiry",
@@ -136,6 +157,9 @@ impl Message {
     }
 }
 
+/// Type of Q.931.
+const RELEASE_COMPLETE: u16 = 0x5a;
+
 /// In the notes: a message has been read.
 const SPOKEN: u8 = 0x01;
 
@@ -151,37 +175,42 @@ pub fn scan(
     mut seen: impl FnMut(Message),
 ) -> Scan {
     if transport == Transport::Tcp {
+        let mut frames = state.frames;
         let framed = Framing {
             service,
             last: None,
+            state,
             seen,
         };
-        return frames::scan(framed, state, sender, bytes, found);
+        let scan = frames::scan(framed, &mut frames, sender, bytes, found);
+        state.frames = frames;
+        return scan;
     }
-    match read(service, bytes, 0, found) {
+    match read(service, bytes, 0, (state, sender), found) {
         Ok(Some(message)) => {
-            state.notes |= SPOKEN;
+            state.frames.notes |= SPOKEN;
             seen(message);
             Scan::Complete
         }
         // Who has spoken it before may say something odd.
         Err(NoRoom) => Scan::Complete,
-        Ok(None) if state.notes & SPOKEN != 0 => Scan::Complete,
+        Ok(None) if state.frames.notes & SPOKEN != 0 => Scan::Complete,
         Ok(None) => Scan::Release,
     }
 }
 
 /// TPKT (RFC 1006 section 6).
-struct Framing<F> {
+struct Framing<'a, F> {
     service: Service,
     last: Option<Message>,
+    state: &'a mut State,
     seen: F,
 }
 
 const TPKT_LEN: usize = 4;
 const TPKT_VERSION: u8 = 3;
 
-impl<F: FnMut(Message)> Framed for Framing<F> {
+impl<F: FnMut(Message)> Framed for Framing<'_, F> {
     fn head(&self, _: u8, _: Sender, bytes: &[u8]) -> Head {
         match *bytes {
             [TPKT_VERSION] | [TPKT_VERSION, 0] | [TPKT_VERSION, 0, _] => Head::Open,
@@ -200,12 +229,13 @@ impl<F: FnMut(Message)> Framed for Framing<F> {
     fn read(
         &mut self,
         notes: &mut u8,
-        _: Sender,
+        sender: Sender,
         message: &[u8],
         found: &mut Findings,
     ) -> Result<Then, NoRoom> {
         self.last = None;
-        self.last = read(self.service, message, TPKT_LEN, found)?;
+        let session = (&mut *self.state, sender);
+        self.last = read(self.service, message, TPKT_LEN, session, found)?;
         if self.last.is_some() {
             *notes |= SPOKEN;
         }
@@ -224,33 +254,41 @@ fn read(
     service: Service,
     bytes: &[u8],
     from: usize,
+    (state, sender): (&mut State, Sender),
     found: &mut Findings,
 ) -> Result<Option<Message>, NoRoom> {
-    let (kind, at, end, of) = match service {
-        Service::Ras => (None, from, bytes.len(), &grammar::RAS_MESSAGE_LAST),
+    let mut message = Message {
+        service,
+        kind: u16::MAX,
+        what: u16::MAX,
+        reference: 0,
+        time_to_live: None,
+    };
+    let (at, end, of) = match service {
+        Service::Ras => (from, bytes.len(), &grammar::RAS_MESSAGE_LAST),
         Service::MediaControl => (
-            None,
             from,
             bytes.len(),
             &grammar::H245_MULTIMEDIA_SYSTEM_CONTROL_MESSAGE_LAST,
         ),
-        Service::CallSignalling => match q931(bytes, from) {
-            Some((kind, at, end)) => (Some(kind), at, end, &grammar::H323_USER_INFORMATION_LAST),
-            None => return Ok(None),
-        },
+        Service::CallSignalling => {
+            let Some(q931) = q931(bytes, from) else {
+                return Ok(None);
+            };
+            (message.kind, message.reference) = (u16::from(q931.kind), q931.reference);
+            (q931.start, q931.end, &grammar::H323_USER_INFORMATION_LAST)
+        }
     };
     let before = found.len();
     let mut places = Places {
         found,
         base: at,
-        tcp: false,
+        state,
+        sender,
+        offered: 0,
+        data: None,
         full: false,
-        message: Message {
-            service,
-            kind: kind.map_or(u16::MAX, u16::from),
-            what: u16::MAX,
-            time_to_live: None,
-        },
+        message,
     };
     // Without anything of H.323 in it, it is Q.931's alone.
     let plain = service == Service::CallSignalling && at == end;
@@ -271,17 +309,29 @@ fn read(
     }
 }
 
-/// The type of a message of Q.931, and where H323-UserInformation is in it.
-fn q931(bytes: &[u8], from: usize) -> Option<(u8, usize, usize)> {
+/// A message of Q.931.
+struct Q931 {
+    kind: u8,
+    reference: u16,
+    /// Where H323-UserInformation is in it; nothing if it has none.
+    start: usize,
+    end: usize,
+}
+
+fn q931(bytes: &[u8], from: usize) -> Option<Q931> {
     const DISCRIMINATOR: u8 = 8;
     const USER_USER: u8 = 0x7e;
     const OF_ASN1: u8 = 5;
     /// Information elements of one byte.
     const SHORT: u8 = 0x80;
-    let (&[discriminator, reference_len], _) = bytes.get(from..)?.split_first_chunk::<2>()?;
+    let (&[discriminator, reference_len], rest) = bytes.get(from..)?.split_first_chunk::<2>()?;
     if discriminator != DISCRIMINATOR || reference_len & 0xf0 != 0 {
         return None;
     }
+    let reference = match *rest {
+        [high, low, ..] if reference_len == 2 => u16::from_be_bytes([high, low]),
+        _ => 0,
+    };
     let mut at = from + 2 + usize::from(reference_len);
     let kind = *bytes.get(at)?;
     at += 1;
@@ -299,19 +349,33 @@ fn q931(bytes: &[u8], from: usize) -> Option<(u8, usize, usize)> {
         let end = start + len;
         let content = bytes.get(start..end)?;
         if content.first() == Some(&OF_ASN1) {
-            return Some((kind, start + 1, end));
+            return Some(Q931 {
+                kind,
+                reference,
+                start: start + 1,
+                end,
+            });
         }
         at = end;
     }
-    Some((kind, at, at))
+    Some(Q931 {
+        kind,
+        reference,
+        start: at,
+        end: at,
+    })
 }
 
 struct Places<'a> {
     found: &'a mut Findings,
     /// Offset of what is read in the whole message.
     base: usize,
-    /// The channel is over TCP.
-    tcp: bool,
+    state: &'a mut State,
+    sender: Sender,
+    /// Number of the channel that is offered.
+    offered: u16,
+    /// What it runs on, if it has no RTP.
+    data: Option<Transport>,
     /// There was no room.
     full: bool,
     message: Message,
@@ -321,7 +385,7 @@ impl Told for Places<'_> {
     fn address(&mut self, place: Place, at: usize, endpoint: Endpoint) -> Result<(), Stop> {
         /// First four bits of multicast addresses.
         const MULTICAST: u32 = 0xe;
-        let Some(role) = role(place, endpoint.port, self.tcp) else {
+        let Some(role) = role(place, endpoint.port, self.data) else {
             return Ok(());
         };
         if endpoint.address == 0 || endpoint.port == 0 || endpoint.address >> 28 == MULTICAST {
@@ -340,9 +404,16 @@ impl Told for Places<'_> {
     }
 
     fn note(&mut self, place: Place, value: u32) {
+        let number = u16::try_from(value).unwrap_or(u16::MAX);
         match place {
-            Place::Channel => self.tcp = false,
-            Place::Tcp => self.tcp = true,
+            Place::Offered => {
+                self.offered = number;
+                self.state.offered(number, self.sender);
+            }
+            Place::Channel => self.data = None,
+            Place::Tcp => self.carries(Transport::Tcp),
+            Place::Udp => self.carries(Transport::Udp),
+            Place::Accepted => self.data = self.state.accepted(number, self.sender),
             Place::TimeToLive => self.message.time_to_live = Some(value),
             _ => {}
         }
@@ -374,7 +445,14 @@ impl Told for Places<'_> {
     }
 }
 
-const fn role(place: Place, port: u16, tcp: bool) -> Option<Role> {
+impl Places<'_> {
+    fn carries(&mut self, transport: Transport) {
+        self.data = Some(transport);
+        self.state.carries(self.offered, self.sender, transport);
+    }
+}
+
+const fn role(place: Place, port: u16, data: Option<Transport>) -> Option<Role> {
     let even = port.is_multiple_of(2);
     Some(match place {
         Place::Ras => Service::Ras.leads(),
@@ -383,13 +461,19 @@ const fn role(place: Place, port: u16, tcp: bool) -> Option<Role> {
         Place::NamedTcp => Role::Names(Transport::Tcp),
         Place::NamedUdp => Role::Names(Transport::Udp),
         Place::Stack => Role::Listens(channel(Transport::Tcp, Ports::One)),
-        Place::Media | Place::MediaControl if tcp => {
-            Role::Listens(channel(Transport::Tcp, Ports::One))
+        Place::Media | Place::MediaControl if let Some(transport) = data => {
+            Role::Listens(channel(transport, Ports::One))
         }
         Place::Media if even => Role::Listens(channel(Transport::Udp, Ports::Pair)),
         Place::MediaControl if !even => Role::Listens(channel(Transport::Udp, Ports::Behind)),
         Place::Media | Place::MediaControl => Role::Listens(channel(Transport::Udp, Ports::One)),
-        Place::Nowhere | Place::Channel | Place::Tcp | Place::TimeToLive => return None,
+        Place::Nowhere
+        | Place::Channel
+        | Place::Offered
+        | Place::Accepted
+        | Place::Tcp
+        | Place::Udp
+        | Place::TimeToLive => return None,
     })
 }
 

@@ -10,6 +10,7 @@ use crate::node::{Kind, Node};
 use crate::section::Section;
 use crate::sip;
 use crate::text::{self, shown};
+use crate::trunks;
 
 /// IP protocols.
 const TCP: u8 = 6;
@@ -114,6 +115,7 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
         services: Vec::new(),
         sizes: Vec::new(),
         sip: None,
+        trunks: Vec::new(),
         ipsec: Ipsec::default(),
     };
     let nothing = Node {
@@ -142,6 +144,9 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
     keys.extend(gateway.further);
     if gateway.is_sip() {
         keys.extend(sip::KEYS);
+    }
+    if gateway.has_trunks() {
+        keys.push(trunks::KEY);
     }
     let section = Section::open(node, &format!("`{}`", gateway.name), &keys, report);
     alg.enabled = section.boolean("enabled", alg.enabled, report);
@@ -179,6 +184,9 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
     alg.ipsec = ipsec::read(gateway.name, &section, report);
     if gateway.is_sip() {
         alg.sip = Some(sip::read(&section, report));
+    }
+    if gateway.has_trunks() {
+        alg.trunks = trunks::read(&section, report);
     }
     alg
 }
@@ -267,6 +275,10 @@ impl Gateway {
 
     fn is_sip(&self) -> bool {
         self.name == "sip"
+    }
+
+    fn has_trunks(&self) -> bool {
+        matches!(self.name, "sip" | "h323")
     }
 }
 

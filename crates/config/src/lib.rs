@@ -32,6 +32,7 @@ mod section;
 mod sip;
 mod statics;
 mod text;
+mod trunks;
 mod zones;
 
 use std::path::Path;

@@ -601,6 +601,8 @@ pub struct Alg {
     pub sizes: Vec<(&'static str, u64)>,
     /// Of `sip` alone.
     pub sip: Option<Sip>,
+    /// `trunks:` of `sip` and `h323`.
+    pub trunks: Vec<Trunk>,
     /// Of `ike` and `esp`, each its part.
     pub ipsec: Ipsec,
 }
@@ -629,8 +631,6 @@ pub struct Sip {
     pub call_timeout: Duration,
     /// `max_media_lines:` of a message; default 8.
     pub max_media_lines: u8,
-    /// `trunks:`
-    pub trunks: Vec<Trunk>,
 }
 
 impl Default for Sip {
@@ -638,7 +638,6 @@ impl Default for Sip {
         Self {
             call_timeout: Duration::from_hours(3),
             max_media_lines: 8,
-            trunks: Vec::new(),
         }
     }
 }

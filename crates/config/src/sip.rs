@@ -1,57 +1,20 @@
-//! `alg.sip`: calls and trunks.
+//! `alg.sip`: calls.
 
 use core::time::Duration;
 
 use crate::error::Report;
-use crate::model::{Sip, Trunk};
-use crate::node::{Kind, Node};
-use crate::section::{Section, scalar};
-use crate::text;
+use crate::model::Sip;
+use crate::section::Section;
 
 /// Keys that are read here.
-pub(crate) const KEYS: [&str; 3] = ["max_media_lines", "call_timeout", "trunks"];
-
-/// Most trunks, and most media prefixes of one: they are searched in turn.
-const MOST: usize = 64;
+pub(crate) const KEYS: [&str; 2] = ["max_media_lines", "call_timeout"];
 
 pub(crate) fn read(section: &Section<'_>, report: &mut Report) -> Sip {
     let usual = Sip::default();
     let lines = section.number("max_media_lines", 1..=255, report);
     let timeout = section.duration("call_timeout", Duration::from_secs(1), report);
-    let items = section.items("trunks").unwrap_or_default();
-    if let Some(extra) = items.get(MOST) {
-        let what = format!("`trunks` has {} items", items.len());
-        report.error(extra.at, what, format!("keep at most {MOST}"));
-    }
-    let trunks = items.iter().take(MOST);
     Sip {
         call_timeout: timeout.unwrap_or(usual.call_timeout),
         max_media_lines: lines.unwrap_or(usual.max_media_lines),
-        trunks: trunks.filter_map(|item| trunk(item, report)).collect(),
     }
-}
-
-/// `10.0.0.5`, or `{ address: 10.0.0.5, media: [10.0.1.0/24] }`.
-fn trunk(node: &Node, report: &mut Report) -> Option<Trunk> {
-    if let Kind::Scalar(_) = node.kind {
-        let address = scalar(node, "trunks", report, text::prefix)?.value;
-        return Some(Trunk {
-            address,
-            media: Vec::new(),
-        });
-    }
-    let section = Section::open(node, "a trunk", &["address", "media"], report);
-    if section.lacks("address") {
-        section.missing("a trunk", "address", "10.64.0.5", report);
-    }
-    let media = section.prefixes("media", report).unwrap_or_default();
-    if let Some(extra) = media.get(MOST) {
-        let what = format!("`media` has {} items", media.len());
-        report.error(extra.at, what, format!("keep at most {MOST}"));
-    }
-    let address = section.value("address", report, text::prefix)?.value;
-    Some(Trunk {
-        address,
-        media: media.iter().map(|found| found.value).collect(),
-    })
 }

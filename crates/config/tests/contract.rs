@@ -370,25 +370,32 @@ nat: { pools: [ { name: p, prefixes: [203.0.113.0/30] } ], rules: [ { pool: p, a
 #[test]
 fn trunks_are_prefixes_with_or_without_media_of_their_own() {
     let config = with(
-        "alg: { sip: { call_timeout: 4h, trunks: [ 10.0.0.5, { address: 10.0.1.0/30, media: [10.0.2.0/24, 10.0.3.1] } ] } }
+        "alg: { sip: { call_timeout: 4h, trunks: [ 10.0.0.5, { address: 10.0.1.0/30, media: [10.0.2.0/24, 10.0.3.1] } ] },
+  h323: { trunks: [ { address: 10.0.0.6, media: [10.0.2.0/24] } ] } }
 nat: { pools: [ { name: p, prefixes: [203.0.113.0/30] } ], rules: [ { pool: p, alg: { sip: { max_media_lines: 3 } } } ] }\n",
     );
     let sip = config.alg.iter().find_map(|alg| alg.sip.as_ref()).unwrap();
-    let texts: Vec<(String, usize)> = sip
-        .trunks
+    let texts: Vec<(String, usize)> = config
+        .alg
         .iter()
+        .flat_map(|alg| &alg.trunks)
         .map(|trunk| (trunk.address.to_string(), trunk.media.len()))
         .collect();
     assert_eq!(
         texts,
-        [("10.0.0.5/32".into(), 0), ("10.0.1.0/30".into(), 2)]
+        [
+            ("10.0.0.5/32".into(), 0),
+            ("10.0.1.0/30".into(), 2),
+            ("10.0.0.6/32".into(), 1)
+        ]
     );
     assert_eq!(
         (sip.call_timeout.as_secs(), sip.max_media_lines),
         (14_400, 8)
     );
-    let of_rule = config.nat.rules[0].alg[0].sip.as_ref().unwrap();
-    assert_eq!((of_rule.max_media_lines, of_rule.trunks.len()), (3, 0));
+    let of_rule = &config.nat.rules[0].alg[0];
+    let lines = of_rule.sip.as_ref().unwrap().max_media_lines;
+    assert_eq!((lines, of_rule.trunks.len()), (3, 0));
     assert!(config.warnings.is_empty());
 }
 

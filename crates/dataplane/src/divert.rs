@@ -210,17 +210,16 @@ where
     /// Goes on with a session that the slow path has let go of.
     pub(crate) fn take_back(&mut self, back: &TakeBack, now: Nanos) {
         let attached = self.shard.attached(back.session);
-        let Some(gateway) = attached
-            .filter(|one| one.diverted == Some(back.stream))
-            .map(|one| one.gateway)
-        else {
+        let attached = attached.filter(|one| one.diverted == Some(back.stream));
+        let Some(attached) = attached.copied() else {
             return;
         };
-        let tally = self.shard.tally_mut(gateway);
+        let tally = self.shard.tally_mut(attached.gateway);
         tally.bypassed += u64::from(back.released);
         self.shard
             .take_back(back.session, back.stream, back.handed, back.released);
-        self.close_with_connection(back.session, gateway, now);
+        // Its last messages may have come when it was over.
+        self.close_with_connection(back.session, &attached, now);
     }
 }
 

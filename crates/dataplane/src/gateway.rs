@@ -12,12 +12,14 @@
 //! difference, so that one that came wrong leaves wrong.
 
 use alg::sip::Limits;
-use alg::{Agreed, Context, Doors, Host, Refused, Terms};
+use alg::{Agreed, Context, Doors, Host, MEDIA_CONTROL, Refused, Terms};
 use appproto::{Channel, Endpoint, Finding, Findings, Ports, Remote, Role, Scan, Transport};
 use base::{Counter, Direction, Nanos};
 use nat::door;
 use nat::sequence::Adjust;
-use nat::{Announcement, Attached, Gateway, Hit, Keeper, SessionId, SessionView, Shard, State};
+use nat::{
+    Announcement, Attached, Fate, Gateway, Hit, Keeper, SessionId, SessionView, Shard, State,
+};
 use pktio::{Io, PacketBuf, RingReceiver, RingSender};
 use wire::checksum::{self, Sum};
 use wire::ipv4::protocol;
@@ -78,11 +80,8 @@ impl<'a> Session<'a> {
 
     /// The trunk whose signalling this is.
     fn trunk(&self) -> Option<&nat::Trunk> {
-        if self.gateway != Gateway::Sip {
-            return None;
-        }
-        let sip = self.shard.sip_settings(self.view.rule);
-        sip.trunk(self.view.out_key.src())
+        let address = self.view.out_key.src();
+        self.shard.trunk(self.view.rule, self.gateway, address)
     }
 
     const fn protocol(transport: Transport) -> u8 {
@@ -354,7 +353,15 @@ where
                 self.shard.end_session(hit.id, packet.now.ticks());
                 return Looked::Nowhere(Counter::DropNoMapping);
             }
-            (protocol::TCP, _) if is_diverted => return Looked::Diverted,
+            (protocol::TCP, _) if is_diverted => {
+                let segment = buf.bytes().get(packet.l3 + packet.ip.header_len..);
+                if let Some(Ok(header)) = segment.map(tcp::Header::parse)
+                    && header.flags & (tcp::FIN | tcp::RST) != 0
+                {
+                    self.close_with_connection(hit.id, &attached, packet.now);
+                }
+                return Looked::Diverted;
+            }
             (protocol::TCP, _) => {
                 return self.look_at_segment(buf, packet, hit, attached, may_divert);
             }
@@ -394,9 +401,13 @@ where
             low_ports: attached.gateway == Gateway::Rcmd,
         };
         let message = scanned.message.as_ref();
-        host.call = message.map_or(0, |message| {
-            sip::call_of(host.shard, &view, payload, message)
-        });
+        host.call = match (message, attached.gateway) {
+            (Some(message), _) => sip::call_of(host.shard, &view, payload, message),
+            (None, Gateway::H323) if attached.protocol == protocol::UDP => {
+                registration_of(host.shard, &view)
+            }
+            (None, _) => 0,
+        };
         let call = host.call;
         let terms = |finding: &Finding| scanned.terms(attached, finding, call_timeout);
         let mut outcome = alg::resolve(&found, &context, terms, &mut host);
@@ -419,7 +430,11 @@ where
         match scanned.doors {
             Doors::Stay => {}
             Doors::Last(lifetime) => self.shard.renew_doors(hit.id, lifetime, now.ticks()),
-            Doors::Close => self.shard.close_doors_of(hit.id, now.ticks()),
+            Doors::Close => {
+                self.shard.close_doors_of(hit.id, now.ticks());
+                self.shard
+                    .revise_call(call, now, |_| Fate::Within(Nanos(0)));
+            }
         }
         if let Some(message) = message {
             let (is_request, place) = message.kind();
@@ -606,22 +621,27 @@ where
         }
         self.scratch = scratch;
         if header.flags & (tcp::FIN | tcp::RST) != 0 {
-            self.close_with_connection(hit.id, attached.gateway, packet.now);
+            self.close_with_connection(hit.id, &attached, packet.now);
         }
         self.note(hit.id, attached, released);
         Looked::Through
     }
 
-    /// Nobody comes for what was announced over an RTSP connection that is closed, and with that
-    /// of PPTP its calls are over.
-    pub(crate) fn close_with_connection(&mut self, id: SessionId, gateway: Gateway, now: Nanos) {
+    /// Nobody comes for what was announced over an RTSP connection that is closed, or one of media
+    /// control, and with that of PPTP its calls are over.
+    pub(crate) fn close_with_connection(&mut self, id: SessionId, attached: &Attached, now: Nanos) {
         let is_over = self.shard.session(id).is_some_and(|session| {
             matches!(
                 session.state(),
                 State::BothFin | State::TimeWait | State::Reset
             )
         });
-        if is_over && matches!(gateway, Gateway::Rtsp | Gateway::Pptp) {
+        let ends_with_it = match attached.gateway {
+            Gateway::Rtsp | Gateway::Pptp => true,
+            Gateway::H323 => attached.kind == MEDIA_CONTROL,
+            _ => false,
+        };
+        if is_over && ends_with_it {
             self.shard.close_doors_of(id, now.ticks());
         }
     }
@@ -714,6 +734,14 @@ where
             .session(hit.id)
             .map_or(0, |session| session.window_shift(hit.direction))
     }
+}
+
+/// The number of the registration that an H.323 session is about: of that host's port with that
+/// gatekeeper, whoever else may know the host's outside endpoint.
+fn registration_of(shard: &Shard, view: &SessionView) -> u32 {
+    let key = view.out_key;
+    let session = u64::from(key.dst()) << 16 | u64::from(key.src_port());
+    shard.call_of(view.id, &session.to_be_bytes())
 }
 
 /// Enters the changes of a message in a connection's record, all or none.

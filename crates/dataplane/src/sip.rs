@@ -82,11 +82,11 @@ where
             return;
         }
         let text = message.span.of(bytes);
-        let sip = self.shard.sip_settings(view.rule);
-        let timeout = sip.call_timeout;
+        let timeout = self.shard.sip_settings(view.rule).call_timeout;
         let mut report = CallReport::new(view, direction, text, &message.summary, timeout);
         report.group = call;
-        report.trunk = sip.trunk(view.out_key.src()).map(|trunk| trunk.address);
+        let trunk = (self.shard).trunk(view.rule, attached.gateway, view.out_key.src());
+        report.trunk = trunk.map(|trunk| trunk.address);
         if direction == Direction::Inbound {
             report.call_id = inside_call_id(bytes, message, edits);
         } else {

@@ -115,6 +115,8 @@ impl Service {
 /// Inside hosts that carry calls for others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trunk {
+    /// By which protocol.
+    pub gateway: Gateway,
     /// Where their signalling comes from.
     pub address: Prefix,
     /// Addresses that they may announce for media besides their own.
@@ -138,8 +140,6 @@ pub struct SipSettings {
     pub call_timeout: Nanos,
     /// Media lines of a message.
     pub max_media_lines: u8,
-    /// Trunks.
-    pub trunks: Vec<Trunk>,
 }
 
 impl Default for SipSettings {
@@ -147,19 +147,7 @@ impl Default for SipSettings {
         Self {
             call_timeout: Nanos::from_secs(3 * 3600),
             max_media_lines: 8,
-            trunks: Vec::new(),
         }
-    }
-}
-
-impl SipSettings {
-    /// The trunk that signals from an inside address.
-    #[must_use]
-    pub fn trunk(&self, address: u32) -> Option<&Trunk> {
-        let address = Ipv4Addr::from_bits(address);
-        self.trunks
-            .iter()
-            .find(|trunk| trunk.address.contains(address))
     }
 }
 
@@ -207,6 +195,8 @@ pub struct Services {
     list: Vec<Service>,
     /// What SIP's keep to.
     pub sip: SipSettings,
+    /// Hosts that carry calls for others.
+    pub trunks: Vec<Trunk>,
     /// What is done for IPsec.
     pub ipsec: IpsecSettings,
     /// Ports modulo 64 that some service has: most others are none at one look.
@@ -224,8 +214,24 @@ impl Services {
             list,
             some,
             sip: SipSettings::default(),
+            trunks: Vec::new(),
             ipsec: IpsecSettings::default(),
         }
+    }
+
+    /// The same with trunks.
+    #[must_use]
+    pub fn with_trunks(self, trunks: Vec<Trunk>) -> Self {
+        Self { trunks, ..self }
+    }
+
+    /// The trunk that signals from an inside address.
+    #[must_use]
+    pub fn trunk(&self, gateway: Gateway, address: u32) -> Option<&Trunk> {
+        let address = Ipv4Addr::from_bits(address);
+        self.trunks
+            .iter()
+            .find(|trunk| trunk.gateway == gateway && trunk.address.contains(address))
     }
 
     /// The same with settings for IPsec.

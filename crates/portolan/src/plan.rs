@@ -340,6 +340,7 @@ fn services(config: &Config, overrides: &[model::Alg], realms: Option<(VrfId, Vr
     let sip = in_force().find_map(|alg| alg.sip.as_ref());
     Services::new(in_force().flat_map(of_one).collect())
         .with_sip(sip.map(sip_settings).unwrap_or_default())
+        .with_trunks(in_force().flat_map(trunks).collect())
         .with_ipsec(ipsec_settings(in_force()))
 }
 
@@ -367,15 +368,24 @@ fn ipsec_settings<'a>(algs: impl Iterator<Item = &'a model::Alg>) -> IpsecSettin
     settings
 }
 
-fn sip_settings(sip: &model::Sip) -> SipSettings {
-    let trunk = |trunk: &model::Trunk| Trunk {
-        address: trunk.address,
-        media: trunk.media.clone(),
+fn trunks(alg: &model::Alg) -> Vec<Trunk> {
+    let gateway = Gateway::ALL
+        .into_iter()
+        .find(|gateway| gateway.name() == alg.name);
+    let trunk = |trunk: &model::Trunk| {
+        Some(Trunk {
+            gateway: gateway?,
+            address: trunk.address,
+            media: trunk.media.clone(),
+        })
     };
+    alg.trunks.iter().filter_map(trunk).collect()
+}
+
+fn sip_settings(sip: &model::Sip) -> SipSettings {
     SipSettings {
         call_timeout: nanos(sip.call_timeout),
         max_media_lines: sip.max_media_lines,
-        trunks: sip.trunks.iter().map(trunk).collect(),
     }
 }
 

@@ -202,7 +202,7 @@ static ALERTING_UUIE: Type = Type::Sequence(&Sequence {
         Some(Type::List(ANY, &Type::Of(&ALIAS_ADDRESS))),
     ],
 });
-static ALIAS_ADDRESS: Type = Type::Choice(&Choice {
+pub(super) static ALIAS_ADDRESS: Type = Type::Choice(&Choice {
     extensible: true,
     bits: 1,
     root: &[
@@ -1091,6 +1091,7 @@ static H245_DATA_PROTOCOL_CAPABILITY: Type = Type::Choice(&Choice {
         None,
         None,
         Some(Type::At(Place::Tcp, &Type::Bits(0))),
+        Some(Type::At(Place::Udp, &Type::Bits(0))),
     ],
 });
 static H245_DATA_PROTOCOL_CAPABILITY_LAST: Type = Type::Choice(&Choice {
@@ -1112,6 +1113,7 @@ static H245_DATA_PROTOCOL_CAPABILITY_LAST: Type = Type::Choice(&Choice {
         None,
         None,
         Some(Type::At(Place::Tcp, &Type::Bits(0))),
+        Some(Type::At(Place::Udp, &Type::Bits(0))),
     ],
 });
 static H245_DATA_TYPE: Type = Type::Choice(&Choice {
@@ -1694,7 +1696,7 @@ static H245_OPEN_LOGICAL_CHANNEL_ACK_LAST: Type = Type::Sequence(&Sequence {
     extensible: true,
     optional: 1,
     root: &[
-        Must(Type::Octets(2)),
+        Must(Type::At(Place::Accepted, &Type::Octets(2))),
         May(Type::Sequence(&Sequence {
             extensible: true,
             optional: 2,
@@ -1728,7 +1730,7 @@ pub(super) static H245_OPEN_LOGICAL_CHANNEL_LAST: Type = Type::Sequence(&Sequenc
     extensible: true,
     optional: 1,
     root: &[
-        Must(Type::Octets(2)),
+        Must(Type::At(Place::Offered, &Type::Octets(2))),
         Must(Type::At(
             Place::Channel,
             &Type::Sequence(&Sequence {
@@ -2169,7 +2171,10 @@ static H323_UU_PDU: Type = Type::Sequence(&Sequence {
         May(Type::Of(&NON_STANDARD_PARAMETER)),
     ],
     more: &[
-        None,
+        Some(Type::List(
+            ANY,
+            &Type::Holds(&super::h450::SUPPLEMENTARY_SERVICE),
+        )),
         None,
         Some(Type::List(
             ANY,
@@ -2397,7 +2402,7 @@ static NON_STANDARD_IDENTIFIER: Type = Type::Choice(&Choice {
     root: &[Type::String(ANY, 8), Type::Of(&H221_NON_STANDARD)],
     more: &[],
 });
-static NON_STANDARD_PARAMETER: Type = Type::Sequence(&Sequence {
+pub(super) static NON_STANDARD_PARAMETER: Type = Type::Sequence(&Sequence {
     extensible: false,
     optional: 0,
     root: &[

@@ -17,6 +17,8 @@ const DEEPEST: u8 = 32;
 /// Steps that a message may take for each of its bytes, and those it may take anyhow.
 const STEPS: usize = 16;
 const FIRST_STEPS: usize = 256;
+/// Octets of the longest number.
+const NUMBER: u8 = 4;
 /// Bit of a number of elements of more than seven bits.
 const LONG: usize = 0x80;
 /// Bit of a number of elements that comes in fragments.
@@ -104,17 +106,25 @@ impl<T: Told> Reader<'_, T> {
             }
             Type::Octets(count) => {
                 self.align();
-                self.pass(usize::from(count) * 8)?;
+                if count <= NUMBER {
+                    self.value = self.number(count)?;
+                } else {
+                    self.pass(usize::from(count) * 8)?;
+                }
             }
             Type::Number(bits, least) => {
                 let octets = self.bits(bits)? + 1;
                 self.align();
-                self.value = 0;
-                for _ in 0..octets {
-                    let byte = u32::try_from(self.bits(8)?).unwrap_or(0);
-                    self.value = self.value << 8 | byte;
+                let octets = u8::try_from(octets).unwrap_or(u8::MAX);
+                self.value = self.number(octets)?.saturating_add(least);
+            }
+            Type::Integer => {
+                let octets = self.size(ANY)?;
+                self.value = u32::MAX;
+                match u8::try_from(octets) {
+                    Ok(octets @ 1..=NUMBER) => self.value = self.number(octets)?,
+                    _ => self.pass(octets * 8)?,
                 }
-                self.value = self.value.saturating_add(least);
             }
             Type::Enumerated(bits) => {
                 if self.bits(1)? == 0 {
@@ -125,10 +135,8 @@ impl<T: Told> Reader<'_, T> {
             }
             Type::String(size, bits) => {
                 let count = self.size(size)?;
-                if count > 0 {
-                    self.align();
-                    self.pass(count * usize::from(bits))?;
-                }
+                self.align();
+                self.pass(count * usize::from(bits))?;
             }
             Type::Sequence(of) => return self.sequence(of, depth + 1),
             Type::Choice(of) => return self.choice(of, depth + 1),
@@ -141,6 +149,11 @@ impl<T: Told> Reader<'_, T> {
             Type::Address => return self.address(),
             Type::At(place, of) => return self.at(place, of, depth),
             Type::Holds(of) => return self.holds(of, depth),
+            Type::Told(of) => {
+                let value = self.value;
+                let told = of.iter().find(|(number, _)| *number == value);
+                return self.open(told.map(|(_, of)| of), depth + 1);
+            }
             Type::Rest => return Err(Stop::Rest),
         }
         Ok(())
@@ -253,10 +266,17 @@ impl<T: Told> Reader<'_, T> {
             self.told.note(place, 0);
             return self.walk(of, depth);
         }
-        let outer = core::mem::replace(&mut self.place, place);
+        // What leads somewhere does so by whatever name.
+        let is_led = (self.place, place) == (Place::Signalling, Place::NamedTcp);
+        let inner = if is_led { self.place } else { place };
+        let outer = core::mem::replace(&mut self.place, inner);
         let read = self.walk(of, depth);
         self.place = outer;
-        if read != Err(Stop::Wrong) && matches!(place, Place::Tcp | Place::TimeToLive) {
+        let is_noted = matches!(
+            place,
+            Place::Offered | Place::Accepted | Place::Tcp | Place::Udp | Place::TimeToLive
+        );
+        if is_noted && read != Err(Stop::Wrong) {
             self.told.note(place, self.value);
         }
         read
@@ -307,6 +327,12 @@ impl<T: Told> Reader<'_, T> {
         }
         self.at = at;
         Ok(())
+    }
+
+    /// The next octets, four at most.
+    fn number(&mut self, octets: u8) -> Result<u32, Stop> {
+        let value = self.bits(octets.min(NUMBER) * 8)?;
+        Ok(u32::try_from(value).unwrap_or(u32::MAX))
     }
 
     /// The next bits, 32 at most.

@@ -9,9 +9,11 @@ pub(super) enum Type {
     Octets(u8),
     /// A number of octets in so many bits, less one, then those, aligned; from the least value on.
     Number(u8, u32),
+    /// Any number, behind the number of its octets.
+    Integer,
     /// `ENUMERATED` with an extension marker, otherwise in so many bits.
     Enumerated(u8),
-    /// Elements of so many bits one behind the other, aligned.
+    /// Elements of so many bits one behind the other, aligned; so is what follows if there is none.
     String(Size, u8),
     /// `SEQUENCE`.
     Sequence(&'static Sequence),
@@ -27,6 +29,8 @@ pub(super) enum Type {
     At(Place, &'static Type),
     /// An octet string with a value in it.
     Holds(&'static Type),
+    /// Behind its length, what the last number says that it is.
+    Told(&'static [(u32, Type)]),
     /// Nothing of interest from here on.
     Rest,
 }
@@ -106,8 +110,14 @@ pub(super) enum Place {
     Stack,
     /// A direction of a channel begins.
     Channel,
+    /// Number of a channel that is offered.
+    Offered,
+    /// Number of one that is accepted.
+    Accepted,
     /// It is one over TCP.
     Tcp,
+    /// It is one of datagrams that are no RTP.
+    Udp,
     /// Seconds that a registration lasts.
     TimeToLive,
 }

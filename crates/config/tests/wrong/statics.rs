@@ -223,6 +223,14 @@ fn gateways() {
                 &["a trunk has no `address`"],
             ),
             (
+                "alg: { skinny: { §trunks: [] } }\n",
+                &["unknown key `trunks`"],
+            ),
+            (
+                "alg: { h323: { trunks: [ §{ media: [10.0.0.0/24] } ] } }\n",
+                &["a trunk has no `address`"],
+            ),
+            (
                 "alg: { sip: { trunks: [ { §adress: 10.0.0.5 } ] } }\n",
                 &["unknown key `adress`"],
             ),

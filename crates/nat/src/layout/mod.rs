@@ -332,7 +332,7 @@ impl Layout {
             .map(|number| Plan::new(self, number))
             .collect();
         for rule in self.rules.iter().flatten() {
-            let trunks = rule.services.sip.trunks.iter();
+            let trunks = rule.services.trunks.iter();
             let of_many = |trunk: &&Trunk| trunk.address.size() > 1 || !trunk.media.is_empty();
             for trunk in trunks.filter(of_many) {
                 let known = (rule.realm, trunk.clone());

@@ -6,7 +6,7 @@ use alloc::string::String;
 use base::{Nanos, Prefix};
 
 use super::*;
-use crate::gateway::{Services, SipSettings, Trunk};
+use crate::gateway::{Gateway, Services, Trunk};
 use crate::key::FlowKey;
 use crate::settings::{
     Action, Allocation, Dependence, Division, Limits, Pairing, PoolList, Translate,
@@ -102,20 +102,19 @@ fn steering(workers: u32, inside: Vec<u16>, outside: Vec<u16>) -> Arc<Steering> 
 fn the_hosts_of_a_trunk_belong_where_its_first_address_does() {
     let mut settings = settings(vec![pool("public", [203, 0, 113, 0], 64, BLOCKS)]);
     let prefix = |last, length| Prefix::new(Ipv4Addr::new(10, 64, 0, last), length);
-    let sip = SipSettings {
-        trunks: vec![
-            Trunk {
-                address: prefix(4, 30),
-                media: vec![prefix(32, 27)],
-            },
-            Trunk {
-                address: prefix(9, 32),
-                media: Vec::new(),
-            },
-        ],
-        ..SipSettings::default()
-    };
-    settings.rules[0].services = Services::default().with_sip(sip);
+    let trunks = vec![
+        Trunk {
+            gateway: Gateway::Sip,
+            address: prefix(4, 30),
+            media: vec![prefix(32, 27)],
+        },
+        Trunk {
+            gateway: Gateway::H323,
+            address: prefix(9, 32),
+            media: Vec::new(),
+        },
+    ];
+    settings.rules[0].services = Services::default().with_trunks(trunks);
     let reta = Side::in_turn(5, 128);
     let layout = Layout::steered(&settings, 5, steering(5, reta.clone(), reta.clone())).unwrap();
     let host = |last: u32| 0x0a40_0000 + last;

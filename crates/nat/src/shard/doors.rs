@@ -8,7 +8,7 @@ use siphasher::sip::SipHasher13;
 
 use super::{ANY_PROTOCOL, Shard, inbound_key};
 use crate::door::{Door, DoorId, Origin, Parent, Place};
-use crate::gateway::SipSettings;
+use crate::gateway::{Gateway, SipSettings, Trunk};
 use crate::key::{FlowKey, Realm};
 use crate::mapping::Mapping;
 use crate::session::SessionId;
@@ -166,6 +166,14 @@ impl Shard {
     #[must_use]
     pub fn sip_settings(&self, rule: u16) -> &SipSettings {
         &self.layout.services(usize::from(rule)).sip
+    }
+
+    /// The trunk that a session of a gateway belongs to, by its rule and inside address.
+    #[must_use]
+    pub fn trunk(&self, rule: u16, gateway: Gateway, address: u32) -> Option<&Trunk> {
+        self.layout
+            .services(usize::from(rule))
+            .trunk(gateway, address)
     }
 
     /// Whether an address is one of ours in a realm of the outside.
