@@ -28,6 +28,7 @@ mod hold_down;
 mod holders;
 mod icmp_query;
 mod limits;
+mod logs;
 mod mapping;
 mod new_kinds;
 mod one_to_one;

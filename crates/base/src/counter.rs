@@ -290,6 +290,18 @@ counters! {
     EventSubscriberRefused = "event.subscriber_refused",
     /// Events there was no room to keep: of what packets began, since what ends waits for room.
     EventLost = "event.lost",
+    /// Records for the log that the exporter took from the workers.
+    LogRecords = "log.records",
+    /// Records lost between a worker and the exporter: more came than it can take.
+    LogRingFull = "log.ring_full",
+    /// Records sent to IPFIX collectors, to each of them.
+    LogIpfixSent = "log.ipfix_sent",
+    /// Records that an IPFIX collector did not get: it was away, or too slow.
+    LogIpfixLost = "log.ipfix_lost",
+    /// Records sent to syslog servers, to each of them.
+    LogSyslogSent = "log.syslog_sent",
+    /// Records that a syslog server did not get: it was away, or too slow.
+    LogSyslogLost = "log.syslog_lost",
 
     /// ICMP errors sent by the appliance.
     IcmpSent = "icmp.sent",

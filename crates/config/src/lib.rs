@@ -17,6 +17,7 @@ mod deterministic;
 mod error;
 mod interfaces;
 mod ipsec;
+mod log;
 mod machine;
 pub mod model;
 mod multicast;
@@ -143,7 +144,7 @@ fn whole(root: &Node, report: &mut Report) -> Config {
             alg::warn_of_gre(top.at("alg"), rule, whole, report);
         }
     }
-    machine::unsupported(&top, report);
+    let log = log::read(&top, report);
     Config {
         dpdk,
         workers,
@@ -158,6 +159,7 @@ fn whole(root: &Node, report: &mut Report) -> Config {
         multicast,
         alg,
         zone_pairs,
+        log,
         warnings: Vec::new(),
     }
 }

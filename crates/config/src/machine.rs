@@ -276,14 +276,3 @@ pub(crate) fn control(top: &Section<'_>, report: &mut Report) -> Control {
         metrics: metrics.map(|found| found.value),
     }
 }
-
-/// Sections of later versions: accepted while they ask for nothing.
-pub(crate) fn unsupported(top: &Section<'_>, report: &mut Report) {
-    let log = section(top, "log", &["syslog", "ipfix", "store"], report);
-    for key in ["syslog", "ipfix", "store"] {
-        if let Some(node) = log.child(key) {
-            let what = format!("logging to `{key}` is not in this version");
-            report.error(node.at, what, "write `null` or leave it out");
-        }
-    }
-}

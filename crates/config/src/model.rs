@@ -3,7 +3,7 @@
 //! Every name has been resolved to an index, every default filled in, every
 //! range checked against the others. Nothing here can contradict itself.
 
-use core::net::Ipv4Addr;
+use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -39,6 +39,8 @@ pub struct Config {
     pub alg: Vec<Alg>,
     /// `zones.pairs:`; empty: no zone policy.
     pub zone_pairs: Vec<ZonePair>,
+    /// `log:`
+    pub log: Log,
     /// What was accepted but deserves a second look, as `FILE:LINE:COLUMN: what; what would be right`.
     pub warnings: Vec<String>,
 }
@@ -107,7 +109,7 @@ pub struct Control {
     /// Default `/run/portolan.sock`.
     pub socket: PathBuf,
     /// Address of the Prometheus endpoint; absent means none.
-    pub metrics: Option<std::net::SocketAddr>,
+    pub metrics: Option<SocketAddr>,
 }
 
 /// One layer-3 interface: a device, or a VLAN on it.
@@ -342,6 +344,87 @@ pub struct Translate {
     pub hairpin: Hairpin,
     /// `limits:`
     pub limits: RuleLimits,
+    /// `log:` and `destinations:`
+    pub log: RuleLog,
+}
+
+/// What of a rule's flows is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleLog {
+    /// `sessions` or `both`. Default false.
+    pub sessions: bool,
+    /// `blocks` or `both`. Default true.
+    pub blocks: bool,
+    /// `destinations:`, where sessions lead. Default false.
+    pub destinations: bool,
+}
+
+impl RuleLog {
+    /// What is logged unless a rule says otherwise.
+    pub const DEFAULT: Self = Self {
+        sessions: false,
+        blocks: true,
+        destinations: false,
+    };
+}
+
+/// `log:`, who is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// `ipfix:`, one or a list.
+    pub ipfix: Vec<Collector>,
+    /// `syslog:`, one or a list.
+    pub syslog: Vec<LogServer>,
+    /// Records are wanted by somebody whom the file does not name: never read from it.
+    pub besides: bool,
+}
+
+impl Log {
+    /// Whether anybody is.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.besides || !self.ipfix.is_empty() || !self.syslog.is_empty()
+    }
+}
+
+/// One of `log.ipfix`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collector {
+    /// `collector:`
+    pub address: SocketAddr,
+    /// `transport:`, default UDP.
+    pub transport: Transport,
+    /// `domain:`, the observation domain (RFC 7011 section 3.1). Default 0.
+    pub domain: u32,
+    /// `template_refresh:`, over UDP. Default 600 s.
+    pub template_refresh: Duration,
+}
+
+/// One of `log.syslog`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogServer {
+    /// `server:`
+    pub address: SocketAddr,
+    /// `transport:`, default UDP.
+    pub transport: Transport,
+    /// `facility:`, by number. Default `local0`.
+    pub facility: u8,
+    /// `enterprise:`, whose names the structured data has. Default 32473 (RFC 5612).
+    pub enterprise: u32,
+}
+
+impl LogServer {
+    /// `local0`
+    pub const FACILITY: u8 = 16;
+}
+
+/// `transport:`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// `udp`
+    Udp,
+    /// `tcp`
+    Tcp,
 }
 
 /// `paired:`

@@ -7,6 +7,7 @@ use base::Prefix;
 use crate::alg;
 use crate::error::{Report, Wrong};
 use crate::interfaces::Interfaces;
+use crate::log;
 use crate::machine::section;
 use crate::model::{
     Action, Dependence, InterfaceId, Limits, Pairing, Pool, PoolId, Reserve, Rule, RuleLimits,
@@ -153,7 +154,7 @@ enum Does {
     Drop,
 }
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 21] = [
     "name",
     "inside",
     "source",
@@ -173,9 +174,11 @@ const KEYS: [&str; 19] = [
     "vrf",
     "outside_vrf",
     "alg",
+    "log",
+    "destinations",
 ];
 
-const ONLY_TRANSLATE: [&str; 10] = [
+const ONLY_TRANSLATE: [&str; 12] = [
     "pool",
     "mapping",
     "filtering",
@@ -186,6 +189,8 @@ const ONLY_TRANSLATE: [&str; 10] = [
     "hairpin",
     "limits",
     "alg",
+    "log",
+    "destinations",
 ];
 
 fn values<T>(found: Vec<Found<T>>) -> Vec<T> {
@@ -347,6 +352,7 @@ fn translate(
         port_overloading: section.boolean("port_overloading", false, report),
         hairpin: hairpin(section, report),
         limits: rule_limits(section, limits, report),
+        log: log::of_rule(section, report),
     };
     if read.port_overloading {
         overloading(section, mapping, filtering, report);

@@ -9,7 +9,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use config::model::{Action, Dependence, Pairing, Vlan, ZoneAction, ZoneEnd};
+use config::model::{Action, Dependence, Pairing, RuleLog, Transport, Vlan, ZoneAction, ZoneEnd};
 use config::{Config, parse};
 use nat::{Algorithm, Key};
 
@@ -456,6 +456,53 @@ fn icmp_errors_are_sent_unless_switched_off() {
         "interfaces:\n  - { name: a, device: d0, icmp_errors: off }\n  - { name: b, device: d1 }\n",
     );
     assert!(!config.interfaces[0].icmp_errors && config.interfaces[1].icmp_errors);
+}
+
+/// One of each or several, and what a rule logs by default.
+#[test]
+fn collectors_are_one_or_several_and_rules_log_blocks() {
+    let config = right(
+        "interfaces: [ { name: a, device: d0, addresses: [10.0.0.1/24] } ]
+nat:
+  pools: [ { name: p, prefixes: [203.0.113.0/30] } ]
+  rules:
+    - { pool: p }
+    - { pool: p, log: both, destinations: true }
+log:
+  ipfix: { collector: \"192.0.2.50:4739\" }
+  syslog:
+    - { server: \"192.0.2.51:514\", facility: daemon, enterprise: 9 }
+    - { server: \"[2001:db8::1]:601\", transport: tcp }
+",
+    );
+    let logs: Vec<RuleLog> = config
+        .nat
+        .rules
+        .iter()
+        .filter_map(|rule| match &rule.action {
+            Action::Translate(translate) => Some(translate.log),
+            _ => None,
+        })
+        .collect();
+    let both = RuleLog {
+        sessions: true,
+        blocks: true,
+        destinations: true,
+    };
+    assert_eq!(logs, [RuleLog::DEFAULT, both]);
+    let [collector] = config.log.ipfix.as_slice() else {
+        panic!("{:?}", config.log);
+    };
+    assert_eq!(collector.transport, Transport::Udp);
+    assert_eq!(collector.domain, 0);
+    assert_eq!(collector.template_refresh, Duration::from_secs(600));
+    let [first, second] = config.log.syslog.as_slice() else {
+        panic!("{:?}", config.log);
+    };
+    assert_eq!((first.facility, first.enterprise), (3, 9));
+    assert_eq!((second.facility, second.enterprise), (16, 32473));
+    assert_eq!(second.transport, Transport::Tcp);
+    assert!(config.log.is_on() && !right(INTERFACES).log.is_on());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Control socket, show, clear, metrics, and the store of log records.
+//! Control socket, show, clear, metrics, log export and the store of log records.
 //!
 //! ```text
 //! portolan show --> socket::request ~~ Unix socket ~~ socket::Server --+
@@ -14,6 +14,7 @@
 
 mod connections;
 pub mod exchange;
+pub mod export;
 pub mod filter;
 mod line;
 pub mod metrics;

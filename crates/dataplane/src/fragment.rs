@@ -142,6 +142,11 @@ impl<B> Fragments<B> {
         }
     }
 
+    /// Datagrams that may be followed at once.
+    pub(crate) fn most(&self) -> u32 {
+        u32::try_from(self.capacity).unwrap_or(u32::MAX)
+    }
+
     /// Checks a fragment against those that came before; to be called once for
     /// each, the first included.
     ///

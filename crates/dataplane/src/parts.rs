@@ -31,6 +31,12 @@ where
             .check(datagram, &packet.ip, packet.now, &mut given_up);
         self.counters.add(Counter::HoldFragmentDropped, given_up);
         if let Err(reason) = honest {
+            if reason == Counter::DropFragmentTable {
+                let most = self.fragments.most();
+                let (source, now) = (packet.ip.src, packet.now.ticks());
+                self.shard
+                    .refused_fragments(source, packet.realm, most, now);
+            }
             return Some(reason);
         }
         if packet.ip.fragment_offset() > 0 {

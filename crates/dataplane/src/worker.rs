@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use base::{Counter, Counters, Nanos, TICK_SHIFT};
-use nat::{Fate as DoorFate, FlowKey, Layout, Notice, Shard};
+use nat::{Fate as DoorFate, FlowKey, Layout, Logged, Notice, Shard};
 use pktio::{Burst, Io, MAX_FRAME, PacketBuf, PortId, RingReceiver, RingSender};
 
 use crate::calls::CallReport;
@@ -78,6 +78,8 @@ pub struct Ports<S, R> {
     pub notices: rtrb::Producer<(Nanos, Notice)>,
     /// What was said about calls: apart for the same reason.
     pub calls: rtrb::Producer<CallReport>,
+    /// What is to be logged, to the exporter's thread.
+    pub records: rtrb::Producer<Logged>,
 }
 
 /// One worker.
@@ -600,6 +602,27 @@ where
         !self.ports.told.is_full()
     }
 
+    /// Passes what is to be logged to the exporter, all at once; what it has no room for is
+    /// lost and counted.
+    fn send_records(&mut self, now: Nanos) {
+        let records = self.shard.records();
+        if records.is_empty() {
+            return;
+        }
+        let ring = &mut self.ports.records;
+        let room = records.len().min(ring.slots());
+        let mut sent = 0;
+        if let Ok(chunk) = ring.write_chunk_uninit(room) {
+            let logged = records.iter().map(|record| Logged {
+                at: now,
+                record: *record,
+            });
+            sent = chunk.fill_from_iter(logged);
+        }
+        let lost = records.len() - sent;
+        self.shard.clear_records(lost as u64);
+    }
+
     /// Tells the slow path what happened, as far as there is room.
     fn report(&mut self, now: Nanos) {
         while self.can_tell()
@@ -614,6 +637,7 @@ where
         {
             self.retired = Some(retired);
         }
+        self.send_records(now);
         let notices = &mut self.ports.notices;
         while !notices.is_full()
             && let Some(notice) = self.shard.next_notice()

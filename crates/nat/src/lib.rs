@@ -24,6 +24,7 @@ mod filter;
 mod gateway;
 mod holddown;
 mod index;
+mod journal;
 mod key;
 mod layout;
 mod leads;
@@ -31,6 +32,7 @@ mod mapping;
 mod notice;
 mod pool;
 mod port_spread;
+mod record;
 mod region;
 mod rng;
 pub mod sequence;
@@ -55,6 +57,7 @@ pub use mapping::{Mapping, MappingId, MappingKind};
 pub use notice::{BlockNotice, Notice};
 pub use pool::PoolUse;
 pub use port_spread::PortSpread;
+pub use record::{Flow, Life, Logged, Quota, Record, Remote, Threshold};
 pub use region::Region;
 pub use session::{
     Flags, Glance, Guess, Hit, NO_ADJACENCY, Rewrite, Session, SessionId, SessionView,

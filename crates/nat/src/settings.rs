@@ -195,6 +195,43 @@ pub enum Pairing {
     Soft,
 }
 
+/// What of a rule's flows is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// Every session, or if destinations are left out, every mapping.
+    pub sessions: bool,
+    /// Where sessions lead.
+    pub destinations: bool,
+    /// Blocks of ports.
+    pub blocks: bool,
+}
+
+impl Log {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        sessions: false,
+        destinations: false,
+        blocks: false,
+    };
+
+    /// Whether there is anything.
+    #[must_use]
+    #[inline]
+    pub const fn any(self) -> bool {
+        self.sessions || self.blocks
+    }
+
+    /// What either says.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self {
+            sessions: self.sessions || other.sessions,
+            destinations: self.destinations || other.destinations,
+            blocks: self.blocks || other.blocks,
+        }
+    }
+}
+
 /// How a rule translates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Translate {
@@ -218,6 +255,8 @@ pub struct Translate {
     pub hairpin_preserve: bool,
     /// Limits of a subscriber.
     pub limits: Limits,
+    /// What is logged.
+    pub log: Log,
 }
 
 /// Limits of one subscriber, and of all of a rule; `u32::MAX` is none.
@@ -356,6 +395,17 @@ impl PortProtocol {
 
     /// All of them.
     pub const ALL: [Self; Self::COUNT] = [Self::Tcp, Self::Udp, Self::Icmp, Self::Other];
+
+    /// The IP protocol, the first where two share a range.
+    #[must_use]
+    pub const fn protocol(self) -> u8 {
+        match self {
+            Self::Tcp => wire::ipv4::protocol::TCP,
+            Self::Udp => wire::ipv4::protocol::UDP,
+            Self::Icmp => wire::ipv4::protocol::ICMP,
+            Self::Other => wire::ipv4::protocol::DCCP,
+        }
+    }
 
     /// By IP protocol number.
     #[must_use]

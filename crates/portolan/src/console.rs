@@ -11,6 +11,7 @@ use std::sync::Arc;
 use base::{Counter, Counters, Nanos};
 use config::Config;
 use control::exchange::{NotSent, Piece, Question, Reply};
+use control::export::{Handle, Order};
 use control::filter::Filter;
 use control::metrics::{InterfaceNumbers, PoolNumbers, Snapshot, WorkerNumbers};
 use control::protocol::Request;
@@ -20,6 +21,7 @@ use control::what::{Clearable, What};
 use dataplane::{CallView, Command, Gaps, Inspect, Published, Row, SlowPath, Ticket};
 use nat::zones::ZoneUse;
 use nat::{Gateway, PortSpread, SipKinds, Tally, Touched};
+use natlog::syslog::Names;
 use pktio::{PacketBuf, RingReceiver, RingSender};
 
 use crate::book::{Book, PortFigures};
@@ -82,6 +84,7 @@ pub(crate) struct Console<K> {
     book: Book,
     published: Vec<Arc<Published>>,
     figures: Box<dyn FnMut() -> Vec<PortFigures> + Send>,
+    log: Handle,
     baseline: Counters,
     /// Of the last question to workers.
     ticket: Ticket,
@@ -94,8 +97,10 @@ impl<K: Sink> Console<K> {
         book: Book,
         published: Vec<Arc<Published>>,
         figures: Box<dyn FnMut() -> Vec<PortFigures> + Send>,
+        log: Handle,
         reread: Reread,
     ) -> Self {
+        log.order(configure(config, &book));
         Self {
             config: config.clone(),
             reread,
@@ -103,6 +108,7 @@ impl<K: Sink> Console<K> {
             book,
             published,
             figures,
+            log,
             baseline: Counters::default(),
             ticket: Ticket::default(),
             job: None,
@@ -256,8 +262,9 @@ impl<K: Sink> Console<K> {
         for (at, worker, notice) in slow.take_notices() {
             self.events.notice(&self.book, at, worker, notice);
         }
-        self.events
-            .record_daily(&self.config.nat.deterministic, now);
+        if now >= self.events.record_due() {
+            self.record_ranges(now);
+        }
         let Some(mut job) = self.job.take() else {
             // Late rows of a question nobody waits for any more.
             drop(slow.take_rows());
@@ -382,6 +389,7 @@ impl<K: Sink> Console<K> {
             let deterministic = self.config.nat.deterministic != next.config.nat.deterministic;
             self.book.set_layout(next.layout);
             self.config = next.config;
+            self.log.order(configure(&self.config, &self.book));
             let detail = format!(
                 "{} added, {} removed, {} changed; {} sessions of {} subscribers ended",
                 reloaded.added.len(),
@@ -392,10 +400,18 @@ impl<K: Sink> Console<K> {
             );
             self.events.say(now, "reload", detail);
             if deterministic {
-                self.events.record(&self.config.nat.deterministic, now);
+                self.record_ranges(now);
             }
         }
         Some(Piece::Reloaded(Box::new(reloaded)))
+    }
+
+    /// Records the parameters of deterministic ranges where events are and in the log.
+    fn record_ranges(&mut self, now: Nanos) {
+        let ranges = self.events.record(&self.config.nat.deterministic, now);
+        if !ranges.is_empty() {
+            self.log.order(Order::Ranges(ranges));
+        }
     }
 
     fn pool_use(&self, pool: usize) -> nat::PoolUse {
@@ -484,8 +500,15 @@ impl<K: Sink> Console<K> {
             .collect()
     }
 
+    /// What happened on the slow path and on the way to the log.
+    fn beside_workers(&self, slow: &Counters) -> Counters {
+        let mut counters = *slow;
+        counters.merge(&self.log.counters());
+        counters
+    }
+
     fn totals(&self, slow: &Counters) -> Counters {
-        let mut totals = *slow;
+        let mut totals = self.beside_workers(slow);
         for worker in &self.published {
             totals.merge(&worker.counters());
         }
@@ -567,7 +590,7 @@ impl<K: Sink> Console<K> {
                     ..turns(&worker.gaps())
                 })
                 .collect(),
-            slow_path: Some(*slow),
+            slow_path: Some(self.beside_workers(slow)),
             port_spread: self.port_spread(),
             calls: (calls.0 as u64, calls.1 as u64),
             gateways: self
@@ -621,6 +644,23 @@ fn turns(gaps: &Gaps) -> WorkerNumbers {
         gap_sum: gaps.sum().as_secs_f64(),
         ..WorkerNumbers::default()
     }
+}
+
+/// Who is to be told what happens, and by which names.
+fn configure(config: &Config, book: &Book) -> Order {
+    let mut names = Names {
+        pools: Vec::new(),
+        vrfs: config.vrfs.clone(),
+    };
+    for (number, name) in book.pools() {
+        names
+            .pools
+            .resize(names.pools.len().max(number + 1), String::new());
+        if let Some(place) = names.pools.get_mut(number) {
+            name.clone_into(place);
+        }
+    }
+    Order::Configure(Box::new(config.log.clone()), names)
 }
 
 /// What became of the pieces that were ready.

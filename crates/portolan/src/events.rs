@@ -10,6 +10,7 @@ use base::Nanos;
 use config::model::Deterministic;
 use control::rows::EventRow;
 use nat::{BlockNotice, Notice};
+use natlog::syslog;
 use tracing::{debug, info, warn};
 
 use crate::book::Book;
@@ -60,23 +61,22 @@ impl Events {
         self.push(row);
     }
 
-    /// Records the parameters of deterministic ranges, if it is time.
-    pub(crate) fn record_daily(&mut self, ranges: &[Deterministic], now: Nanos) {
-        if now >= self.record_at {
-            self.record(ranges, now);
-        }
-    }
-
-    /// When that is.
+    /// When the parameters of deterministic ranges are to be recorded next.
     pub(crate) const fn record_due(&self) -> Nanos {
         self.record_at
     }
 
-    /// Records them now, and a day later again.
-    pub(crate) fn record(&mut self, ranges: &[Deterministic], now: Nanos) {
+    /// Records them now, and a day later again; answers them for the log.
+    pub(crate) fn record(
+        &mut self,
+        ranges: &[Deterministic],
+        now: Nanos,
+    ) -> Vec<syslog::Deterministic> {
         self.record_at = now.plus(DAY);
+        let mut all = Vec::new();
         for range in ranges {
-            let detail = parameters(range);
+            let parameters = parameters(range);
+            let detail = described_range(&parameters);
             info!("deterministic {}: {detail}", range.name);
             self.push(EventRow {
                 at: now.as_secs_f64(),
@@ -85,7 +85,9 @@ impl Events {
                 detail,
                 ..EventRow::default()
             });
+            all.push(parameters);
         }
+        all
     }
 
     /// Takes note of something in words.
@@ -147,22 +149,29 @@ fn described(book: &Book, notice: Notice) -> EventRow {
 }
 
 /// RFC 7422's variables: I, O, C, P, M, A and R; D is what the overflow pool has.
-fn parameters(range: &Deterministic) -> String {
+fn parameters(range: &Deterministic) -> syslog::Deterministic {
     let computed = &range.computed;
-    let (first, last) = computed.ports();
-    let most = match range.max_ports {
+    syslog::Deterministic {
+        name: range.name.clone(),
+        inside: format!("{}-{}", range.first, range.last()),
+        outside: runs(&range.addresses).join(" "),
+        ports: computed.ports(),
+        hosts: computed.hosts_per_address(),
+        ports_of_host: u32::from(computed.ports_per_host()),
+        most: range.max_ports.map(u32::from),
+        algorithm: computed.algorithm().name(),
+    }
+}
+
+fn described_range(range: &syslog::Deterministic) -> String {
+    let most = match range.most {
         Some(most) => format!(", at most {most} with overflow"),
         None => String::new(),
     };
-    let outside: Vec<String> = runs(&range.addresses);
+    let (first, last) = range.ports;
     format!(
-        "inside {}-{}, outside {}, ports {first}-{last}, {} hosts an address, {} ports a host{most}, algorithm {}",
-        range.first,
-        range.last(),
-        outside.join(" "),
-        computed.hosts_per_address(),
-        computed.ports_per_host(),
-        computed.algorithm().name(),
+        "inside {}, outside {}, ports {first}-{last}, {} hosts an address, {} ports a host{most}, algorithm {}",
+        range.inside, range.outside, range.hosts, range.ports_of_host, range.algorithm,
     )
 }
 

@@ -8,8 +8,8 @@ use config::Config;
 use config::model::{self, Vlan, VrfId, ZoneEnd};
 use dataplane::{Interface, Multicast, Route, StaticNeighbor, StreamLimits, Topology};
 use nat::settings::{
-    Action, Allocation, Dependence, Division, Limits, MAX_RESERVED, Pairing, Pool, PoolList, Rule,
-    Settings, Static, Timeouts, Translate,
+    Action, Allocation, Dependence, Division, Limits, Log, MAX_RESERVED, Pairing, Pool, PoolList,
+    Rule, Settings, Static, Timeouts, Translate,
 };
 use nat::zones::{ITSELF, NO_ZONE, ZoneAction, ZoneClass, ZonePair, ZoneRoute, ZoneSettings};
 use nat::{
@@ -200,9 +200,10 @@ fn settings(config: &Config) -> Settings {
         .iter()
         .map(|rule| rule_settings(rule, config))
         .collect();
+    let computed = log_settings(config, model::RuleLog::DEFAULT);
     for one in &nat.deterministic {
         let services = services(config, &[], Some((one.vrf, one.outside_vrf)));
-        rules.push(deterministic_rule(one, pools.len(), services));
+        rules.push(deterministic_rule(one, pools.len(), services, computed));
         pools.push(deterministic_pool(one));
     }
     Settings {
@@ -509,6 +510,7 @@ const fn plain(pools: PoolList) -> Translate {
         hairpin: true,
         hairpin_preserve: false,
         limits: Limits::NONE,
+        log: Log::NONE,
     }
 }
 
@@ -560,6 +562,7 @@ fn rule_settings(rule: &model::Rule, config: &Config) -> Rule {
                 hairpin: translate.hairpin.enabled,
                 hairpin_preserve: translate.hairpin.preserve_source,
                 limits: limits(&translate.limits),
+                log: log_settings(config, translate.log),
             }),
         },
     }
@@ -593,7 +596,24 @@ fn limits(limits: &model::RuleLimits) -> Limits {
     }
 }
 
-fn deterministic_rule(one: &model::Deterministic, pool: usize, services: Services) -> Rule {
+/// What a rule wants logged, if anybody is told at all.
+fn log_settings(config: &Config, log: model::RuleLog) -> Log {
+    if !config.log.is_on() {
+        return Log::NONE;
+    }
+    Log {
+        sessions: log.sessions,
+        destinations: log.destinations,
+        blocks: log.blocks,
+    }
+}
+
+fn deterministic_rule(
+    one: &model::Deterministic,
+    pool: usize,
+    services: Services,
+    log: Log,
+) -> Rule {
     Rule {
         name: one.name.clone(),
         interfaces: None,
@@ -605,7 +625,10 @@ fn deterministic_rule(one: &model::Deterministic, pool: usize, services: Service
         protocols: Vec::new(),
         all_protocols: false,
         services,
-        action: Action::Translate(plain(PoolList::new([pool]))),
+        action: Action::Translate(Translate {
+            log,
+            ..plain(PoolList::new([pool]))
+        }),
     }
 }
 

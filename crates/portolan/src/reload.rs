@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What may change: everything under `nat` but for `refusal_code` and
-//! `timeouts.fragments`, `limits.vrfs`, and `zones`. Nothing of a file that cannot be taken
+//! `timeouts.fragments`, `limits.vrfs`, `zones` and `log`. Nothing of a file that cannot be taken
 //! as a whole is taken.
 
 use std::path::Path;
@@ -82,6 +82,9 @@ pub(crate) fn prepare(
     );
     if now.limits.vrf_sessions != config.limits.vrf_sessions {
         reloaded.changed.push("limits.vrfs".into());
+    }
+    if now.log != config.log {
+        reloaded.changed.push("log".into());
     }
     for list in [
         &mut reloaded.added,

@@ -6,11 +6,13 @@
 //!  worker N        workers.cores[N]  its queue on every port, its shard
 //!  this one        slow_path_core    slow path, console
 //!  control, HTTP   slow_path_core    connections; ask the console by message
+//!  log             slow_path_core    collectors; fed by a ring from each worker
 //! ```
 //!
 //! The control socket appears when packets are forwarded and not before. On
 //! SIGTERM or SIGINT workers stop first, then ports close, then DPDK ends.
 
+mod export;
 mod machine;
 mod wiring;
 
@@ -156,7 +158,16 @@ fn serve(
 ) -> Result<(), RunError> {
     let start = wiring.start;
     let (asker, desk) = exchange(16);
+    let logged = AtomicBool::new(false);
     thread::scope(|scope| {
+        let (exporter, records, logged) = (wiring.exporter, wiring.records, &logged);
+        let exporting = thread::Builder::new()
+            .name("log".into())
+            .spawn_scoped(scope, move || export::run(exporter, records, start, logged))
+            .map_err(|why| RunError::System {
+                what: "cannot start a thread",
+                why,
+            })?;
         let mut threads = Vec::new();
         let (ready, started) = std::sync::mpsc::channel();
         for (number, (worker, core)) in wiring
@@ -212,6 +223,9 @@ fn serve(
             // A worker that panicked has already said so.
             let _ = thread.join();
         }
+        // Now there is no more to log.
+        logged.store(true, Relaxed);
+        let _ = exporting.join();
         info!("stopped");
         result
     })

@@ -134,6 +134,7 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
         let (told, hears) = rtrb::RingBuffer::new(MESSAGES);
         let (notices, notice) = rtrb::RingBuffer::new(MESSAGES);
         let (calls, call) = rtrb::RingBuffer::new(MESSAGES);
+        let (records, _) = rtrb::RingBuffer::new(64);
         let shards = layout.shards();
         let shard = Shard::new(layout, sizes, number, SEED, now);
         let regions = shard.regions();
@@ -157,6 +158,7 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
             told,
             notices,
             calls,
+            records,
         };
         let published = Arc::new(Published::default());
         let mut worker = Worker::new(io, &plan.topology, shard, number, ends, published);

@@ -8,7 +8,7 @@ use dataplane::{
     Interface, Ports, Published, Route, SlowPath, SlowPorts, StaticNeighbor, Topology, Worker,
 };
 use nat::settings::{
-    Action, Allocation, Dependence, Division, Limits, Pairing, Pool, PoolList, Rule, Settings,
+    Action, Allocation, Dependence, Division, Limits, Log, Pairing, Pool, PoolList, Rule, Settings,
     Timeouts, Translate,
 };
 use nat::{Gateway, Layout, Service, Services, Shard, Sizes};
@@ -23,6 +23,9 @@ pub(crate) const POOL: u32 = 0xcb00_7100;
 
 /// What happened in a worker and the slow path has not heard of.
 const NOTICES: usize = 4096;
+
+/// Records for the log on their way.
+const RECORDS: usize = 1 << 20;
 
 /// The worker.
 pub(crate) type Work<M> = Worker<WireSide<M>, Nowhere<M>, Nowhere<M>>;
@@ -43,6 +46,8 @@ pub(crate) fn build<M: Memory>(settings: &Settings, sizes: Sizes) -> (Work<M>, S
     let (told, hears) = rtrb::RingBuffer::new(64);
     let (notices, notice_out) = rtrb::RingBuffer::new(NOTICES);
     let (calls, call_out) = rtrb::RingBuffer::new(64);
+    // An exporter that never takes any: they are lost once it is full.
+    let (records, _) = rtrb::RingBuffer::new(RECORDS);
     let ends = Ports {
         punt: Nowhere::new(),
         reply: Nowhere::new(),
@@ -53,6 +58,7 @@ pub(crate) fn build<M: Memory>(settings: &Settings, sizes: Sizes) -> (Work<M>, S
         told,
         notices,
         calls,
+        records,
     };
     let mut worker = Worker::new(WireSide::default(), &topology, shard, 0, ends, published);
     let slow_ends = SlowPorts {
@@ -187,6 +193,7 @@ pub(crate) fn settings(addresses: u32, division: Division) -> Settings {
                 hairpin: true,
                 hairpin_preserve: false,
                 limits: Limits::NONE,
+                log: Log::NONE,
             }),
         }],
         statics: Vec::new(),

@@ -28,10 +28,14 @@ mod wire_side;
 use std::process::ExitCode;
 
 use base::Nanos;
+use nat::settings::Log;
 use scenario::{Appliance, ROUNDS, Scenario};
 
-/// Behind the name of a scenario: the same with every gateway on.
+/// Behind the name of a scenario: the same with every gateway on, with blocks logged, or
+/// with sessions and their destinations logged.
 const GATEWAYS: &str = "+gateways";
+const BLOCKS: &str = "+blocks";
+const SESSIONS: &str = "+sessions";
 
 fn main() -> ExitCode {
     let wanted = std::env::args().nth(1).unwrap_or_default();
@@ -48,10 +52,16 @@ fn main() -> ExitCode {
         let mut more = std::env::args().skip(2);
         return store::run(more.next().as_deref(), more.next().as_deref());
     }
-    let plain = wanted.strip_suffix(GATEWAYS);
-    let name = plain.unwrap_or(&wanted);
-    let Some(scenario) = Scenario::ALL.into_iter().find(|one| one.name() == name) else {
-        eprintln!("usage: micro SCENARIO[{GATEWAYS}], one of:");
+    let (name, with) = wanted.split_at(wanted.find('+').unwrap_or(wanted.len()));
+    let log = Log {
+        sessions: with == SESSIONS,
+        destinations: with == SESSIONS,
+        blocks: with == BLOCKS,
+    };
+    let known = ["", GATEWAYS, BLOCKS, SESSIONS].contains(&with);
+    let scenario = Scenario::ALL.into_iter().find(|one| one.name() == name);
+    let Some(scenario) = scenario.filter(|_| known) else {
+        eprintln!("usage: micro SCENARIO[{GATEWAYS}|{BLOCKS}|{SESSIONS}], one of:");
         for scenario in Scenario::ALL {
             eprintln!("  {}", scenario.name());
         }
@@ -61,7 +71,7 @@ fn main() -> ExitCode {
         eprintln!("  store [ENTRIES] [DIRECTORY]");
         return ExitCode::from(2);
     };
-    let mut appliance = Appliance::new(plain.is_some());
+    let mut appliance = Appliance::new(with == GATEWAYS, log);
     let (mut packets, mut allocations) = (0, 0);
     for round in 0..ROUNDS {
         let count = appliance.prepare(scenario, round);

@@ -2,7 +2,7 @@
 
 use base::{Counter, Nanos};
 use nat::Sizes;
-use nat::settings::Division;
+use nat::settings::{Action, Division, Log};
 use pktio::{BURST, PacketBuf};
 
 use crate::appliance::{self, POOL, SlowSide, Work};
@@ -115,13 +115,18 @@ pub(crate) struct Appliance {
 }
 
 impl Appliance {
-    pub(crate) fn new(gateways: bool) -> Self {
+    pub(crate) fn new(gateways: bool, log: Log) -> Self {
         let sizes = Sizes {
             sessions: CAPACITY,
             mappings: CAPACITY,
             subscribers: 4096,
         };
         let mut settings = appliance::settings(64, blocks(4));
+        for rule in &mut settings.rules {
+            if let Action::Translate(translate) = &mut rule.action {
+                translate.log = log;
+            }
+        }
         if gateways {
             appliance::serve(&mut settings);
         }

@@ -213,8 +213,35 @@ fn machine() {
                 &["not an address and a port"],
             ),
             (
-                "log: { syslog: §{ host: 192.0.2.1 } }\n",
-                &["logging to `syslog`"],
+                "log: { store: §{ path: /var/lib/portolan } }\n",
+                &["logging to `store` is not in this version"],
+            ),
+            (
+                "log: { ipfix: §{ domain: 1 } }\n",
+                &["has no `collector`; add `collector: \"192.0.2.50:4739\"`"],
+            ),
+            (
+                "log: { ipfix: { collector: §192.0.2.50 } }\n",
+                &["not an address and a port; write both, such as \"192.0.2.50:4739\""],
+            ),
+            (
+                "log: { ipfix: { collector: \"192.0.2.50:4739\", transport: §sctp } }\n",
+                &["not a transport; write udp or tcp"],
+            ),
+            (
+                "log: { ipfix: { collector: \"192.0.2.50:4739\", transport: tcp, §template_refresh: 60s } }\n",
+                &["`template_refresh` has no effect over TCP"],
+            ),
+            (
+                "log: { syslog: { server: \"192.0.2.51:514\", facility: §mail } }\n",
+                &["not a facility; write local0"],
+            ),
+            (
+                "log: { syslog: §{ §collector: \"192.0.2.51:514\" } }\n",
+                &[
+                    "has no `server`",
+                    "unknown key `collector` in a syslog server",
+                ],
             ),
             ("log: { §sislog: null }\n", &["did you mean `syslog`?"]),
         ],

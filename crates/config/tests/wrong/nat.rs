@@ -241,6 +241,18 @@ fn rules() {
                 &["no interface is in VRF `blue`"],
             ),
             (
+                "    - { name: r, pool: p, log: §all }\n",
+                &["`all` cannot be logged; write sessions, blocks, both or none"],
+            ),
+            (
+                "    - { name: r, pool: p, log: blocks, §destinations: true }\n",
+                &["`destinations` are of sessions"],
+            ),
+            (
+                "    - { name: r, action: drop, §log: none }\n",
+                &["`log` has no effect in a rule that does not translate"],
+            ),
+            (
                 "    - { name: r, pool: p, alg: { §fttp: off } }\n",
                 &["did you mean `ftp`?"],
             ),

@@ -9,7 +9,7 @@ use dataplane::{
     Topology, Worker,
 };
 use nat::settings::{
-    Action, Allocation, Dependence, Division, Limits, Pairing, Pool, PoolList, Rule, Settings,
+    Action, Allocation, Dependence, Division, Limits, Log, Pairing, Pool, PoolList, Rule, Settings,
     Timeouts, Translate,
 };
 use nat::{Layout, Notice, Services, Shard, Sizes};
@@ -65,6 +65,7 @@ impl Appliance {
             let (told, hears) = rtrb::RingBuffer::new(64);
             let (notices, notice) = rtrb::RingBuffer::new(notices);
             let (calls, call) = rtrb::RingBuffer::new(64);
+            let (records, _) = rtrb::RingBuffer::new(64);
             slow_ports.push(SlowPorts {
                 punt: punted,
                 reply,
@@ -84,6 +85,7 @@ impl Appliance {
                 told,
                 notices,
                 calls,
+                records,
             };
             let shard = Shard::new(Arc::clone(&layout), sizes, number, 1, now);
             let published = Arc::new(Published::default());
@@ -240,6 +242,7 @@ pub(crate) fn settings(addresses: u32, idle: Nanos) -> Settings {
         hairpin: true,
         hairpin_preserve: false,
         limits: Limits::NONE,
+        log: Log::NONE,
     };
     let rule = Rule {
         name: "subscribers".into(),

@@ -31,7 +31,7 @@ use wire::ipv4::protocol;
 use crate::gateway::{Services, Trunk};
 use crate::key::{FlowKey, Realm};
 use crate::pool::{Geometry, count};
-use crate::settings::{Pool, PortProtocol, Rule, Settings, Static, Timeouts};
+use crate::settings::{Log, Pool, PortProtocol, Rule, Settings, Static, Timeouts};
 use crate::shard::ANY_PROTOCOL;
 use outside::OutsideTable;
 use ways::Ways;
@@ -137,6 +137,9 @@ pub struct Layout {
     ways: Ways,
     /// Of the rules that translate.
     plans: Vec<Option<Plan>>,
+    /// By pool, what the rules that draw on it want logged, and what any rule does.
+    logs: Vec<Log>,
+    log: Log,
     outside: OutsideTable,
     /// Inside host of each outside address that is mapped as a whole, by protocol.
     whole: HashMap<(Realm, u32, u8), (Realm, u32)>,
@@ -192,6 +195,8 @@ impl Layout {
             statics: Vec::new(),
             ways: Ways::default(),
             plans: Vec::new(),
+            logs: Vec::new(),
+            log: Log::NONE,
             outside: OutsideTable::new(&HashMap::new()),
             whole: HashMap::new(),
             forwards: HashMap::new(),
@@ -253,6 +258,8 @@ impl Layout {
             statics,
             ways: Ways::default(),
             plans: Vec::new(),
+            logs: Vec::new(),
+            log: Log::NONE,
             outside: OutsideTable::new(&HashMap::new()),
             forwards: HashMap::new(),
             gathered: HashMap::new(),
@@ -331,6 +338,7 @@ impl Layout {
         self.plans = (0..self.rules.len())
             .map(|number| Plan::new(self, number))
             .collect();
+        self.index_logs();
         for rule in self.rules.iter().flatten() {
             let trunks = rule.services.trunks.iter();
             let of_many = |trunk: &&Trunk| trunk.address.size() > 1 || !trunk.media.is_empty();
@@ -403,6 +411,32 @@ impl Layout {
     #[inline]
     pub(crate) fn plan(&self, number: usize) -> Option<&Plan> {
         self.plans.get(number)?.as_ref()
+    }
+
+    /// What any rule wants logged.
+    pub(crate) const fn log(&self) -> Log {
+        self.log
+    }
+
+    /// What any rule that draws on a pool wants logged.
+    pub(crate) fn log_of_pool(&self, pool: usize) -> Log {
+        self.logs.get(pool).copied().unwrap_or(Log::NONE)
+    }
+
+    fn index_logs(&mut self) {
+        let mut logs = alloc::vec![Log::NONE; self.pools.len()];
+        for plan in self.plans.iter().flatten() {
+            let log = plan.translate.log;
+            self.log = self.log.or(log);
+            for pool in plan.translate.pools.iter() {
+                for drawn in [Some(pool), self.overflow_of(pool)].into_iter().flatten() {
+                    if let Some(place) = logs.get_mut(drawn) {
+                        *place = place.or(log);
+                    }
+                }
+            }
+        }
+        self.logs = logs;
     }
 
     /// One more than the highest number of a rule.

@@ -9,7 +9,7 @@ use super::*;
 use crate::gateway::{Gateway, Services, Trunk};
 use crate::key::FlowKey;
 use crate::settings::{
-    Action, Allocation, Dependence, Division, Limits, Pairing, PoolList, Translate,
+    Action, Allocation, Dependence, Division, Limits, Log, Pairing, PoolList, Translate,
 };
 use crate::shard::{First, Shard, Sizes};
 use crate::steering::{DEFAULT_KEY, Side, toeplitz};
@@ -62,6 +62,7 @@ fn settings(pools: Vec<Pool>) -> Settings {
         hairpin: true,
         hairpin_preserve: false,
         limits: Limits::NONE,
+        log: Log::NONE,
     };
     Settings {
         pools,

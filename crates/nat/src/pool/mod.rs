@@ -506,6 +506,21 @@ impl Pools {
         }
     }
 
+    /// How much of a pool, in what its watermarks are compared with, is its high or low one.
+    pub(crate) fn watermark(&self, pool: usize, high: bool) -> u32 {
+        let Some(Some(pool)) = self.list.get(pool) else {
+            return 0;
+        };
+        let percent = pool
+            .watermarks
+            .map_or(0, |marks| if high { marks.0 } else { marks.1 });
+        let all = match pool.division {
+            Division::Shared => pool.ports.iter().map(|[all, _]| *all).max().unwrap_or(0),
+            _ => pool.used.blocks_total,
+        };
+        u32::try_from(all * u64::from(percent) / 100).unwrap_or(u32::MAX)
+    }
+
     // --- ports ---------------------------------------------------------------
 
     /// Takes a port of a block; answers its place in the block.

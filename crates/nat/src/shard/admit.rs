@@ -104,13 +104,17 @@ impl Shard {
     /// Counts one more port of a subscriber, and reports it if that is much.
     pub(super) fn count_port(&mut self, id: SubscriberId, plan: &Plan, side: PortProtocol) {
         if self.subscribers.use_port(id, plan, side) {
-            self.tell_high(id);
+            let high = plan.high.get(side as usize).copied();
+            self.tell_high(id, high.unwrap_or(0));
         }
     }
 
-    /// Reports a subscriber that uses much of its ports.
+    /// Reports a subscriber that uses so many of its ports.
     #[cold]
-    pub(super) fn tell_high(&mut self, id: SubscriberId) {
+    pub(super) fn tell_high(&mut self, id: SubscriberId, high: u32) {
+        if self.logs() {
+            self.note_high(id, high);
+        }
         if let Some(subscriber) = self.subscribers.get(id) {
             self.notices.push(Notice::SubscriberHigh {
                 inside: subscriber.inside,

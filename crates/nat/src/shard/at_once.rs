@@ -12,6 +12,7 @@ use super::{First, Opened, Shard, dynamic_key, first_state, rule_number};
 use crate::key::FlowKey;
 use crate::mapping::{MappingKind, NewMapping, Reach};
 use crate::pool::Wish;
+use crate::record::Life;
 use crate::session::{Flags, NewSession};
 use crate::settings::{Dependence, PortProtocol};
 use crate::subscriber::SubscriberId;
@@ -119,7 +120,8 @@ impl Shard {
         };
         record.sessions += 1;
         if self.subscribers.use_port(subscriber, plan, side) {
-            self.tell_high(subscriber);
+            let high = plan.high.get(side as usize).copied();
+            self.tell_high(subscriber, high.unwrap_or(0));
         }
         let mut flags = self.udp_refresh(key.protocol());
         if remembers {
@@ -135,7 +137,7 @@ impl Shard {
             rule: mapping.rule,
             mapping: Some(id),
         };
-        self.counters.bump(Counter::NatMappingsCreated);
+        self.mapping_began(id);
         self.watch_pool(pool);
         let in_hash = foreseen.map(|foreseen| foreseen.session_hash);
         let Ok(opened) = self.sessions.insert_with(&session, in_hash, now) else {
@@ -147,6 +149,9 @@ impl Shard {
             return None;
         };
         self.counters.bump(Counter::NatSessionsCreated);
+        if self.journal.log.sessions {
+            self.note_session(Life::Begun, opened);
+        }
         self.count_session(session.rule, key.realm(), 1);
         Some(opened)
     }

@@ -16,7 +16,7 @@ use core::net::Ipv4Addr;
 
 use base::{Counter, Nanos, Ticks};
 
-use super::{ANY_PROTOCOL, STATIC_SCOPE, Shard, static_whole_key, timeouts};
+use super::{ANY_PROTOCOL, STATIC_SCOPE, Shard, Sizes, static_whole_key, timeouts};
 use crate::affinity::Affinity;
 use crate::filter::AddressFilter;
 use crate::holddown::Resting;
@@ -168,6 +168,12 @@ impl Shard {
         self.sessions.set_timeouts(timeouts(&layout));
         self.tunnels.set_timeout(layout.timeouts().esp);
         self.adopt_cookies();
+        let Sizes {
+            mappings,
+            subscribers,
+            ..
+        } = self.sizes;
+        self.journal.listen(layout.log(), mappings, subscribers);
         self.held_ports
             .set_time(Ticks::in_duration(layout.hold_down()));
         if self.rule_sessions.len() < layout.rule_count() {

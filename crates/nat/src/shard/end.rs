@@ -16,6 +16,7 @@ use base::{Counter, Ticks};
 use super::Shard;
 use crate::holddown::Resting;
 use crate::mapping::{Mapping, MappingId, MappingKind};
+use crate::record::Life;
 use crate::session::{Ended, Flags, Session, SessionId};
 use crate::settings::PortProtocol;
 use crate::subscriber::SubscriberId;
@@ -131,6 +132,9 @@ impl Shard {
         {
             self.detach(ending.id, now);
         }
+        if self.journal.log.sessions {
+            self.note_session(Life::Ended, ending.id);
+        }
         let Some(ended) = self.sessions.remove(ending.id, ending.hashes) else {
             return false;
         };
@@ -159,7 +163,7 @@ impl Shard {
                 }
                 self.mappings
                     .remove_known(id, mapping, ending.mapping_hashes);
-                self.counters.bump(Counter::NatMappingsEnded);
+                self.mapping_ended(mapping);
                 if let Some(owner) = owner {
                     self.release(mapping, owner, ending.place, now);
                     if charged != Some(owner) {
@@ -222,7 +226,7 @@ impl Shard {
         let Some(mapping) = self.mappings.remove(id) else {
             return;
         };
-        self.counters.bump(Counter::NatMappingsEnded);
+        self.mapping_ended(&mapping);
         if let Some(owner) = self.subscriber_of(&mapping) {
             self.release(&mapping, owner, None, now);
             self.forget_if_idle(owner);
@@ -268,7 +272,8 @@ impl Shard {
     /// blocks, or [`Shard::room_for_ends`]; returns what is left of that. Never scans a table.
     pub fn expire(&mut self, now: Ticks, budget: u32) -> u32 {
         self.tunnels.sweep(now, budget.min(SWEEP));
-        let mut left = budget.min(self.notices.room_for_ends());
+        self.look_at_marks();
+        let mut left = budget.min(self.room_for_ends());
         // Where the last of them is; those before it are at later steps.
         let (mut at, mut end) = (0, usize::MAX / 2);
         let mut line = [Ending::NONE; LINE];

@@ -54,6 +54,7 @@ impl Shard {
         if let Some(subscriber) = subscriber
             && let Err(reason) = self.admit_visitor(subscriber, &mapping)
         {
+            self.note_visitor(&mapping, reason, first.now.ticks());
             self.refused(subscriber, first.now.ticks());
             return Err(reason);
         }
@@ -100,6 +101,9 @@ impl Shard {
         );
         if let (Err(_), Some(sender)) = (inserted, sender) {
             self.refused(sender, first.now.ticks());
+        }
+        if let Err(reason) = inserted {
+            self.note_visitor(&mapping, reason, first.now.ticks());
         }
         let opened = inserted?;
         self.tunnel_paired(&mapping, key, first.now.ticks());

@@ -67,7 +67,7 @@ impl Shard {
             .subscribers
             .insert(key.src(), key.realm(), remote)
             .map_err(|_| Counter::DropSubscriberTable)?;
-        self.counters.bump(Counter::NatSubscribersCreated);
+        self.subscriber_began();
         Ok(new)
     }
 
@@ -219,10 +219,10 @@ impl Shard {
         if translate.overload {
             self.pools.share(taken.block, taken.offset, side);
         }
-        self.counters.bump(Counter::NatMappingsCreated);
         if plan.lender.is_none() {
             self.pair_by_port(subscriber, taken.block);
         }
+        self.mapping_began(id);
         self.count_port(subscriber, plan, side);
         Ok(id)
     }
@@ -301,7 +301,7 @@ impl Shard {
         // Its one place is taken as long as the mapping lasts.
         self.pools
             .take_port(block, PortProtocol::Tcp, Wish::default(), &mut self.rng);
-        self.counters.bump(Counter::NatMappingsCreated);
+        self.mapping_began(id);
         Ok(id)
     }
 
@@ -367,8 +367,8 @@ impl Shard {
                     .mappings
                     .insert(&new)
                     .map_err(|_| Counter::DropMappingTable)?;
-                self.counters.bump(Counter::NatMappingsCreated);
                 self.pair(subscriber, slot);
+                self.mapping_began(id);
                 return Ok(id);
             }
             if paired.is_some() && translate.pairing == Pairing::Strict {

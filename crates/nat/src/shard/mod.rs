@@ -21,6 +21,7 @@ mod end;
 mod gateway;
 mod inbound;
 mod life;
+mod log;
 mod mapped;
 mod media;
 mod names;
@@ -44,6 +45,7 @@ use crate::door::Doors;
 use crate::filter::AddressFilter;
 use crate::gateway::{Attachments, Tallies};
 use crate::holddown::Resting;
+use crate::journal::Journal;
 use crate::key::{FlowKey, Realm};
 use crate::layout::{Layout, Sure, is_usual};
 use crate::leads::Leads;
@@ -51,6 +53,7 @@ use crate::mapping::{MAX_STRONG, Mapping, MappingId, MappingKind, MappingTable, 
 use crate::notice::{Notice, Notices};
 use crate::pool::{PoolUse, Pools, count, low16};
 use crate::port_spread::PortSpread;
+use crate::record::Life;
 use crate::region::Region;
 use crate::rng::Rng;
 use crate::sequence::Adjusters;
@@ -190,6 +193,7 @@ pub struct Shard {
     rng: Rng,
     sizes: Sizes,
     notices: Notices,
+    journal: Journal,
     /// What happened, `nat.*`.
     pub counters: Counters,
 }
@@ -241,6 +245,7 @@ impl Shard {
             rng,
             sizes,
             notices: Notices::default(),
+            journal: Journal::new(),
             counters: Counters::default(),
             layout,
         };
@@ -522,7 +527,8 @@ impl Shard {
     /// happened; whoever ends more goes on in the next turn.
     #[must_use]
     pub fn room_for_ends(&self) -> u32 {
-        self.notices.room_for_ends()
+        let room = self.notices.room_for_ends();
+        room.min(self.journal.room_for_ends())
     }
 
     /// What happened that somebody should hear of, oldest first.
@@ -604,6 +610,9 @@ impl Shard {
             .insert(new, now.ticks())
             .map_err(|_| Counter::DropSessionTable)?;
         self.counters.bump(Counter::NatSessionsCreated);
+        if self.journal.log.sessions {
+            self.note_session(Life::Begun, id);
+        }
         self.count_session(new.rule, new.out_key.realm(), 1);
         if new.flags.has(Flags::FROM_OUTSIDE)
             && let Some(id) = new.mapping

@@ -40,6 +40,16 @@ impl Shard {
         {
             return Ok(opened);
         }
+        let opened = self.open_by_steps(first, rule);
+        if let Err(why) = opened
+            && self.logs()
+        {
+            self.note_refusal(first.key, rule, why, first.now.ticks());
+        }
+        opened
+    }
+
+    fn open_by_steps(&mut self, first: &First<'_>, rule: Option<usize>) -> Result<Opened, Refusal> {
         let (mapping, subscriber) = if let Some(mapping) = self.static_mapping(first.key) {
             (mapping, None)
         } else {

@@ -7,6 +7,7 @@ use crate::key::Realm;
 use crate::layout::{Lender, Plan};
 use crate::notice::{BlockNotice, Notice};
 use crate::pool::{Crossed, NO_BLOCK, Owner, Wish, block_id, count, low16, slot_of};
+use crate::record::Life;
 use crate::settings::{Division, Pairing, PortProtocol, Translate};
 use crate::subscriber::{Subscriber, SubscriberId};
 
@@ -140,7 +141,7 @@ impl Shard {
             Division::Whole => Err(Counter::DropNoPort),
         };
         if matches!(taken, Err(Counter::DropNoPort)) {
-            self.exhausted(pool, now);
+            self.exhausted(pool, Some((id, translate.pairing, wanted.side)), now);
         }
         let (block, offset) = taken?;
         self.watch_pool(pool);
@@ -419,7 +420,7 @@ impl Shard {
                 self.watch_pool(pool);
                 return Ok((pool, block));
             }
-            self.exhausted(pool, now);
+            self.exhausted(pool, None, now);
         }
         Err(Counter::DropNoPort)
     }
@@ -441,6 +442,9 @@ impl Shard {
         if let Some(subscriber) = self.subscribers.get_mut(id)
             && subscriber.pair(slot, outside)
         {
+            if self.logs() {
+                self.note_address(Life::Begun, id, slot);
+            }
             let first = !self.is_paired_besides(id, slot);
             self.pools.count_subscriber(slot, true, first);
         }
@@ -450,6 +454,9 @@ impl Shard {
         if let Some(subscriber) = self.subscribers.get_mut(id)
             && subscriber.unpair(slot)
         {
+            if self.logs() {
+                self.note_address(Life::Ended, id, slot);
+            }
             let last = !self.is_paired_besides(id, slot);
             self.pools.count_subscriber(slot, false, last);
         }
@@ -491,12 +498,18 @@ impl Shard {
             }
         }
         self.counters.bump(Counter::NatBlocksAllocated);
+        if self.journal.log.blocks {
+            self.note_block(Life::Begun, id, block);
+        }
         if let Some(notice) = self.block_notice(id, block) {
             self.notices.push(Notice::BlockLent(notice));
         }
     }
 
     pub(super) fn unchain(&mut self, id: SubscriberId, gone: u32) {
+        if self.journal.log.blocks {
+            self.note_block(Life::Ended, id, gone);
+        }
         if let Some(notice) = self.block_notice(id, gone) {
             self.notices.push(Notice::BlockReturned(notice));
         }
@@ -521,7 +534,7 @@ impl Shard {
     }
 
     /// What is to be said of a block; nothing of computed ones (RFC 7422 section 2).
-    fn block_notice(&self, id: SubscriberId, block: u32) -> Option<BlockNotice> {
+    pub(super) fn block_notice(&self, id: SubscriberId, block: u32) -> Option<BlockNotice> {
         let pool = self.pools.pool_of(slot_of(block))?;
         let ports = match self.pools.division(pool)? {
             Division::Blocks { .. } => {
@@ -641,20 +654,33 @@ impl Shard {
     #[inline]
     pub(super) fn watch_pool(&mut self, pool: usize) {
         let number = low16(count(pool));
-        match self.pools.crossed(pool) {
-            Some(Crossed::High) => {
+        let Some(crossed) = self.pools.crossed(pool) else {
+            return;
+        };
+        if self.logs() {
+            self.note_pool(pool, matches!(crossed, Crossed::High));
+        }
+        match crossed {
+            Crossed::High => {
                 self.counters.bump(Counter::EventPoolHigh);
                 self.notices.push(Notice::PoolHigh { pool: number });
             }
-            Some(Crossed::Low) => {
+            Crossed::Low => {
                 self.counters.bump(Counter::EventPoolLow);
                 self.notices.push(Notice::PoolLow { pool: number });
             }
-            None => {}
         }
     }
 
-    fn exhausted(&mut self, pool: usize, now: Ticks) {
+    fn exhausted(
+        &mut self,
+        pool: usize,
+        of: Option<(SubscriberId, Pairing, PortProtocol)>,
+        now: Ticks,
+    ) {
+        if self.logs() {
+            self.note_exhausted(pool, of, now);
+        }
         if self.pools.says_exhausted(pool, now) {
             self.counters.bump(Counter::EventPoolExhausted);
             let pool = low16(count(pool));

@@ -84,10 +84,10 @@ impl Shard {
                         reach: Reach::Endpoint,
                     })
                     .map_err(|_| Counter::DropMappingTable)?;
-                self.counters.bump(Counter::NatMappingsCreated);
                 if let Some(slot) = slot {
                     self.pair(subscriber, slot);
                 }
+                self.mapping_began(id);
                 return Ok(id);
             }
             number = low16(self.rng.below(1 << 16));

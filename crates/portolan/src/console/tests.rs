@@ -93,11 +93,16 @@ impl Office {
             calls: call,
         };
         let slow = SlowPath::new(&plan.topology, vec![ports], Box::new(|| None), Nanos(0));
+        let (_, log) = control::export::Exporter::offline(control::export::Identity {
+            host: "-".into(),
+            process: None,
+        });
         let console = Console::new(
             &config,
             Book::new(&config, &plan, layout, Arrivals::ALL),
             vec![Arc::new(Published::default())],
             Box::new(Vec::new),
+            log,
             Box::new(|_, _| Err("nothing to reload".into())),
         );
         Self {

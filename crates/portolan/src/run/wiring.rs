@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use config::Config;
+use control::export::Exporter;
 use dataplane::{Ports, Published, SlowPath, SlowPorts};
 use dpdk::DpdkIo;
-use nat::{Layout, Shard};
+use nat::{Layout, Logged, Shard};
 use pktio::Io;
 use tracing::{debug, info, warn};
 
 use super::machine::Machine;
-use super::{Asked, DpdkSlowPath, DpdkWorker, RunError, now};
+use super::{Asked, DpdkSlowPath, DpdkWorker, RunError, export, now};
 use crate::book::Book;
 use crate::console::Console;
 use crate::reload;
@@ -29,11 +30,17 @@ const HANDOFF_RING: u32 = 8192;
 /// Messages in a ring between two threads.
 const MESSAGES: usize = 4096;
 
+/// Records in a ring to the exporter: some dozen milliseconds of the most a worker makes.
+const RECORDS: usize = 1 << 16;
+
 /// Everything that runs.
 pub(super) struct Wiring {
     pub(super) workers: Vec<DpdkWorker>,
     pub(super) slow: DpdkSlowPath,
     pub(super) console: Console<Asked>,
+    pub(super) exporter: Exporter,
+    /// What each worker has to log.
+    pub(super) records: Vec<rtrb::Consumer<Logged>>,
     pub(super) start: Instant,
 }
 
@@ -55,6 +62,7 @@ impl Wiring {
         let mut workers = Vec::new();
         let mut slow_ports = Vec::new();
         let mut published = Vec::new();
+        let mut records = Vec::new();
         let queues = machine
             .queues
             .lock()
@@ -70,6 +78,8 @@ impl Wiring {
             let (told, hears) = rtrb::RingBuffer::new(MESSAGES);
             let (notices, notice) = rtrb::RingBuffer::new(MESSAGES);
             let (calls, call) = rtrb::RingBuffer::new(MESSAGES);
+            let (noted, recorded) = rtrb::RingBuffer::new(RECORDS);
+            records.push(recorded);
             let place = u32::try_from(number).unwrap_or(u32::MAX);
             let shard = Shard::new(Arc::clone(&layout), sizes, place, seed()?, now(start));
             let huge = shard
@@ -93,6 +103,7 @@ impl Wiring {
                 told,
                 notices,
                 calls,
+                records: noted,
             };
             workers.push(DpdkWorker::new(
                 DpdkIo::new(queues, machine.pool.clone()),
@@ -118,11 +129,13 @@ impl Wiring {
         let ports = Arc::clone(&machine.ports);
         // The working directory may be another by then.
         let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        let (exporter, log) = Exporter::new(export::identity());
         let console = Console::new(
             config,
             Book::new(config, plan, layout, steered.arrivals.clone()),
             published,
             Box::new(move || Machine::figures(&ports)),
+            log,
             Box::new(move |other, dry_run| match other.map(Path::new) {
                 // Else a restart would bring the old one back.
                 Some(other) if !dry_run && !is_same(other, &file) => Err(format!(
@@ -137,6 +150,8 @@ impl Wiring {
             workers,
             slow,
             console,
+            exporter,
+            records,
             start,
         })
     }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use base::{Counter, Counters, Nanos};
 use config::Config;
 use control::exchange::{Piece, Question};
+use control::export::{Clock, Exporter, Handle};
 use control::protocol::{Request, Response};
 use control::rows::Rows;
 use dataplane::{Ports, Published, SlowPath, SlowPorts, Worker};
-use nat::{Layout, ReviseError, Shard};
+use nat::{Layout, Logged, ReviseError, Shard};
 use pktio::mem::{MemBuf, MemIo, MemReceiver, MemSender, ring};
 use pktio::{PacketBuf, PortId};
 use wire::ethernet::{Mac, Tags};
@@ -22,6 +23,9 @@ use portolan::plan::{Plan, sizes};
 
 /// Buffers in a ring between worker and slow path.
 const RING: usize = 4096;
+
+/// Records in the ring to the exporter: more than a turn makes.
+const RECORDS: usize = 1 << 14;
 
 /// The grain of timers.
 const TICK: Nanos = Nanos(1 << base::TICK_SHIFT);
@@ -64,6 +68,8 @@ pub(crate) struct Engine {
     worker: Worker<MemIo, MemSender, MemReceiver>,
     slow: SlowPath<MemBuf, MemSender, MemReceiver>,
     console: Console<Kept>,
+    exporter: Exporter,
+    records: rtrb::Consumer<Logged>,
     figures: Arc<std::sync::Mutex<Vec<PortFigures>>>,
     /// Port, tags and name of each interface.
     interfaces: Vec<(PortId, Tags, String)>,
@@ -78,6 +84,7 @@ impl Engine {
     /// More addresses, rules or mappings than can be numbered.
     pub(crate) fn new(
         config: &Config,
+        (exporter, log): (Exporter, Handle),
         seed: u64,
         any_mac: bool,
         now: Nanos,
@@ -101,6 +108,7 @@ impl Engine {
         let (told_in, told_out) = rtrb::RingBuffer::new(RING);
         let (notice_in, notice_out) = rtrb::RingBuffer::new(RING);
         let (call_in, call_out) = rtrb::RingBuffer::new(RING);
+        let (record_in, record_out) = rtrb::RingBuffer::new(RECORDS);
         let ends = Ports {
             punt: punt_in,
             reply: reply_out,
@@ -111,6 +119,7 @@ impl Engine {
             told: told_in,
             notices: notice_in,
             calls: call_in,
+            records: record_in,
         };
         let worker = Worker::new(
             MemIo::new(ports),
@@ -137,6 +146,7 @@ impl Engine {
         };
         let figures = Arc::new(std::sync::Mutex::new(vec![up; usize::from(ports)]));
         let read = Arc::clone(&figures);
+        let besides = config.log.besides;
         let console = Console::new(
             config,
             Book::new(config, &plan, layout, Arrivals::ALL),
@@ -146,8 +156,12 @@ impl Engine {
                     .map(|figures| figures.clone())
                     .unwrap_or_default()
             }),
-            Box::new(|file, _| match file {
-                Some(file) => reload::read(Path::new(file)),
+            log,
+            Box::new(move |file, _| match file {
+                Some(file) => reload::read(Path::new(file)).map(|mut config| {
+                    config.log.besides = besides;
+                    config
+                }),
                 None => Err("name the file to reload from".into()),
             }),
         );
@@ -167,6 +181,8 @@ impl Engine {
             worker,
             slow,
             console,
+            exporter,
+            records: record_out,
             figures,
             interfaces,
             now,
@@ -257,6 +273,7 @@ impl Engine {
             self.worker.turn(self.now);
             self.slow.turn(self.now);
             self.console.step(&mut self.slow, self.now);
+            self.log();
         }
         let pieces = pieces
             .lock()
@@ -286,10 +303,23 @@ impl Engine {
             moved += self.slow.turn(self.now);
             moved += self.collect(&mut sent);
             self.console.step(&mut self.slow, self.now);
+            self.log();
             if moved == 0 {
                 return sent;
             }
         }
+    }
+
+    /// Writes what there is to log; virtual time counts from 1970.
+    fn log(&mut self) {
+        let clock = Clock {
+            now: self.now,
+            start: 0,
+        };
+        while let Ok(logged) = self.records.pop() {
+            self.exporter.record(0, &logged, clock);
+        }
+        self.exporter.turn(clock);
     }
 
     fn collect(&mut self, sent: &mut Vec<Sent>) -> usize {

@@ -8,10 +8,12 @@ mod engine;
 mod pcap;
 mod pipe;
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Args;
 use config::Config;
+use control::export::{Exporter, Handle, Identity};
 
 /// Where packets come from and go to.
 #[derive(Args, Debug)]
@@ -32,6 +34,12 @@ pub(crate) struct Options {
     /// Where to write the packets that leave by an interface.
     #[arg(long = "out", value_name = "INTERFACE=FILE")]
     output: Vec<String>,
+    /// Where to write what IPFIX collectors would be sent, all messages one after the other.
+    #[arg(long, value_name = "FILE")]
+    log_ipfix: Option<PathBuf>,
+    /// Where to write what syslog servers would be sent, a line each.
+    #[arg(long, value_name = "FILE")]
+    log_syslog: Option<PathBuf>,
     /// Seed of all chance.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -54,6 +62,14 @@ pub(crate) enum SimError {
     /// An option.
     #[error("{0}")]
     Option(String),
+    /// A file for the log.
+    #[error("{}: {why}", .file.display())]
+    Log {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        why: std::io::Error,
+    },
     /// The configuration is too large.
     #[error(transparent)]
     Layout(#[from] nat::ReviseError),
@@ -61,9 +77,33 @@ pub(crate) enum SimError {
 
 /// Runs a simulation to the end of its input.
 pub(crate) fn sim(config: &Config, options: &Options) -> Result<(), SimError> {
+    let mut config = config.clone();
+    config.log.besides = options.log_ipfix.is_some() || options.log_syslog.is_some();
+    let log = log(&config, options)?;
     if options.pipe {
-        pipe::run(config, options.seed)
+        pipe::run(&config, log, options.seed)
     } else {
-        pcap::run(config, &options.input, &options.output, options.seed)
+        pcap::run(&config, log, &options.input, &options.output, options.seed)
     }
+}
+
+/// An exporter for the files that were asked for; collectors are sent nothing.
+fn log(config: &Config, options: &Options) -> Result<(Exporter, Handle), SimError> {
+    let create = |file: &PathBuf| {
+        File::create(file).map_err(|why| SimError::Log {
+            file: file.clone(),
+            why,
+        })
+    };
+    let (mut exporter, handle) = Exporter::offline(Identity {
+        host: "-".into(),
+        process: None,
+    });
+    if let Some(file) = &options.log_ipfix {
+        exporter.add_ipfix_file(create(file)?, config.log.ipfix.first());
+    }
+    if let Some(file) = &options.log_syslog {
+        exporter.add_syslog_file(create(file)?, config.log.syslog.first());
+    }
+    Ok((exporter, handle))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use base::Nanos;
 use config::Config;
+use control::export::{Exporter, Handle};
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapReader, PcapWriter};
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption;
 use pcap_file::pcapng::{Block, PcapNgReader};
@@ -32,6 +33,7 @@ type Outputs = HashMap<String, (String, PcapWriter<BufWriter<File>>)>;
 /// Runs all inputs through and writes all outputs.
 pub(crate) fn run(
     config: &Config,
+    log: (Exporter, Handle),
     inputs: &[String],
     outputs: &[String],
     seed: u64,
@@ -55,7 +57,7 @@ pub(crate) fn run(
         writers.insert(interface.into(), (file.into(), create(file)?));
     }
     let start = packets.first().map_or(Nanos(0), |packet| packet.at);
-    let mut engine = Engine::new(config, seed, true, start)?;
+    let mut engine = Engine::new(config, log, seed, true, start)?;
     for packet in packets {
         let before = engine.advance(packet.at);
         write(&mut writers, &before)?;

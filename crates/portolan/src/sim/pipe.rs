@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Write};
 
 use base::Nanos;
 use config::Config;
+use control::export::{Exporter, Handle};
 use control::protocol;
 use pktio::PacketBuf;
 use pktio::mem::MemBuf;
@@ -52,8 +53,8 @@ struct Refused {
 const MAX_LINE: u64 = 1 << 20;
 
 /// Answers lines until there are no more.
-pub(crate) fn run(config: &Config, seed: u64) -> Result<(), SimError> {
-    let mut engine = Engine::new(config, seed, false, Nanos(0))?;
+pub(crate) fn run(config: &Config, log: (Exporter, Handle), seed: u64) -> Result<(), SimError> {
+    let mut engine = Engine::new(config, log, seed, false, Nanos(0))?;
     let mut input = io::stdin().lock();
     let mut output = io::stdout().lock();
     let mut line = Vec::new();

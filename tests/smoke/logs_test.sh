@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# What is logged reaches collectors that are not ours: pmacct's nfacctd decodes every event
+# of RFC 8158 that there is, over UDP and over TCP, and rsyslog receives the same as syslog,
+# over both. Killing them in the middle costs counted records and no packet.
+# shellcheck disable=SC2016 # `$` in single quotes is meant as it is
+# shellcheck source=tests/smoke/_init.sh
+source "$(dirname "$0")/_init.sh"
+
+readonly CHURN=$PTL_ROOT/tests/smoke/_churn.py
+COLLECTORS=()
+
+# --- collectors ------------------------------------------------------------------
+
+# nfacctd PORT: writes what it decodes to PTL_WORK/flows-PORT, a JSON object a line.
+collect() {
+    local port=$1 element number length
+    while read -r element number length; do
+        printf 'name=%s field_type=%s len=%s semantics=u_int\n' "$element" "$number" "$length"
+    done >"$PTL_WORK/primitives" <<END
+quota_event 466 4
+threshold_event 467 4
+most_entries 473 4
+pool_high 476 4
+pool_low 477 4
+user_high 480 4
+pool 283 4
+range_start 361 2
+range_end 362 2
+at 323 8
+END
+    cat >"$PTL_WORK/nfacctd-$port.conf" <<END
+daemonize: false
+nfacctd_ip: 127.0.0.1
+nfacctd_port: $port
+nfacctd_time_new: true
+plugins: print[all]
+aggregate_primitives: $PTL_WORK/primitives
+aggregate[all]: nat_event, src_host, post_nat_src_host, src_port, post_nat_src_port, dst_host, post_nat_dst_host, dst_port, post_nat_dst_port, proto, quota_event, threshold_event, most_entries, pool_high, pool_low, user_high, pool, range_start, range_end, at
+print_output[all]: json
+print_output_file[all]: $PTL_WORK/flows-$port
+print_output_file_append[all]: true
+print_refresh_time[all]: 1
+print_cache_entries[all]: 65521
+END
+    spawn "$PTL_WORK/nfacctd-$port.log" ip netns exec "$(ns appliance)" \
+        nfacctd -f "$PTL_WORK/nfacctd-$port.conf"
+    COLLECTORS+=("$SPAWNED")
+    wait_until 60 listening appliance udp "127.0.0.1:$port" || die "nfacctd did not start"
+}
+
+start_collectors() {
+    COLLECTORS=()
+    collect 4739
+    collect 4741
+    spawn "$PTL_WORK/relay.log" ip netns exec "$(ns appliance)" /usr/bin/python3 \
+        "$PTL_ROOT/tests/smoke/_ipfix_relay.py" 127.0.0.1:4740 127.0.0.1:4741
+    COLLECTORS+=("$SPAWNED")
+    wait_until 60 listening appliance tcp 127.0.0.1:4740 || die "the relay did not start"
+    cat >"$PTL_WORK/rsyslog.conf" <<END
+global(workDirectory="$PTL_WORK")
+module(load="imudp")
+module(load="imtcp")
+input(type="imudp" address="127.0.0.1" port="5514" ruleset="udp")
+input(type="imtcp" address="127.0.0.1" port="5515" ruleset="tcp")
+template(name="parsed" type="string" string="%msgid% %app-name% %structured-data%\n")
+ruleset(name="udp") { action(type="omfile" file="$PTL_WORK/syslog-udp" template="parsed") }
+ruleset(name="tcp") { action(type="omfile" file="$PTL_WORK/syslog-tcp" template="parsed") }
+END
+    spawn "$PTL_WORK/rsyslogd.log" ip netns exec "$(ns appliance)" \
+        rsyslogd -n -f "$PTL_WORK/rsyslog.conf" -i "$PTL_WORK/rsyslogd.pid"
+    COLLECTORS+=("$SPAWNED")
+    wait_until 60 listening appliance udp 127.0.0.1:5514 || die "rsyslogd did not start"
+    wait_until 60 listening appliance tcp 127.0.0.1:5515 || die "rsyslogd did not start"
+}
+
+kill_collectors() {
+    local pid
+    for pid in "${COLLECTORS[@]}"; do
+        signal_tree KILL "$pid"
+    done
+}
+
+# Their own processes have their sockets as well.
+all_gone() {
+    local port
+    for port in 4739 4741 5514; do
+        ! listening appliance udp "127.0.0.1:$port" || return 1
+    done
+    ! listening appliance tcp 127.0.0.1:4740 && ! listening appliance tcp 127.0.0.1:5515
+}
+
+# --- the appliance ---------------------------------------------------------------
+
+smoke_topology
+need_packages pmacct rsyslog
+start_collectors
+smoke_config '/^nat:/,$d'
+cat >>"$PTL_CONFIG" <<'END'
+nat:
+  hold_down: { time: 0s }
+  pools:
+    - name: public
+      prefixes: [203.0.113.0/32]
+      ports: 1024-5119
+      blocks: { size: 64, max_per_subscriber: 32, idle_timeout: 1s }
+      watermarks: { high: 3, low: 1 }
+    - { name: tiny, prefixes: [203.0.113.8/32], ports: 2000-2003 }
+  rules:
+    - name: few
+      source: [10.64.0.20, 10.64.0.21]
+      pool: tiny
+      log: sessions
+    - name: limited
+      source: 10.64.0.10
+      pool: public
+      log: both
+      destinations: true
+      limits: { watermark: 50, ports: { udp: 100 } }
+    - name: many
+      source: 10.64.0.0/16
+      pool: public
+      log: both
+      destinations: true
+log:
+  ipfix:
+    - { collector: "127.0.0.1:4739", domain: 1 }
+    - { collector: "127.0.0.1:4740", domain: 2, transport: tcp }
+  syslog:
+    - { server: "127.0.0.1:5514" }
+    - { server: "127.0.0.1:5515", transport: tcp }
+END
+start_portolan
+ip -n "$(ns inside-a)" address add 10.64.0.12/16 dev eth0
+ip -n "$(ns inside-b)" address add 10.64.0.21/16 dev eth0
+
+churn() { in_ns "$1" /usr/bin/python3 "$CHURN" "${@:2}"; }
+
+# --- every event -----------------------------------------------------------------
+
+events() { jq -rs 'map("\(.nat_event) \(.quota_event) \(.threshold_event)") | unique | .[]' "$PTL_WORK/flows-$1" 2>/dev/null; }
+
+# The numbers of natEvent, natQuotaExceededEvent and natThresholdEvent.
+readonly EXPECTED='12 0 0
+13 3 0
+14 0 0
+15 0 0
+16 0 0
+17 0 0
+18 0 1
+18 0 2
+18 0 4
+3 0 0
+4 0 0
+5 0 0
+8 0 0
+9 0 0'
+
+heard_all() { [[ $(events 4739) == "$EXPECTED" && $(events 4741) == "$EXPECTED" ]]; }
+every_event() { wait_until 30 heard_all || equal "$(events 4739)+$(events 4741)" "$EXPECTED"; }
+
+# flow PORT EXPRESSION: some decoded record is like that.
+flow() { jq -es "map(select($2)) | length > 0" "$PTL_WORK/flows-$1" >/dev/null 2>&1; }
+
+churn inside-a 10.64.0.10 20000 110 "$SERVER:9000"
+churn inside-b 10.64.0.20 20000 6 "$SERVER:9000"
+churn inside-b 10.64.0.21 20000 1 "$SERVER:9000"
+portolan clear translations >/dev/null
+check "nfacctd decodes every event, over UDP and over TCP" every_event
+for port in 4739 4741; do
+    check "a block has both ends ($port)" flow "$port" \
+        '.nat_event == 16 and (.range_end | tonumber) - (.range_start | tonumber) == 63 and .ip_src == "10.64.0.10"'
+    check "a session has its destination ($port)" flow "$port" \
+        ".nat_event == 4 and .ip_dst == \"$SERVER\" and .post_nat_ip_dst == \"$SERVER\" and .port_dst == 9000 and .port_src == 20000"
+    check "a mapping has none ($port)" flow "$port" \
+        '.nat_event == 8 and .ip_src == "10.64.0.20" and .ip_dst == "" and .post_nat_ip_src == "203.0.113.8"'
+    check "a quota says how much ($port)" flow "$port" \
+        '.quota_event == "3" and .most_entries == "100" and .ip_src == "10.64.0.10"'
+done
+check "connections begin with templates and number 0" test ! -s "$PTL_WORK/relay.log"
+
+names() { LC_ALL=C sort -u -k1,1 "$PTL_WORK/syslog-$1" 2>/dev/null | cut -d' ' -f1,2; }
+readonly NAMES='address-bound portolan
+address-unbound portolan
+addresses-exhausted portolan
+block-allocated portolan
+block-released portolan
+mapping-created portolan
+mapping-deleted portolan
+ports-exhausted portolan
+quota-exceeded portolan
+session-created portolan
+session-deleted portolan
+threshold-reached portolan'
+heard_lines() { [[ $(names udp) == "$NAMES" && $(names tcp) == "$NAMES" ]]; }
+check "rsyslog receives every event, over UDP and over TCP" wait_until 30 heard_lines
+for way in udp tcp; do
+    check "a line is parsed into its element ($way)" grep -qE \
+        '^block-allocated portolan \[nat@32473 event="16" instance="0" vrf="default" in="10\.64\.0\.10" out="203\.0\.113\.0" ports="[0-9]+-[0-9]+"\]$' \
+        "$PTL_WORK/syslog-$way"
+done
+
+# --- collectors that go ------------------------------------------------------------
+
+# settled: every record is counted once for each collector and server.
+settled() {
+    portolan show counters --json | jq -e '(map({ (.name): .value }) | add) as $of |
+        [$of["log.ipfix_sent"] + $of["log.ipfix_lost"], $of["log.syslog_sent"] + $of["log.syslog_lost"]]
+        == [2 * $of["log.records"], 2 * $of["log.records"]]' >/dev/null
+}
+
+wait_until 30 settled || true
+lost=$(($(counter log.ipfix_lost) + $(counter log.syslog_lost)))
+check "nothing was lost while they were there" test "$lost" = 0
+dropped=$(counter verdict.drop)
+check "the neighbours are known" pings inside-a 1 "$SERVER"
+spawn "$PTL_WORK/churn.log" ip netns exec "$(ns inside-a)" /usr/bin/python3 "$CHURN" \
+    10.64.0.12 20000 900 "$SERVER:9000" 400
+CHURNING=$SPAWNED
+pause 0.5
+kill_collectors
+check "pings go on while collectors die" pings inside-a 5 -I 10.64.0.10 "$SERVER"
+wait "$CHURNING" || true
+check "not a packet was lost" equal "$(counter verdict.drop)" "$dropped"
+churn inside-a 10.64.0.12 30000 20 "$SERVER:9000"
+check "records to nobody are lost" test "$(counter log.ipfix_lost)" -gt 0
+check "of syslog as well" test "$(counter log.syslog_lost)" -gt 0
+wait_until 30 all_gone || die "the collectors did not end"
+rm -f "$PTL_WORK"/flows-* "$PTL_WORK"/syslog-*
+start_collectors
+churn inside-a 10.64.0.12 31000 20 "$SERVER:9000"
+check "every record is counted, as sent or as lost" wait_until 40 settled
+check "none before it reached the exporter" equal "$(counter log.ring_full)" 0
+heard_again() { flow "$1" '.nat_event == 4 and .port_src == 31005'; }
+check "collectors that come back are told templates and go on (UDP)" wait_until 20 heard_again 4739
+check "what waited for them arrives (TCP)" wait_until 20 heard_again 4741
+finish
