@@ -329,3 +329,24 @@ fn verdicts_add_up_to_the_packets_received() {
     assert_eq!(sum("forward."), counters["verdict.forward"]);
     assert_eq!(sum("consume."), counters["verdict.consume"]);
 }
+
+/// `--busiest N`: those with most sessions, most first.
+#[test]
+fn the_busiest_subscribers_are_picked_out_of_all() {
+    let mut nat = Pipe::new(&Config::new());
+    for (host, flows) in [(7, 3), (8, 1), (9, 2)] {
+        for port in 0..flows {
+            let flow = format!("10.64.0.{host}:{} > 192.0.2.1:53", 5000 + port);
+            nat.inside(udp(&flow)).forwarded();
+        }
+    }
+    let answer = nat.line(r#"{"show": "subscribers", "filter": {"busiest": 2}}"#);
+    let hosts: Vec<_> = answer["rows"].as_array().unwrap().iter().collect();
+    let found: Vec<_> = hosts
+        .iter()
+        .map(|row| (row["inside"].as_str().unwrap(), row["sessions"].as_u64()))
+        .collect();
+    assert_eq!(found, [("10.64.0.7", Some(3)), ("10.64.0.9", Some(2))]);
+    let filter = r#"{"show": "subscribers", "filter": {"busiest": 2, "inside": "10.64.0.8"}}"#;
+    assert_eq!(nat.line(filter)["rows"].as_array().unwrap().len(), 1);
+}

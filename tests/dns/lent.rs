@@ -1,11 +1,14 @@
 //! Hosts that are lent a whole address (B3, row "A answer": "if none, ask NAT for a temporary
 //! binding and start the hold-out timer; if impossible delete the RR").
 
+use base::Counter;
 use testkit::udp;
 use tests::{GRAIN, Pipe, kept_out};
 
-use crate::message::{A, Message};
-use crate::{answered_from_inside, asked_from_outside, counted, lending, read_addresses, said};
+use crate::message::{A, Message, PTR, reverse};
+use crate::{
+    SERVER, answered_from_inside, asked_from_outside, counted, lending, read_addresses, said,
+};
 
 fn answer(addresses: &[&str]) -> Message {
     let empty = Message::answer(7, "www.example.org", A);
@@ -111,4 +114,21 @@ fn times_to_live_are_reset_where_that_is_configured() {
         times(&told(&mut nat, &["10.64.0.10", "192.0.2.9"])),
         [false, false]
     );
+}
+
+/// What a name was lent for is others' by the time of the answer, which would tell a stranger of
+/// an inside address.
+#[test]
+fn an_answer_with_the_name_of_an_address_that_has_gone_back_is_withheld() {
+    let mut nat = Pipe::new(&lending().timeout("udp_dns", "300s"));
+    let address = read_addresses(&told(&mut nat, &["10.64.0.7"])).remove(0);
+    asked_from_outside(&mut nat, &Message::query(9, &reverse(&address), PTR));
+    nat.at(130.0);
+    for host in ["10.64.0.8", "10.64.0.9"] {
+        told(&mut nat, &[host]);
+    }
+    let name = reverse("10.64.0.7");
+    let late = Message::answer(9, &name, PTR).target(1, &name, PTR, &[], "www.example.org");
+    let packet = udp(&format!("{SERVER}:53 > 192.0.2.1:5353")).payload(&late.bytes());
+    nat.inside(packet).dropped(Counter::DropDnsUnbound);
 }

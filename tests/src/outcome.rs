@@ -29,6 +29,8 @@ pub struct Outcome {
     /// Every frame that left because of it, in order, without ARP questions that
     /// were answered for the hosts.
     pub left: Vec<Left>,
+    /// The sentences about it, if they were asked for (`{"why": ...}`).
+    pub why: Vec<String>,
 }
 
 impl Outcome {

@@ -192,6 +192,7 @@ impl Pipe {
             verdict,
             reason,
             left,
+            why: sentences(&end),
         }
     }
 
@@ -462,6 +463,13 @@ impl Drop for Pipe {
             let _ = std::fs::remove_file(file);
         }
     }
+}
+
+/// What an answer says of why.
+fn sentences(answer: &Value) -> Vec<String> {
+    let sentences = answer.get("why").and_then(Value::as_array);
+    let text = |sentence: &Value| sentence.as_str().unwrap_or_default().to_owned();
+    sentences.into_iter().flatten().map(text).collect()
 }
 
 /// The MAC address of the test host that has `ip`.

@@ -338,6 +338,8 @@ counters! {
     PuntSent = "punt.sent",
     /// Packets the slow path had no room for.
     PuntDropped = "punt.dropped",
+    /// Packets that `why` or `trace` meant and had no room for.
+    TraceLost = "trace.lost",
 }
 
 impl Counter {

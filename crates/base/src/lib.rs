@@ -10,6 +10,7 @@ pub mod digest;
 mod nearby;
 mod prefetch;
 mod prefix;
+mod sentence;
 mod seq;
 mod time;
 

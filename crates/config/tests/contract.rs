@@ -495,7 +495,7 @@ log:
     };
     assert_eq!(collector.transport, Transport::Udp);
     assert_eq!(collector.domain, 0);
-    assert_eq!(collector.template_refresh, Duration::from_secs(600));
+    assert_eq!(collector.template_refresh, Duration::from_mins(10));
     let [first, second] = config.log.syslog.as_slice() else {
         panic!("{:?}", config.log);
     };

@@ -19,6 +19,7 @@ use crate::metrics::Snapshot;
 use crate::protocol::{Request, Response};
 use crate::reloaded::Reloaded;
 use crate::rows::Rows;
+use crate::traced;
 
 /// A connected pair; `depth` questions may wait.
 #[must_use]
@@ -54,6 +55,8 @@ pub enum Piece {
     Cleared(u64),
     /// Answers a `reload`.
     Reloaded(Box<Reloaded>),
+    /// A line of a trace; any number of such pieces answer a `trace`.
+    Traced(traced::Line),
     /// Answers [`Question::Snapshot`].
     Snapshot(Box<Snapshot>),
     /// The question cannot be served, and why.
@@ -98,7 +101,7 @@ impl Asker {
     pub fn ask(&self, request: Request) -> Response {
         let what = match &request {
             Request::Show { what, .. } => Some(*what),
-            Request::Clear { .. } | Request::Reload { .. } => None,
+            Request::Clear { .. } | Request::Reload { .. } | Request::Trace(_) => None,
         };
         let timeout = match &request {
             // Every session is looked at.
@@ -124,6 +127,15 @@ impl Asker {
             }
             (None, Ok(Piece::Cleared(count))) => Response::Cleared(count),
             (None, Ok(Piece::Reloaded(reloaded))) => Response::Reloaded(reloaded),
+            (None, Ok(Piece::Traced(line))) => {
+                let rest = std::iter::from_fn(move || match pieces.next() {
+                    Ok(Piece::Traced(line)) => Some(Ok(line)),
+                    Ok(Piece::End) => None,
+                    Ok(_) => Some(Err(AskError::Unexpected.into())),
+                    Err(error) => Some(Err(error.into())),
+                });
+                Response::Traced(Box::new(std::iter::once(Ok(line)).chain(fused(rest))))
+            }
             (_, Err(error)) => Response::refused(error),
             (_, Ok(_)) => Response::refused(AskError::Unexpected),
         }
@@ -154,6 +166,18 @@ impl Asker {
             })?;
         Ok(Pieces { pieces, timeout })
     }
+}
+
+/// Nothing follows an error.
+fn fused<T, E>(
+    mut lines: impl Iterator<Item = Result<T, E>>,
+) -> impl Iterator<Item = Result<T, E>> {
+    let mut over = false;
+    std::iter::from_fn(move || {
+        let next = if over { None } else { lines.next() };
+        over |= !matches!(next, Some(Ok(_)));
+        next
+    })
 }
 
 /// The asking side of one answer.

@@ -45,6 +45,9 @@ pub struct Filter {
     /// At most so many rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// So many rows, those with most sessions, most first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub busiest: Option<usize>,
 }
 
 impl Filter {
@@ -95,6 +98,7 @@ impl Filter {
             (Part::Worker, self.worker.is_some()),
             (Part::Name, self.name.is_some()),
             (Part::Limit, self.limit.is_some()),
+            (Part::Busiest, self.busiest.is_some()),
         ]
         .into_iter()
         .filter_map(|(part, set)| set.then_some(part))
@@ -145,6 +149,7 @@ enum Part {
     Worker,
     Name,
     Limit,
+    Busiest,
 }
 
 impl Part {
@@ -160,18 +165,19 @@ impl Part {
             Self::Worker => "worker",
             Self::Name => "name",
             Self::Limit => "limit",
+            Self::Busiest => "busiest",
         }
     }
 }
 
 const fn shown_by(what: What) -> &'static [Part] {
-    use Part::{Inside, Limit, Name, Outside, Protocol, Remote, Rule, Vrf, Worker};
+    use Part::{Busiest, Inside, Limit, Name, Outside, Protocol, Remote, Rule, Vrf, Worker};
     match what {
         What::Translations => &[Inside, Outside, Remote, Protocol, Vrf, Rule, Worker, Limit],
         What::Mappings => &[Inside, Outside, Protocol, Vrf, Worker, Limit],
         What::Doors => &[Inside, Outside, Remote, Protocol, Vrf, Limit],
         What::Calls => &[Inside, Outside, Vrf, Name, Limit],
-        What::Subscribers => &[Inside, Outside, Vrf, Worker, Limit],
+        What::Subscribers => &[Inside, Outside, Vrf, Worker, Limit, Busiest],
         What::Events => &[Inside, Outside, Vrf, Worker, Name, Limit],
         What::Interfaces => &[Vrf, Name, Limit],
         What::Workers => &[Worker, Limit],
@@ -230,10 +236,10 @@ mod tests {
     #[test]
     fn json_keys_are_the_part_names_and_nothing_else() {
         let text = r#"{"inside":"10.0.0.0/8","outside":"203.0.113.1:80","remote":":443",
-            "protocol":"tcp","vrf":"blue","rule":"r","worker":1,"name":"drop.*","limit":5}"#;
+            "protocol":"tcp","vrf":"blue","rule":"r","worker":1,"name":"drop.*","limit":5,"busiest":3}"#;
         let filter: Filter = serde_json::from_str(text).unwrap();
         let json = serde_json::to_value(&filter).unwrap();
-        assert_eq!(filter.parts().count(), 9);
+        assert_eq!(filter.parts().count(), 10);
         for part in filter.parts() {
             assert!(json.get(part.name()).is_some(), "{part:?}");
         }

@@ -24,4 +24,5 @@ pub mod rows;
 pub mod socket;
 pub mod store;
 pub mod table;
+pub mod traced;
 pub mod what;

@@ -5,10 +5,11 @@
 //!                                   {"show": "translations", "rows": [ ... ]}
 //! {"clear": "counters"}             {"cleared": 71}
 //! {"reload": "", "dry_run": true}   {"reloaded": { ... }}
+//! {"trace": "udp", "count": 5, "seconds": 10}    lines, see [`crate::traced`]
 //! anything else                     {"error": "what is wrong"}
 //! ```
 //!
-//! One line each way.  Rows are written chunk by chunk as they arrive, so an
+//! One line each way, but for a trace.  Rows are written chunk by chunk as they arrive, so an
 //! answer with a million of them is never held in memory.  If the rows end
 //! early the line is still whole: it ends with an `error` key beside `rows`.
 
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::filter::{Filter, FilterError};
 use crate::reloaded::Reloaded;
 use crate::rows::Rows;
+use crate::traced;
 use crate::what::{Clearable, UnknownClearable, UnknownWhat, What};
 
 /// A question to the appliance.
@@ -46,6 +48,8 @@ pub enum Request {
         /// Only say what it would do.
         dry_run: bool,
     },
+    /// Tell what becomes of packets.
+    Trace(traced::Asked),
 }
 
 /// What goes over the wire for a [`Request`].
@@ -61,6 +65,15 @@ struct RawRequest {
     reload: Option<String>,
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     dry_run: bool,
+    /// An expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seconds: Option<u32>,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    past: bool,
     #[serde(default)]
     filter: Filter,
 }
@@ -71,12 +84,22 @@ pub enum RequestError {
     /// Not JSON, or not of that form.
     #[error("not a request: {0}")]
     Syntax(#[from] serde_json::Error),
-    /// None of `show`, `clear` and `reload`, or several.
-    #[error("not a request: there must be either `show`, `clear` or `reload`")]
+    /// None of `show`, `clear`, `reload` and `trace`, or several.
+    #[error("not a request: there must be either `show`, `clear`, `reload` or `trace`")]
     Verb,
     /// `dry_run` with something else than `reload`.
     #[error("not a request: `dry_run` goes with `reload`")]
     DryRun,
+    /// What belongs to `trace` with something else.
+    #[error("not a request: `count`, `seconds` and `past` go with `trace`")]
+    Trace,
+    /// A trace without end.
+    #[error(
+        "not a request: `count` must be from 1 to {}, `seconds` from 1 to {}",
+        traced::MAX_COUNT,
+        traced::MAX_SECONDS
+    )]
+    Endless,
     /// Unknown kind of row.
     #[error(transparent)]
     What(#[from] UnknownWhat),
@@ -116,24 +139,45 @@ impl Request {
             clear,
             reload,
             dry_run,
+            trace,
+            count,
+            seconds,
+            past,
             filter,
         } = serde_json::from_slice(line)?;
         if dry_run && reload.is_none() {
             return Err(RequestError::DryRun);
         }
-        let request = match (show, clear, reload) {
-            (Some(what), None, None) => Self::Show {
+        if trace.is_none() && (count.is_some() || seconds.is_some() || past) {
+            return Err(RequestError::Trace);
+        }
+        let request = match (show, clear, reload, trace) {
+            (Some(what), None, None, None) => Self::Show {
                 what: what.parse()?,
                 filter,
             },
-            (None, Some(what), None) => Self::Clear {
+            (None, Some(what), None, None) => Self::Clear {
                 what: what.parse()?,
                 filter,
             },
-            (None, None, Some(file)) => Self::Reload {
+            (None, None, Some(file), None) => Self::Reload {
                 file: Some(file).filter(|file| !file.is_empty()),
                 dry_run,
             },
+            (None, None, None, Some(expression)) => {
+                let (count, seconds) = (count.unwrap_or(0), seconds.unwrap_or(0));
+                if !(1..=traced::MAX_COUNT).contains(&count)
+                    || !(1..=traced::MAX_SECONDS).contains(&seconds)
+                {
+                    return Err(RequestError::Endless);
+                }
+                Self::Trace(traced::Asked {
+                    expression,
+                    count,
+                    seconds,
+                    past,
+                })
+            }
             _ => return Err(RequestError::Verb),
         };
         request.check()?;
@@ -149,7 +193,7 @@ impl Request {
         match self {
             Self::Show { what, filter } => filter.check_show(*what),
             Self::Clear { what, filter } => filter.check_clear(*what),
-            Self::Reload { .. } => Ok(()),
+            Self::Reload { .. } | Self::Trace(_) => Ok(()),
         }
     }
 
@@ -164,6 +208,10 @@ impl Request {
             clear: None,
             reload: None,
             dry_run: false,
+            trace: None,
+            count: None,
+            seconds: None,
+            past: false,
             filter: Filter::default(),
         };
         serde_json::to_string(&match self {
@@ -182,6 +230,13 @@ impl Request {
                 dry_run: *dry_run,
                 ..nothing
             },
+            Self::Trace(asked) => RawRequest {
+                trace: Some(asked.expression.clone()),
+                count: Some(asked.count),
+                seconds: Some(asked.seconds),
+                past: asked.past,
+                ..nothing
+            },
         })
     }
 
@@ -190,7 +245,7 @@ impl Request {
     pub fn filter(&self) -> Filter {
         match self {
             Self::Show { filter, .. } | Self::Clear { filter, .. } => filter.clone(),
-            Self::Reload { .. } => Filter::default(),
+            Self::Reload { .. } | Self::Trace(_) => Filter::default(),
         }
     }
 }
@@ -200,6 +255,9 @@ pub type Reason = Box<dyn Error + Send + Sync>;
 
 /// Rows in pieces, each made when the one before has been written.
 pub type Chunks = Box<dyn Iterator<Item = Result<Rows, Reason>> + Send>;
+
+/// Lines of a trace, each when there is something to tell.
+pub type TraceLines = Box<dyn Iterator<Item = Result<traced::Line, Reason>> + Send>;
 
 /// What a handler answers.
 ///
@@ -212,6 +270,8 @@ pub enum Response {
     Cleared(u64),
     /// What a reload did.
     Reloaded(Box<Reloaded>),
+    /// What becomes of packets.
+    Traced(TraceLines),
     /// The request cannot be served.
     Refused(Reason),
 }
@@ -243,14 +303,30 @@ impl Response {
                 serde_json::to_writer(&mut *out, &reloaded)?;
                 out.write_all(b"}")?;
             }
-            Self::Refused(reason) => {
-                out.write_all(b"{\"error\":")?;
-                serde_json::to_writer(&mut *out, &chain(&*reason))?;
-                out.write_all(b"}")?;
-            }
+            Self::Traced(lines) => return write_trace(lines, out),
+            Self::Refused(reason) => write_error(&*reason, out)?,
         }
         out.write_all(b"\n")
     }
+}
+
+fn write_error(reason: &(dyn Error + 'static), out: &mut impl io::Write) -> io::Result<()> {
+    out.write_all(b"{\"error\":")?;
+    serde_json::to_writer(&mut *out, &chain(reason))?;
+    out.write_all(b"}")
+}
+
+/// Each line at once: whoever asked looks at the first while the next is waited for.
+fn write_trace(lines: TraceLines, out: &mut impl io::Write) -> io::Result<()> {
+    for line in lines {
+        match line {
+            Ok(line) => serde_json::to_writer(&mut *out, &line)?,
+            Err(reason) => write_error(&*reason, out)?,
+        }
+        out.write_all(b"\n")?;
+        out.flush()?;
+    }
+    Ok(())
 }
 
 fn write_rows(
@@ -350,6 +426,8 @@ mod tests {
             r#"{"clear":"counters","filter":{"name":"drop.*"}}"#,
             r#"{"reload":"","dry_run":true,"filter":{}}"#,
             r#"{"reload":"other.yaml","filter":{}}"#,
+            r#"{"trace":"udp and port 53","count":5,"seconds":10,"past":true,"filter":{}}"#,
+            r#"{"trace":"","count":1,"seconds":1,"filter":{}}"#,
         ] {
             let request = Request::parse(line.as_bytes()).unwrap();
             assert_eq!(request.to_line().unwrap(), line);
@@ -366,11 +444,17 @@ mod tests {
         for (line, reason) in [
             ("", "not a request: EOF"),
             ("hello", "not a request: expected value"),
-            ("{}", "either `show`, `clear` or `reload`"),
+            ("{}", "either `show`, `clear`, `reload` or `trace`"),
             (
                 r#"{"show":"zones","clear":"calls"}"#,
-                "either `show`, `clear` or `reload`",
+                "either `show`, `clear`, `reload` or `trace`",
             ),
+            (r#"{"trace":"udp"}"#, "`count` must be from 1 to"),
+            (
+                r#"{"trace":"udp","count":1,"seconds":4000}"#,
+                "`seconds` from 1 to 3600",
+            ),
+            (r#"{"show":"zones","past":true}"#, "go with `trace`"),
             (r#"{"show":"weather"}"#, "`weather` cannot be shown"),
             (r#"{"clear":"pools"}"#, "`pools` cannot be cleared"),
             (r#"{"show":"zones","x":1}"#, "unknown field `x`"),

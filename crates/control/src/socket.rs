@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use bind::BindError;
-pub use client::{Answer, ClientError, Shown, request};
+pub use client::{Answer, ClientError, Shown, request, trace};
 
 use crate::connections::{self, Limits, Running, Stream};
 use crate::line::{self, Line, Lines};

@@ -19,7 +19,8 @@ use control::filter::Filter;
 use control::protocol::{MAX_REQUEST, Request, Response};
 use control::reloaded::Reloaded;
 use control::rows::{CounterRow, Rows, TranslationRow};
-use control::socket::{Answer, BindError, ClientError, Server, Serving, request};
+use control::socket::{Answer, BindError, ClientError, Server, Serving, request, trace};
+use control::traced;
 use control::what::{Clearable, What};
 
 /// A directory of its own for each test; removed at the end.
@@ -74,6 +75,24 @@ fn handler(request: Request) -> Response {
             sessions: 5,
             ..Reloaded::default()
         })),
+        Request::Trace(asked) if asked.expression == "busy" => Response::refused("busy"),
+        Request::Trace(asked) => {
+            let packet = |at| {
+                let packet = traced::Packet {
+                    at: u64::from(at),
+                    ..traced::Packet::default()
+                };
+                Ok(traced::Line::Packet(Box::new(packet)))
+            };
+            let ended = traced::Ended {
+                packets: u64::from(asked.count),
+                lost: 1,
+            };
+            let lines = (0..asked.count).map(packet);
+            let begin = [Ok(traced::Line::Tracing(traced::Tracing::default()))];
+            let end = [Ok(traced::Line::Waiting), Ok(traced::Line::Traced(ended))];
+            Response::Traced(Box::new(begin.into_iter().chain(lines).chain(end)))
+        }
     }
 }
 
@@ -123,6 +142,50 @@ fn requests_are_answered() {
     assert!(reloaded.dry_run && reloaded.sessions == 5);
     let refused = request(&place.socket(), &Request::show(What::Zones)).unwrap_err();
     assert_eq!(refused.to_string(), "the appliance says: no zones here");
+}
+
+#[test]
+fn a_trace_is_heard_line_by_line_until_it_ends_or_the_listener_has_had_enough() {
+    let place = Place::new();
+    let _serving = serve(&place.socket());
+    let mut asked = traced::Asked {
+        expression: "udp".into(),
+        count: 3,
+        seconds: 1,
+        past: false,
+    };
+    let mut heard = Vec::new();
+    let ended = trace(&place.socket(), &asked, |line| {
+        heard.push(match line {
+            traced::Line::Packet(packet) => packet.at.to_string(),
+            other => format!("{other:?}").chars().take(7).collect(),
+        });
+        true
+    });
+    assert_eq!(
+        ended.unwrap(),
+        traced::Ended {
+            packets: 3,
+            lost: 1
+        }
+    );
+    assert_eq!(heard, ["Tracing", "0", "1", "2", "Waiting"]);
+    let ended = trace(&place.socket(), &asked, |line| {
+        !matches!(line, traced::Line::Packet(_))
+    });
+    assert_eq!(
+        ended.unwrap(),
+        traced::Ended {
+            packets: 1,
+            lost: 0
+        }
+    );
+    asked.expression = "busy".into();
+    let refused = trace(&place.socket(), &asked, |_| true).unwrap_err();
+    assert_eq!(refused.to_string(), "the appliance says: busy");
+    asked.count = 0;
+    let refused = trace(&place.socket(), &asked, |_| true).unwrap_err();
+    assert!(refused.to_string().contains("`count` must be from 1"));
 }
 
 #[test]
@@ -348,7 +411,7 @@ fn a_client_that_does_not_read_holds_up_nobody_else() {
                 let chunks = std::iter::repeat_with(|| Ok(counters(1_000)));
                 Response::Rows(what, Box::new(chunks))
             }
-            Request::Clear { .. } | Request::Reload { .. } => Response::Cleared(1),
+            _ => Response::Cleared(1),
         })
         .unwrap();
     let mut lazy = UnixStream::connect(place.socket()).unwrap();

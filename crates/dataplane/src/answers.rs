@@ -12,6 +12,7 @@ use wire::{ethernet, icmp, ipv4};
 
 use crate::general::{Packet, read_flow};
 use crate::mark::{Mark, Punt};
+use crate::trace::Step;
 use crate::worker::Worker;
 
 impl<I, S, R> Worker<I, S, R>
@@ -115,6 +116,9 @@ where
         (reason, punt): (Counter, Punt),
     ) -> Counter {
         if self.may_answer(packet.interface) {
+            if let Punt::Error { kind, code, .. } = punt {
+                self.tracer.note(|| Step::Told(kind, code));
+            }
             // The verdict stands, whether or not there is room for the answer.
             self.punt(buf, Mark::new(punt, packet.interface));
         }

@@ -10,6 +10,7 @@ use wire::ethernet::Mac;
 
 use crate::inspect::{Inspect, Row};
 use crate::slow::stream::{Begun, Host};
+use crate::trace::{Order, Record};
 
 /// The number of a question to a worker: its answers carry it, so that they are not
 /// taken for those to another.
@@ -70,6 +71,12 @@ pub enum Command {
     Read(Box<Question>),
     /// A session is on the slow path no more.
     TakeBack(TakeBack),
+    /// Trace packets, from now on.
+    Trace(Box<Order>),
+    /// A record that was read, to be used again.
+    Reuse(Box<Record>),
+    /// Trace no more.
+    Untrace,
     /// Move to another layout, or count what that would end: rows of whom it
     /// touches, then [`Row::End`] with the number of sessions.
     Change {

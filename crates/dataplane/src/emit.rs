@@ -220,17 +220,18 @@ where
         &mut self,
         mut buf: I::Buf,
         l3: usize,
-        interface: u16,
+        number: u16,
         to: Mac,
         reason: Counter,
     ) -> Counter {
-        let Some(interface) = self.router.interface(interface) else {
+        let Some(interface) = self.router.interface(number) else {
             return Counter::DropNoRoute;
         };
         let (tags, from, port) = (interface.tags, interface.mac, interface.port);
         if !reheader(&mut buf, l3, tags, to, from, ethernet::IPV4) {
             return Counter::DropNoBuffer;
         }
+        self.note_left(number, buf.bytes());
         self.transmit(port, buf);
         reason
     }

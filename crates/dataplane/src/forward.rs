@@ -13,6 +13,7 @@ use crate::gateway::{GROWTH, Looked};
 use crate::general::Packet;
 use crate::mark::Punt;
 use crate::router::Hop;
+use crate::trace::Step;
 use crate::worker::Worker;
 
 impl<I, S, R> Worker<I, S, R>
@@ -42,6 +43,7 @@ where
         let Some(hop) = self.router.route(realm, destination) else {
             return self.unreachable(buf, packet, Counter::DropNoRoute, 0);
         };
+        self.tracer.note(|| Step::Hop(hop.interface, hop.ip));
         if let Some(refusal) = self.cannot_leave(packet, hop) {
             return self.answer(buf, packet, refusal);
         }
@@ -112,6 +114,7 @@ where
             let mut packet = *packet;
             for hit in plan {
                 if self.has_gateway(hit.id) {
+                    self.note_gateway(*hit);
                     // Of a hairpin both halves would be read in one place.
                     let may_divert = plan.len() == 1;
                     match self.look(&mut buf, &packet, *hit, may_divert) {
@@ -178,6 +181,7 @@ where
         let Some(hop) = self.router.route(packet.realm, packet.ip.dst) else {
             return self.unreachable(buf, packet, Counter::DropNoRoute, 0);
         };
+        self.tracer.note(|| Step::Hop(hop.interface, hop.ip));
         if let Some(refusal) = self.cannot_leave(packet, hop) {
             return self.answer(buf, packet, refusal);
         }

@@ -24,6 +24,7 @@ use crate::emit;
 use crate::ipsec;
 use crate::mark::{Mark, Punt, Stage};
 use crate::router::{Hop, Standing};
+use crate::trace::Step;
 use crate::worker::Worker;
 
 /// A packet whose headers have been read.
@@ -88,8 +89,20 @@ where
 {
     /// Takes a received packet to its end and counts it.
     pub(crate) fn general(&mut self, buf: I::Buf, now: Nanos) {
-        if let Some(reason) = self.frame(buf, None, now) {
+        self.end(buf, None, now);
+    }
+
+    /// Takes a packet to its end, counts it and, if it is dropped, keeps its header.
+    fn end(&mut self, buf: I::Buf, steered: Option<Stage>, now: Nanos) {
+        self.tracer.recent.note(buf.bytes(), buf.port(), now);
+        let end = if self.tracer.is_on() {
+            self.traced(buf, steered, now)
+        } else {
+            self.frame(buf, steered, now)
+        };
+        if let Some(reason) = end {
             self.counters.verdict(reason);
+            self.tracer.recent.ended(reason);
         }
     }
 
@@ -99,9 +112,7 @@ where
             Some(Punt::Handoff(stage)) => stage,
             _ => Stage::Received,
         };
-        if let Some(reason) = self.frame(buf, Some(stage), now) {
-            self.counters.verdict(reason);
-        }
+        self.end(buf, Some(stage), now);
     }
 
     /// The same for a packet that was kept meanwhile, and is counted already.
@@ -109,7 +120,7 @@ where
         self.frame(buf, Some(stage), now)
     }
 
-    fn frame(&mut self, buf: I::Buf, steered: Option<Stage>, now: Nanos) -> End {
+    pub(crate) fn frame(&mut self, buf: I::Buf, steered: Option<Stage>, now: Nanos) -> End {
         let frame = buf.bytes();
         let header = match ethernet::parse(frame) {
             Ok(header) => header,
@@ -240,6 +251,7 @@ where
         let packet = &mut packet;
         let hash = self.shard.hash(packet.key);
         if let Some(hit) = self.shard.find(packet.key, hash) {
+            self.note_found(hit);
             return match self.ipsec(&buf, packet, hit) {
                 Ok(()) => self.translate(buf, packet, hit, false),
                 Err(reason) => Some(self.refused_tunnel(buf, packet, reason)),
@@ -248,6 +260,7 @@ where
         let wanted = if packet.hairpinned {
             Wanted::Foreign
         } else {
+            self.note_ruling(packet);
             self.wanted(packet)
         };
         if !packet.steered && self.shard.layout().shards() > 1 {
@@ -416,6 +429,7 @@ where
     }
 
     pub(crate) fn steer(&mut self, buf: I::Buf, packet: &Packet, owner: u32, stage: Stage) -> End {
+        self.tracer.note(|| Step::Handed(owner));
         let mark = Mark::new(Punt::Handoff(stage), packet.interface);
         if self.hand_off(buf, owner, mark) {
             None
@@ -607,12 +621,14 @@ where
         if packet.ip.ttl <= 1 {
             return Some(self.expired(buf, packet));
         }
+        let before = self.made();
         match self.shard.open_outbound(&first, rule) {
             Ok(id) => {
                 let hit = Hit {
                     id,
                     direction: Direction::Outbound,
                 };
+                self.note_opened(hit, before);
                 self.translate(buf, packet, hit, true)
             }
             Err(reason) => Some(self.refused_outbound(buf, packet, reason)),
@@ -684,12 +700,15 @@ where
             interface: packet.interface,
             now: packet.now,
         };
+        self.note_holder(packet.key.in_realm(realm));
+        let before = self.made();
         match self.shard.open_inbound(&first) {
             Ok(id) => {
                 let hit = Hit {
                     id,
                     direction: Direction::Inbound,
                 };
+                self.note_opened(hit, before);
                 self.translate(buf, packet, hit, true)
             }
             Err(reason) if rule.is_some() && reason != Counter::DropFiltered => {
@@ -752,6 +771,7 @@ where
     /// The second session of a hairpin.
     fn second(&mut self, packet: &Packet, key: FlowKey) -> Result<Hit, Counter> {
         if let Some(hit) = self.shard.find(key, self.shard.hash(key)) {
+            self.note_found(hit);
             return match hit.direction {
                 Direction::Inbound => Ok(hit),
                 Direction::Outbound => Err(Counter::DropHairpinLoop),
@@ -767,10 +787,15 @@ where
             interface: packet.interface,
             now: packet.now,
         };
-        self.shard.open_inbound(&first).map(|id| Hit {
+        self.note_holder(key);
+        let before = self.made();
+        let id = self.shard.open_inbound(&first)?;
+        let hit = Hit {
             id,
             direction: Direction::Inbound,
-        })
+        };
+        self.note_opened(hit, before);
+        Ok(hit)
     }
 
     /// The first half of a hairpin whose second belongs to another worker. TTL,

@@ -17,6 +17,7 @@ mod command;
 mod divert;
 mod emit;
 mod encapsulation;
+mod expression;
 mod forward;
 mod fragment;
 mod gateway;
@@ -39,6 +40,7 @@ mod router;
 mod sip;
 mod slow;
 mod topology;
+mod trace;
 mod worker;
 
 pub use alg::sip::{class_names, method_names};
@@ -47,10 +49,12 @@ pub use command::{
     Command, Diverted, Event, MediaQuestion, Member, Question, SessionFilter, TakeBack, Ticket,
     Told,
 };
+pub use expression::{Endpoint, Ends, Expression, ExpressionError};
 pub use inspect::{Inspect, Row};
 pub use load::Gaps;
 pub use published::Published;
 pub use router::Router;
 pub use slow::{CallState, CallView, Health, MediaView, NeighborRow, SlowPath, SlowPorts, stream};
 pub use topology::{Interface, Multicast, Route, StaticNeighbor, StreamLimits, Topology};
+pub use trace::{Arrival, Made, Order, Record, Ruling, SNAP, Step, headers};
 pub use worker::{Ports, Worker};

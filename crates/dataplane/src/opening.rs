@@ -263,10 +263,12 @@ where
                 now,
             })
         });
+        self.tracer.recent.note(buf.bytes(), buf.port(), now);
         let reason = match packet {
             Some(packet) => self.refused_outbound(buf, &packet, reason),
             None => reason,
         };
         self.counters.verdict(reason);
+        self.tracer.recent.ended(reason);
     }
 }

@@ -309,7 +309,7 @@ where
                     }
                     moved += part.bufs.len();
                     more |= part.bufs.is_full();
-                    self.received(PortId(port), part);
+                    self.received(PortId(port), part, now);
                     // Of a flood nothing may be left.
                     filled += usize::from(!part.bufs.is_empty());
                 }
@@ -329,7 +329,7 @@ where
     }
 
     /// The first step, over one burst.
-    fn received(&mut self, port: PortId, part: &mut Part<I::Buf>) {
+    fn received(&mut self, port: PortId, part: &mut Part<I::Buf>, now: Nanos) {
         let entrance = self
             .router
             .interface_of(port, Tags::NONE)
@@ -351,15 +351,18 @@ where
         self.counters
             .add(Counter::RxPackets, part.bufs.len() as u64);
         self.counters.add(Counter::RxBytes, part.bytes);
+        if self.tracer.is_on() {
+            self.take_out(part);
+        }
         if part.outside && self.floods.has(port) {
-            self.thin_out(part);
+            self.thin_out(part, now);
         }
     }
 
     /// Drops what nobody wants of a burst before any session is looked for, at a port where that
     /// has been most of what came lately: a flood costs less than what it is to keep out.
     #[inline(never)]
-    fn thin_out(&mut self, part: &mut Part<I::Buf>) {
+    fn thin_out(&mut self, part: &mut Part<I::Buf>, now: Nanos) {
         let received = part.bufs.len();
         let (mut wanted, mut unwanted) = (Burst::new(), Burst::new());
         for (at, buf) in part.bufs.drain(..).enumerate() {
@@ -378,9 +381,32 @@ where
         }
         part.bufs = wanted;
         let count = unwanted.len();
+        if let Some(buf) = unwanted.first() {
+            self.keep_drop(buf, Counter::DropNoMapping, now);
+        }
         self.io.discard(&mut unwanted);
         self.drop_unwanted(count);
         self.floods.note(part.port, count, received);
+    }
+
+    /// Keeps the header of a dropped packet; of what is dropped together that of one will do.
+    #[inline(never)]
+    fn keep_drop(&mut self, buf: &I::Buf, reason: Counter, now: Nanos) {
+        let recent = &mut self.tracer.recent;
+        recent.keep(buf.bytes(), buf.port(), reason, now);
+    }
+
+    /// Leaves to the general lane what may be traced.
+    #[cold]
+    fn take_out(&mut self, part: &mut Part<I::Buf>) {
+        let mut out: ArrayVec<usize, BURST> = ArrayVec::new();
+        let flows = part.found.iter().map(|plain| (plain.key, plain.hash));
+        self.pick_out(&part.bufs, flows, |nth| out.push(nth));
+        for nth in out {
+            if let Some(plain) = part.found.get_mut(nth) {
+                plain.len = 0;
+            }
+        }
     }
 
     fn drop_unwanted(&mut self, count: usize) {
@@ -422,6 +448,9 @@ where
                         && plain.may_be_unwanted()
                         && self.is_unwanted(plain.key) =>
                     {
+                        if unwanted == 0 {
+                            self.keep_drop(buf, Counter::DropNoMapping, now);
+                        }
                         unwanted += 1;
                         step.drop_it();
                         Some(())
@@ -494,6 +523,7 @@ where
             Opening::Opened(hit) => self.decide(buf, hit, plain, step, now, passed),
             Opening::Dropped(reason) => {
                 self.counters.verdict(reason);
+                self.keep_drop(buf, reason, now);
                 step.drop_it();
                 Some(())
             }

@@ -31,6 +31,7 @@ use crate::plain::{Floods, Wave};
 use crate::published::Published;
 use crate::router::Router;
 use crate::topology::Topology;
+use crate::trace::{Record, Tracer};
 
 /// Sessions, ports and blocks whose end is looked at in a turn without packets: what takes
 /// some microseconds, so that packets that come meanwhile need not wait.
@@ -80,6 +81,8 @@ pub struct Ports<S, R> {
     pub calls: rtrb::Producer<CallReport>,
     /// What is to be logged, to the exporter's thread.
     pub records: rtrb::Producer<Logged>,
+    /// Packets that are traced.
+    pub traced: rtrb::Producer<Box<Record>>,
 }
 
 /// One worker.
@@ -108,7 +111,8 @@ pub struct Worker<I: Io, S, R> {
     /// Longest message that is read, in bytes.
     pub(crate) max_message: usize,
     tx: Vec<Burst<I::Buf>>,
-    ports: Ports<S, R>,
+    pub(crate) ports: Ports<S, R>,
+    pub(crate) tracer: Tracer,
     punts: Burst<I::Buf>,
     handoffs: Vec<Burst<I::Buf>>,
     pub(crate) ids: Ids,
@@ -170,6 +174,7 @@ where
                 .max(MAX_MESSAGE),
             tx,
             ports,
+            tracer: Tracer::new(),
             punts: Burst::new(),
             handoffs,
             ids: Ids::default(),
@@ -300,6 +305,7 @@ where
         if now.since(self.published_at) >= PUBLISH_EVERY {
             self.published_at = now;
             self.load.average(now);
+            self.tracer.expire(now);
             self.publish_now();
         }
     }
@@ -493,6 +499,9 @@ where
                     self.cursor = None;
                     self.ended = None;
                 }
+                Command::Trace(order) => self.trace(*order),
+                Command::Reuse(record) => self.tracer.reuse(record),
+                Command::Untrace => self.tracer.stop(),
                 Command::Read(question) => self.read_for_stream(question, now),
                 Command::TakeBack(back) => self.take_back(&back, now),
                 Command::Clear(ticket, filter) => {

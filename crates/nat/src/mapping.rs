@@ -122,15 +122,16 @@ impl Mapping {
         }
     }
 
-    /// Number of the pool its outside address is of; `None` for static ones.
+    /// Number of the pool its outside address is of; `None` for static ones. Not asked of those
+    /// that are [untouched](Self::is_untouched): nobody owns them.
     pub(crate) fn pool(&self) -> Option<usize> {
         let scope = self.out_key.scope().checked_sub(1)?;
-        let of_pool = self.kind != MappingKind::Static && !self.is_untouched();
-        of_pool.then_some(usize::from(scope))
+        (self.kind != MappingKind::Static).then_some(usize::from(scope))
     }
 
     /// Whether it leaves its endpoint as it is, and is there for doors alone.
-    pub(crate) fn is_untouched(&self) -> bool {
+    #[inline]
+    pub(crate) const fn is_untouched(&self) -> bool {
         self.out_key.scope() == UNTOUCHED_SCOPE
     }
 

@@ -226,15 +226,17 @@ impl fmt::Display for Escaped<'_> {
 
 const MS_OF_DAY: u64 = 86_400_000;
 
+/// Days of 400 years, after which the calendar repeats.
+const DAYS_OF_CYCLE: u64 = 146_097;
+
 /// A moment in UTC, as RFC 3339 has it, from milliseconds since 1970.
 fn write_time(out: &mut String, at: u64) -> fmt::Result {
     let (mut days, ms) = (at / MS_OF_DAY, at % MS_OF_DAY);
     let is_leap =
         |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
     // Whole cycles of the calendar first, so that no moment takes long.
-    const CYCLE: u64 = 146_097;
-    let mut year = 1970 + days / CYCLE * 400;
-    days %= CYCLE;
+    let mut year = 1970 + days / DAYS_OF_CYCLE * 400;
+    days %= DAYS_OF_CYCLE;
     loop {
         let length = if is_leap(year) { 366 } else { 365 };
         if days < length {

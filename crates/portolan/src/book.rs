@@ -12,6 +12,7 @@ use control::rows::{
 };
 use dataplane::{CallView, SessionFilter};
 use nat::door::{Door, Place, Uses};
+use nat::settings::Action;
 use nat::tunnels::{Gate, Peer};
 use nat::zones::{ITSELF, NO_ZONE, Zone, ZoneAction, ZoneUse, Zones};
 use nat::{Flags, Gateway, Layout, Mapping, MappingKind, SessionView, SipKinds, Subscriber, Tally};
@@ -109,6 +110,29 @@ impl Book {
     pub(crate) fn set_layout(&mut self, layout: Arc<Layout>) {
         self.handoff_expected = expected(&layout, &self.arrivals);
         self.layout = layout;
+    }
+
+    /// The name of a rule; empty if there is none.
+    pub(crate) fn rule_name(&self, number: usize) -> String {
+        let rule = self.layout.rule(number);
+        rule.map(|rule| rule.name.clone()).unwrap_or_default()
+    }
+
+    /// The VRF of an interface.
+    pub(crate) fn vrf_of(&self, interface: u16) -> String {
+        let row = self.interfaces.get(usize::from(interface));
+        row.map(|row| row.vrf.clone()).unwrap_or_default()
+    }
+
+    /// The pools of a rule that translates.
+    pub(crate) fn pools_of(&self, rule: usize) -> Vec<String> {
+        match self.layout.rule(rule).map(|rule| &rule.action) {
+            Some(Action::Translate(translate)) => {
+                let pools = translate.pools.iter();
+                pools.map(|pool| self.pool_name(pool)).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn rule(&self, number: u16) -> String {

@@ -48,6 +48,9 @@ pub(crate) struct Ask {
     /// At most so many rows.
     #[arg(long)]
     limit: Option<usize>,
+    /// So many subscribers, those with most sessions.
+    #[arg(long, value_name = "N")]
+    busiest: Option<usize>,
 }
 
 impl Ask {
@@ -62,6 +65,7 @@ impl Ask {
             worker: self.worker,
             name: self.name.as_deref().map(NamePattern::from),
             limit: self.limit,
+            busiest: self.busiest,
         }
     }
 }

@@ -17,8 +17,11 @@ use control::metrics::{InterfaceNumbers, PoolNumbers, Snapshot, WorkerNumbers};
 use control::protocol::Request;
 use control::reloaded::Reloaded;
 use control::rows::{CounterRow, Rows, WorkerRow};
+use control::traced::Asked;
 use control::what::{Clearable, What};
-use dataplane::{CallView, Command, Gaps, Inspect, Published, Row, SlowPath, Ticket};
+use dataplane::{
+    CallView, Command, Expression, ExpressionError, Gaps, Inspect, Published, Row, SlowPath, Ticket,
+};
 use nat::zones::ZoneUse;
 use nat::{Gateway, PortSpread, SipKinds, Tally, Touched};
 use natlog::syslog::Names;
@@ -27,6 +30,7 @@ use pktio::{PacketBuf, RingReceiver, RingSender};
 use crate::book::{Book, PortFigures};
 use crate::events::Events;
 use crate::reload::{self, Next};
+use crate::watch::{self, Watch};
 
 /// Rows in one piece of an answer.
 const PIECE: usize = 512;
@@ -55,6 +59,8 @@ struct Job<K> {
     waiting: usize,
     ended: u64,
     rows: Option<Rows>,
+    /// Of subscribers: these many with most sessions, of those that the filter means.
+    busiest: Option<(usize, Filter)>,
     /// Of a question about calls: which of them comes next, unless all have been asked for.
     calls: Option<u64>,
     /// Which of them are to be cleared.
@@ -89,6 +95,10 @@ pub(crate) struct Console<K> {
     /// Of the last question to workers.
     ticket: Ticket,
     job: Option<Job<K>>,
+    /// A trace at work beside it.
+    watch: Option<Watch<K>>,
+    /// Number of the configuration in force; each reload adds one.
+    epoch: u64,
 }
 
 impl<K: Sink> Console<K> {
@@ -112,11 +122,18 @@ impl<K: Sink> Console<K> {
             baseline: Counters::default(),
             ticket: Ticket::default(),
             job: None,
+            watch: None,
+            epoch: 1,
         }
     }
 
     pub(crate) const fn book(&self) -> &Book {
         &self.book
+    }
+
+    /// Number of the configuration in force.
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Ready for the next question.
@@ -146,6 +163,7 @@ impl<K: Sink> Console<K> {
             waiting: 0,
             ended: 0,
             rows: None,
+            busiest: None,
             calls: None,
             meant: None,
             next: None,
@@ -163,7 +181,7 @@ impl<K: Sink> Console<K> {
                 let snapshot = self.snapshot(slow.counters(), slow.call_counts());
                 job.ready.push(Piece::Snapshot(Box::new(snapshot)));
             }
-            Question::Request(Request::Show { what, .. }) => match what {
+            Question::Request(Request::Show { what, filter }) => match what {
                 What::Translations => {
                     job.rows = Some(Rows::none(*what));
                     ask_all(&mut job, &Command::Inspect(ticket, Inspect::Sessions));
@@ -182,6 +200,7 @@ impl<K: Sink> Console<K> {
                 }
                 What::Subscribers => {
                     job.rows = Some(Rows::none(*what));
+                    job.busiest = filter.busiest.map(|most| (most, filter.clone()));
                     ask_all(&mut job, &Command::Inspect(ticket, Inspect::Subscribers));
                 }
                 What::Calls => job.calls = Some(0),
@@ -243,8 +262,53 @@ impl<K: Sink> Console<K> {
                     Err(why) => job.ready.push(Piece::Refused(why)),
                 }
             }
+            Question::Request(Request::Trace(asked)) => {
+                match self.may_trace(asked) {
+                    Ok(expression) => {
+                        let lost = watch::lost(&self.totals(slow.counters()));
+                        self.watch = Some(Watch::begin(
+                            (asked, &expression, ticket),
+                            (&self.book, self.epoch, lost),
+                            job.sink,
+                            slow,
+                            (workers, now),
+                        ));
+                        // Other questions need not wait.
+                        return;
+                    }
+                    Err(why) => job.ready.push(Piece::Refused(why)),
+                }
+            }
         }
         self.job = Some(job);
+    }
+
+    /// What is to be traced, if that is possible.
+    fn may_trace(&self, asked: &Asked) -> Result<Expression, String> {
+        if self.watch.is_some() {
+            return Err("somebody else is tracing; try again when that has ended".into());
+        }
+        asked
+            .expression
+            .parse()
+            .map_err(|error: ExpressionError| error.to_string())
+    }
+
+    /// Goes on with a trace, if there is one.
+    fn watch<B, S, R>(&mut self, slow: &mut SlowPath<B, S, R>, now: Nanos)
+    where
+        B: PacketBuf,
+        S: RingSender<Buf = B>,
+        R: RingReceiver<Buf = B>,
+    {
+        let Some(mut watch) = self.watch.take() else {
+            return;
+        };
+        let place = (self.published.len(), now);
+        let lost = |slow: &SlowPath<B, S, R>| watch::lost(&self.totals(slow.counters()));
+        if watch.step((&self.book, self.epoch), slow, lost, place) {
+            self.watch = Some(watch);
+        }
     }
 
     /// When it has something to do by itself; for virtual time.
@@ -265,6 +329,7 @@ impl<K: Sink> Console<K> {
         if now >= self.events.record_due() {
             self.record_ranges(now);
         }
+        self.watch(slow, now);
         let Some(mut job) = self.job.take() else {
             // Late rows of a question nobody waits for any more.
             drop(slow.take_rows());
@@ -357,6 +422,10 @@ impl<K: Sink> Console<K> {
         if let Some(rows) = &mut job.rows
             && rows.len() >= PIECE
         {
+            if let Some((most, filter)) = &job.busiest {
+                keep_busiest(rows, *most, filter);
+                return;
+            }
             let what = rows.what();
             job.ready
                 .push(Piece::Rows(core::mem::replace(rows, Rows::none(what))));
@@ -370,6 +439,9 @@ impl<K: Sink> Console<K> {
                 job.ready.extend(piece);
             }
             Kind::Rows => {
+                if let (Some(rows), Some((most, filter))) = (&mut job.rows, &job.busiest) {
+                    keep_busiest(rows, *most, filter);
+                }
                 job.ready.extend(job.rows.take().map(Piece::Rows));
                 job.ready.push(Piece::End);
             }
@@ -388,6 +460,7 @@ impl<K: Sink> Console<K> {
         if !reloaded.dry_run {
             let deterministic = self.config.nat.deterministic != next.config.nat.deterministic;
             self.book.set_layout(next.layout);
+            self.epoch += 1;
             self.config = next.config;
             self.log.order(configure(&self.config, &self.book));
             let detail = format!(
@@ -661,6 +734,15 @@ fn configure(config: &Config, book: &Book) -> Order {
         }
     }
     Order::Configure(Box::new(config.log.clone()), names)
+}
+
+/// Leaves the subscribers with most sessions, most first: at most so many, and less than a piece.
+fn keep_busiest(rows: &mut Rows, most: usize, filter: &Filter) {
+    rows.retain(filter);
+    if let Rows::Subscribers(rows) = rows {
+        rows.sort_by_key(|row| core::cmp::Reverse(row.sessions));
+        rows.truncate(most.min(PIECE / 2));
+    }
 }
 
 /// What became of the pieces that were ready.

@@ -3,7 +3,7 @@
 //! ```text
 //!  file ─> config ─> plan (engine's terms) ─┬─> run: DPDK ports, threads, control socket
 //!                                           └─> sim: ports in memory, virtual time
-//!  show, clear ─> control socket of a running appliance
+//!  show, clear, why, trace ─> control socket of a running appliance
 //!  whois, plan ─> the file, and the store of log records
 //! ```
 //!
@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod book;
+mod capture;
 mod client;
 mod console;
 mod events;
@@ -20,7 +21,11 @@ mod reload;
 mod run;
 mod sim;
 mod steering;
+mod top;
+mod watch;
 mod whois;
+mod why;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,6 +61,12 @@ enum Command {
     Clear(Ask),
     /// Make a running appliance read its file again and change what may change at run time.
     Reload(client::Reload),
+    /// Tell in words what becomes of the next packets, and what was dropped lately.
+    Why(why::Options),
+    /// Write packets as they come to a pcapng file, with what becomes of them.
+    Trace(capture::Options),
+    /// Show live what a running appliance is doing: workers, drops, pools, subscribers, gateways.
+    Top(top::Options),
     /// Tell who has or had an outside endpoint, or which ones a host has, without a running appliance.
     Whois(whois::Options),
     /// Tell from the configuration alone how subscribers and outside addresses would spread over workers.
@@ -88,6 +99,9 @@ fn main() -> ExitCode {
         Command::Show(ask) => client::show(&ask).map_err(Failure::from),
         Command::Clear(ask) => client::clear(&ask).map_err(Failure::from),
         Command::Reload(reload) => client::reload(&reload).map_err(Failure::from),
+        Command::Why(options) => why::why(&options).map_err(Failure::from),
+        Command::Trace(options) => capture::trace(&options).map_err(Failure::from),
+        Command::Top(options) => top::top(&options).map_err(Failure::from),
         Command::Whois(options) => whois::whois(&options).map_err(Failure::from),
         Command::Plan(options) => load(&options.config).and_then(|config| {
             paper::plan(&config, &options).map_err(|error| Failure::Other(error.to_string()))

@@ -31,7 +31,7 @@ use control::store::Reader;
 
 use crate::book::protocol_number;
 use answer::Findings;
-use time::Time;
+pub(crate) use time::Time;
 
 /// What is asked, of which file.
 #[derive(Args, Debug)]

@@ -135,6 +135,7 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
         let (notices, notice) = rtrb::RingBuffer::new(MESSAGES);
         let (calls, call) = rtrb::RingBuffer::new(MESSAGES);
         let (records, _) = rtrb::RingBuffer::new(64);
+        let (traced, trace) = rtrb::RingBuffer::new(64);
         let shards = layout.shards();
         let shard = Shard::new(layout, sizes, number, SEED, now);
         let regions = shard.regions();
@@ -159,6 +160,7 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
             notices,
             calls,
             records,
+            traced,
         };
         let published = Arc::new(Published::default());
         let mut worker = Worker::new(io, &plan.topology, shard, number, ends, published);
@@ -170,6 +172,7 @@ impl<I: Io<Buf = Mbuf>> Appliance<I> {
             told: hears,
             notices: notice,
             calls: call,
+            traced: trace,
         };
         let pool = machine.pool.clone();
         let allocate = Box::new(move || {

@@ -48,6 +48,7 @@ pub(crate) fn build<M: Memory>(settings: &Settings, sizes: Sizes) -> (Work<M>, S
     let (calls, call_out) = rtrb::RingBuffer::new(64);
     // An exporter that never takes any: they are lost once it is full.
     let (records, _) = rtrb::RingBuffer::new(RECORDS);
+    let (traced, trace) = rtrb::RingBuffer::new(64);
     let ends = Ports {
         punt: Nowhere::new(),
         reply: Nowhere::new(),
@@ -59,6 +60,7 @@ pub(crate) fn build<M: Memory>(settings: &Settings, sizes: Sizes) -> (Work<M>, S
         notices,
         calls,
         records,
+        traced,
     };
     let mut worker = Worker::new(WireSide::default(), &topology, shard, 0, ends, published);
     let slow_ends = SlowPorts {
@@ -69,6 +71,7 @@ pub(crate) fn build<M: Memory>(settings: &Settings, sizes: Sizes) -> (Work<M>, S
         told: hears,
         notices: notice_out,
         calls: call_out,
+        traced: trace,
     };
     let slow = SlowPath::new(&topology, vec![slow_ends], Box::new(|| None), Nanos(0));
     // The neighbours reach the worker.

@@ -104,7 +104,7 @@ fn ipfix(address: SocketAddr, transport: Transport) -> Log {
             address,
             transport,
             domain: 7,
-            template_refresh: Duration::from_secs(60),
+            template_refresh: Duration::from_mins(1),
         }],
         ..Log::default()
     }

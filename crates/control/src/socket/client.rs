@@ -14,6 +14,7 @@ use crate::filter::FilterError;
 use crate::protocol::Request;
 use crate::reloaded::Reloaded;
 use crate::rows::Rows;
+use crate::traced;
 use crate::what::What;
 
 /// What the appliance answers.
@@ -149,6 +150,54 @@ pub fn request(path: &Path, request: &Request) -> Result<Answer, ClientError> {
         ) => Ok(Answer::Reloaded(reloaded)),
         _ => Err(ClientError::Unexpected),
     }
+}
+
+/// Has the appliance at `path` trace packets; `each` is called with every line of its answer
+/// but the last, which is returned, and says whether to go on.
+///
+/// # Errors
+///
+/// [`ClientError`], worth printing as it is.
+pub fn trace(
+    path: &Path,
+    asked: &traced::Asked,
+    mut each: impl FnMut(traced::Line) -> bool,
+) -> Result<traced::Ended, ClientError> {
+    let request = Request::Trace(asked.clone());
+    let mut line = request.to_line().map_err(ClientError::Answer)?;
+    line.push('\n');
+    let explain = |cause| explain(path, cause);
+    let mut stream = connect(path, CONNECT_TIMEOUT).map_err(explain)?;
+    let timeouts = [
+        stream.set_write_timeout(Some(ANSWER_TIMEOUT)),
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT)),
+        stream.write_all(line.as_bytes()),
+    ];
+    timeouts
+        .into_iter()
+        .collect::<io::Result<()>>()
+        .map_err(explain)?;
+    let mut packets = 0;
+    for line in BufReader::with_capacity(READ_BUFFER, stream).lines() {
+        let line = line.map_err(explain)?;
+        if let Ok(RawAnswer {
+            error: Some(reason),
+            ..
+        }) = serde_json::from_str(&line)
+        {
+            return Err(ClientError::Refused(reason));
+        }
+        match serde_json::from_str(&line).map_err(ClientError::Answer)? {
+            traced::Line::Traced(ended) => return Ok(ended),
+            line => {
+                packets += u64::from(matches!(line, traced::Line::Packet(_)));
+                if !each(line) {
+                    return Ok(traced::Ended { packets, lost: 0 });
+                }
+            }
+        }
+    }
+    Err(ClientError::Closed(path.to_owned()))
 }
 
 /// Any answer; keys of later versions are ignored.

@@ -41,6 +41,7 @@ use crate::inspect::Row;
 use crate::mark::{Mark, Punt};
 use crate::router::{Hop, Router};
 use crate::topology::Topology;
+use crate::trace::Record;
 use calls::Calls;
 use errors::ErrorLimit;
 use igmp::Igmp;
@@ -58,6 +59,9 @@ const MAX_ROWS: usize = 4096;
 
 /// Notices taken from workers before somebody fetches them; more wait in the rings.
 const MAX_NOTICES: usize = 4096;
+
+/// Traced packets kept for whoever asked, likewise.
+const MAX_TRACED: usize = 4096;
 
 /// Reports of calls taken from a worker in a turn.
 const REPORTS: usize = 256;
@@ -85,6 +89,8 @@ pub struct SlowPorts<S, R> {
     pub notices: rtrb::Consumer<(Nanos, Notice)>,
     /// What was said about calls there.
     pub calls: rtrb::Consumer<CallReport>,
+    /// Packets that are traced there.
+    pub traced: rtrb::Consumer<Box<Record>>,
 }
 
 /// The slow path.
@@ -103,6 +109,7 @@ pub struct SlowPath<B, S, R> {
     counters: Counters,
     rows: Vec<(usize, Ticket, Row)>,
     notices: Vec<(Nanos, usize, Notice)>,
+    traced: Vec<(usize, Box<Record>)>,
     id: u16,
 }
 
@@ -135,6 +142,7 @@ where
             counters: Counters::default(),
             rows: Vec::new(),
             notices: Vec::new(),
+            traced: Vec::new(),
             id: 0,
         };
         for neighbor in &topology.neighbors {
@@ -191,6 +199,13 @@ where
             {
                 moved += 1;
                 self.notices.push((at, worker, notice));
+            }
+            while self.traced.len() < MAX_TRACED
+                && let Some(Ok(record)) =
+                    self.workers.get_mut(worker).map(|ports| ports.traced.pop())
+            {
+                moved += 1;
+                self.traced.push((worker, record));
             }
         }
         while let Some((due, ..)) = self.syns.front()
@@ -285,6 +300,11 @@ where
     /// What happened in the workers since the last call: when, where, what.
     pub fn take_notices(&mut self) -> Vec<(Nanos, usize, Notice)> {
         core::mem::take(&mut self.notices)
+    }
+
+    /// Packets that workers have traced since the last call, with the worker's number.
+    pub fn take_traced(&mut self) -> Vec<(usize, Box<Record>)> {
+        core::mem::take(&mut self.traced)
     }
 
     /// What happened here.

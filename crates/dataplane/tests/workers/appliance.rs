@@ -66,6 +66,7 @@ impl Appliance {
             let (notices, notice) = rtrb::RingBuffer::new(notices);
             let (calls, call) = rtrb::RingBuffer::new(64);
             let (records, _) = rtrb::RingBuffer::new(64);
+            let (traced, trace) = rtrb::RingBuffer::new(64);
             slow_ports.push(SlowPorts {
                 punt: punted,
                 reply,
@@ -74,6 +75,7 @@ impl Appliance {
                 told: hears,
                 notices: notice,
                 calls: call,
+                traced: trace,
             });
             let ports = Ports {
                 punt,
@@ -86,6 +88,7 @@ impl Appliance {
                 notices,
                 calls,
                 records,
+                traced,
             };
             let shard = Shard::new(Arc::clone(&layout), sizes, number, 1, now);
             let published = Arc::new(Published::default());

@@ -9,4 +9,5 @@ mod notices;
 mod owners;
 mod questions;
 mod streams;
+mod traces;
 mod zones;

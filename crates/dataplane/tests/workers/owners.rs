@@ -103,3 +103,28 @@ fn a_packet_from_outside_is_judged_by_the_owner_of_the_address() {
         "dropped by the owner, {dropped:?}"
     );
 }
+
+/// Row O5: what finds no room on its way to its owner is a drop with a reason, and nothing else is
+/// lost.
+#[test]
+fn a_worker_that_does_not_keep_up_costs_counted_packets() {
+    let mut appliance = two_workers();
+    let layout = &appliance.layout;
+    let others: Vec<u32> = (0..HOSTS)
+        .filter(|host| layout.inside_owner(0, address(*host)) == 1)
+        .collect();
+    for nth in 0..2000 {
+        let host = others[nth % others.len()];
+        appliance.receive(0, INSIDE, &udp(&flow(host)));
+        appliance.workers[0].turn(appliance.now);
+    }
+    let dropped = appliance.counter(0, Counter::DropHandoff);
+    assert!((1..=2000 - 1024).contains(&dropped), "{dropped}");
+    assert_eq!(appliance.counter(0, Counter::VerdictDrop), dropped);
+    assert_eq!(appliance.counter(0, Counter::HandoffDropped), dropped);
+    for _ in 0..100 {
+        appliance.turn();
+    }
+    let forwarded = appliance.counter(1, Counter::VerdictForward);
+    assert_eq!(forwarded + dropped, 2000);
+}

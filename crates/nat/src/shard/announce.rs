@@ -250,6 +250,15 @@ impl Shard {
             .then(|| (inside.src(), mapping.inside_port_for(port)))
     }
 
+    /// The inside endpoint that has the destination of a packet from outside, whoever may
+    /// send to it.
+    #[must_use]
+    pub fn holder_of(&self, key: FlowKey) -> Option<(u32, u16)> {
+        let mapping = self.mappings.get(self.mapping_to(key, key.realm())?)?;
+        let port = mapping.inside_port_for(key.dst_port());
+        Some((mapping.out_key.src(), port))
+    }
+
     /// The outside address that stands for a whole inside host, in the session's realms.
     #[must_use]
     pub fn outside_host(&self, session: SessionId, address: u32) -> Option<u32> {

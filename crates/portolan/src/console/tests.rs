@@ -6,6 +6,8 @@ use dataplane::{Event, SlowPorts};
 use nat::{Layout, Mapping, Shard};
 use pktio::mem::{MemBuf, MemReceiver, MemSender, ring};
 
+use control::traced::Line;
+
 use super::*;
 use crate::steering::Arrivals;
 use portolan::plan::{Plan, sizes};
@@ -60,6 +62,7 @@ struct Office {
     mapping: Mapping,
     _notices: rtrb::Producer<(Nanos, nat::Notice)>,
     _calls: rtrb::Producer<dataplane::CallReport>,
+    traced: rtrb::Producer<Box<dataplane::Record>>,
     _packets: (MemSender, MemReceiver),
 }
 
@@ -83,6 +86,7 @@ impl Office {
         let (events, event) = rtrb::RingBuffer::new(4096);
         let (notices, notice) = rtrb::RingBuffer::new(1);
         let (calls, call) = rtrb::RingBuffer::new(64);
+        let (traced, trace) = rtrb::RingBuffer::new(64);
         let ports = SlowPorts {
             punt: punted,
             reply,
@@ -91,6 +95,7 @@ impl Office {
             told: rtrb::RingBuffer::new(1).1,
             notices: notice,
             calls: call,
+            traced: trace,
         };
         let slow = SlowPath::new(&plan.topology, vec![ports], Box::new(|| None), Nanos(0));
         let (_, log) = control::export::Exporter::offline(control::export::Identity {
@@ -113,6 +118,7 @@ impl Office {
             mapping: shard.mapping_at(0).unwrap(),
             _notices: notices,
             _calls: calls,
+            traced,
             _packets: (punt, replied),
         }
     }
@@ -198,4 +204,116 @@ fn a_clear_is_completed_though_nobody_waits() {
     office.say(ticket, Row::End(5), 1);
     assert!(office.console.is_idle());
     assert!(office.commands.pop().is_err());
+}
+
+impl Reader {
+    /// What a trace has told, a word for each line.
+    fn told(&self) -> Vec<String> {
+        let pieces = &self.0.lock().unwrap().1;
+        let word = |piece: &Piece| match piece {
+            Piece::Traced(Line::Packet(packet)) => format!("packet at {}", packet.at),
+            Piece::Traced(Line::Traced(ended)) => format!("ended with {}", ended.packets),
+            other => format!("{other:?}")
+                .chars()
+                .take_while(|sign| !"{ ".contains(*sign))
+                .collect(),
+        };
+        pieces.iter().map(word).collect()
+    }
+}
+
+impl Office {
+    /// Asks for a trace of so many packets; the order, as the worker sees it.
+    fn trace(&mut self, reader: &Reader, count: u32) -> Option<Box<dataplane::Order>> {
+        let asked = Asked {
+            expression: "udp".into(),
+            count,
+            seconds: 10,
+            past: false,
+        };
+        let question = Question::Request(Request::Trace(asked));
+        self.console
+            .start(&question, reader.clone(), &mut self.slow, Nanos(0));
+        self.turn(Nanos(0));
+        match self.commands.pop() {
+            Ok(Command::Trace(order)) => Some(order),
+            _ => None,
+        }
+    }
+
+    fn turn(&mut self, now: Nanos) {
+        self.slow.turn(now);
+        self.console.step(&mut self.slow, now);
+    }
+
+    /// The worker tells of packets of a trace.
+    fn tell(&mut self, ticket: Ticket, times: &[u64]) {
+        for at in times {
+            let record = dataplane::Record {
+                ticket,
+                at: Nanos(*at),
+                ..dataplane::Record::default()
+            };
+            self.traced.push(Box::new(record)).unwrap();
+        }
+        self.turn(Nanos(1));
+    }
+}
+
+#[test]
+fn a_trace_keeps_no_other_question_waiting_and_ends_with_its_last_packet() {
+    let mut office = Office::new();
+    let (listener, other) = (Reader::default(), Reader::default());
+    let order = office.trace(&listener, 3).unwrap();
+    assert!(office.console.is_idle(), "others need not wait");
+    assert!(office.trace(&other, 1).is_none());
+    assert_eq!(other.told(), ["Refused(\"somebody"], "one at a time");
+    // Packets of an older trace are nobody's; those of a turn are told of in order.
+    office.tell(Ticket(order.ticket.0.wrapping_add(9)), &[5]);
+    office.tell(order.ticket, &[30, 20]);
+    for _ in 0..2 {
+        assert!(matches!(office.commands.pop(), Ok(Command::Reuse(_))));
+    }
+    office.tell(order.ticket, &[40, 50]);
+    office.turn(Nanos(2));
+    let told = [
+        "Traced(Tracing(Tracing",
+        "packet at 20",
+        "packet at 30",
+        "packet at 40",
+        "ended with 3",
+        "End",
+    ];
+    assert_eq!(listener.told(), told);
+    for _ in 0..2 {
+        assert!(matches!(office.commands.pop(), Ok(Command::Reuse(_))));
+    }
+    assert!(matches!(office.commands.pop(), Ok(Command::Untrace)));
+    assert!(office.trace(&other, 1).is_some(), "the next may ask");
+}
+
+#[test]
+fn a_trace_ends_with_its_time_or_its_listener() {
+    let mut office = Office::new();
+    let listener = Reader::default();
+    office.trace(&listener, 3).unwrap();
+    office.turn(Nanos::from_secs(2));
+    office.turn(Nanos::from_secs(10));
+    office.turn(Nanos::from_secs(10));
+    assert_eq!(
+        listener.told(),
+        [
+            "Traced(Tracing(Tracing",
+            "Traced(Waiting)",
+            "Traced(Waiting)",
+            "ended with 0",
+            "End"
+        ]
+    );
+    assert!(matches!(office.commands.pop(), Ok(Command::Untrace)));
+    let gone = Reader::default();
+    office.trace(&gone, 3).unwrap();
+    gone.hang_up();
+    office.turn(Nanos::from_secs(2));
+    assert!(matches!(office.commands.pop(), Ok(Command::Untrace)));
 }

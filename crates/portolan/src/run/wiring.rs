@@ -32,6 +32,8 @@ const MESSAGES: usize = 4096;
 
 /// Records in a ring to the exporter: some dozen milliseconds of the most a worker makes.
 const RECORDS: usize = 1 << 16;
+/// Traced packets between them.
+const TRACED: usize = 1024;
 
 /// Everything that runs.
 pub(super) struct Wiring {
@@ -80,6 +82,7 @@ impl Wiring {
             let (calls, call) = rtrb::RingBuffer::new(MESSAGES);
             let (noted, recorded) = rtrb::RingBuffer::new(RECORDS);
             records.push(recorded);
+            let (traced, trace) = rtrb::RingBuffer::new(TRACED);
             let place = u32::try_from(number).unwrap_or(u32::MAX);
             let shard = Shard::new(Arc::clone(&layout), sizes, place, seed()?, now(start));
             let huge = shard
@@ -104,6 +107,7 @@ impl Wiring {
                 notices,
                 calls,
                 records: noted,
+                traced,
             };
             workers.push(DpdkWorker::new(
                 DpdkIo::new(queues, machine.pool.clone()),
@@ -121,6 +125,7 @@ impl Wiring {
                 told: hears,
                 notices: notice,
                 calls: call,
+                traced: trace,
             });
         }
         let mut maker = DpdkIo::new(Vec::new(), machine.pool.clone());

@@ -9,7 +9,10 @@ use control::exchange::{Piece, Question};
 use control::export::{Clock, Exporter, Handle};
 use control::protocol::{Request, Response};
 use control::rows::Rows;
-use dataplane::{Ports, Published, SlowPath, SlowPorts, Worker};
+use control::traced::Packet;
+use dataplane::{
+    Command, Expression, Interface, Order, Ports, Published, SlowPath, SlowPorts, Ticket, Worker,
+};
 use nat::{Layout, Logged, ReviseError, Shard};
 use pktio::mem::{MemBuf, MemIo, MemReceiver, MemSender, ring};
 use pktio::{PacketBuf, PortId};
@@ -19,6 +22,7 @@ use crate::book::{Book, PortFigures};
 use crate::console::{Console, Sink};
 use crate::reload;
 use crate::steering::Arrivals;
+use crate::words;
 use portolan::plan::{Plan, sizes};
 
 /// Buffers in a ring between worker and slow path.
@@ -84,18 +88,31 @@ impl Engine {
     /// More addresses, rules or mappings than can be numbered.
     pub(crate) fn new(
         config: &Config,
-        (exporter, log): (Exporter, Handle),
+        log: (Exporter, Handle),
         seed: u64,
         any_mac: bool,
         now: Nanos,
+    ) -> Result<Self, ReviseError> {
+        Self::assemble(config, log, seed, now, |_, interface| {
+            interface.any_mac = any_mac;
+        })
+    }
+
+    /// Puts it together; `change` may change what the plan says of each named interface.
+    fn assemble(
+        config: &Config,
+        (exporter, log): (Exporter, Handle),
+        seed: u64,
+        now: Nanos,
+        change: impl Fn(&str, &mut Interface),
     ) -> Result<Self, ReviseError> {
         let mut plan = Plan::new(config);
         plan.set_macs(|port| {
             let [high, low] = port.0.wrapping_add(1).to_be_bytes();
             Mac([0x02, 0, 0, 0, high, low])
         });
-        for interface in &mut plan.topology.interfaces {
-            interface.any_mac = any_mac;
+        for (interface, named) in plan.topology.interfaces.iter_mut().zip(&config.interfaces) {
+            change(&named.name, interface);
         }
         let ports = u16::try_from(plan.devices.len()).unwrap_or(u16::MAX);
         let layout = Arc::new(Layout::new(&plan.settings, 1)?);
@@ -109,6 +126,7 @@ impl Engine {
         let (notice_in, notice_out) = rtrb::RingBuffer::new(RING);
         let (call_in, call_out) = rtrb::RingBuffer::new(RING);
         let (record_in, record_out) = rtrb::RingBuffer::new(RECORDS);
+        let (trace_in, trace_out) = rtrb::RingBuffer::new(RING);
         let ends = Ports {
             punt: punt_in,
             reply: reply_out,
@@ -120,6 +138,7 @@ impl Engine {
             notices: notice_in,
             calls: call_in,
             records: record_in,
+            traced: trace_in,
         };
         let worker = Worker::new(
             MemIo::new(ports),
@@ -137,6 +156,7 @@ impl Engine {
             told: told_out,
             notices: notice_out,
             calls: call_out,
+            traced: trace_out,
         };
         let allocate = Box::new(|| Some(MemBuf::new()));
         let slow = SlowPath::new(&plan.topology, vec![slow_ends], allocate, now);
@@ -190,6 +210,53 @@ impl Engine {
         // Static neighbours reach the worker before the first packet.
         engine.settle();
         Ok(engine)
+    }
+
+    /// The same for the frames of a trace, addressed to these MAC addresses.
+    ///
+    /// # Errors
+    ///
+    /// Likewise.
+    pub(crate) fn with_macs(
+        config: &Config,
+        log: (Exporter, Handle),
+        seed: u64,
+        macs: &[(String, Mac)],
+        now: Nanos,
+    ) -> Result<Self, ReviseError> {
+        let mac_of = |name: &str| macs.iter().find(|(of, _)| of == name).map(|(_, mac)| *mac);
+        Self::assemble(config, log, seed, now, |name, interface| {
+            interface.mac = mac_of(name).unwrap_or(interface.mac);
+        })
+    }
+
+    /// Has frames explained from now on, those that are meant; or no longer.
+    pub(crate) fn explain(&mut self, expression: Option<Expression>) {
+        let command = match expression {
+            Some(expression) => Command::Trace(Box::new(Order {
+                ticket: Ticket::default(),
+                expression,
+                past: false,
+                until: Nanos(u64::MAX),
+                // One frame, and those that what it brings may bring.
+                records: (0..64).map(|_| Box::default()).collect(),
+            })),
+            None => Command::Untrace,
+        };
+        self.slow.command(0, command);
+        self.settle();
+    }
+
+    /// What became of the frames received since the last call, as far as that is wanted.
+    pub(crate) fn explained(&mut self) -> Vec<Packet> {
+        let records = self.slow.take_traced();
+        let book = self.console.book();
+        let mut packets = Vec::new();
+        for (worker, record) in records {
+            packets.push(words::packet(book, worker, &record, self.console.epoch()));
+            self.slow.command(worker, Command::Reuse(record));
+        }
+        packets
     }
 
     /// The time it has got to.
@@ -262,7 +329,7 @@ impl Engine {
     pub(crate) fn ask(&mut self, request: Request) -> Response {
         let what = match &request {
             Request::Show { what, .. } => Some(*what),
-            Request::Clear { .. } | Request::Reload { .. } => None,
+            Request::Clear { .. } | Request::Reload { .. } | Request::Trace(_) => None,
         };
         self.worker.publish_now();
         let kept = Kept::default();
@@ -286,7 +353,7 @@ impl Engine {
                 Piece::Cleared(count) => return Response::Cleared(count),
                 Piece::Reloaded(reloaded) => return Response::Reloaded(reloaded),
                 Piece::Refused(why) => return Response::refused(why),
-                Piece::Snapshot(_) | Piece::End => {}
+                Piece::Traced(_) | Piece::Snapshot(_) | Piece::End => {}
             }
         }
         match what {

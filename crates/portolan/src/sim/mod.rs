@@ -7,6 +7,7 @@
 mod engine;
 mod pcap;
 mod pipe;
+mod replay;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::Args;
 use config::Config;
 use control::export::{Exporter, Handle, Identity};
+use dataplane::Expression;
 
 /// Where packets come from and go to.
 #[derive(Args, Debug)]
@@ -24,10 +26,11 @@ pub(crate) struct Options {
     /// Packets as JSON lines on standard input, answered on standard output.
     #[arg(long, conflicts_with_all = ["input", "output"])]
     pipe: bool,
-    /// Packets received on an interface, from a pcap or pcapng file.
+    /// Packets received on an interface, from a pcap or pcapng file; or a file by `portolan
+    /// trace` alone, which is played and its verdicts compared.
     #[arg(
         long = "in",
-        value_name = "INTERFACE=FILE",
+        value_name = "[INTERFACE=]FILE",
         required_unless_present = "pipe"
     )]
     input: Vec<String>,
@@ -40,6 +43,9 @@ pub(crate) struct Options {
     /// Where to write what syslog servers would be sent, a line each.
     #[arg(long, value_name = "FILE")]
     log_syslog: Option<PathBuf>,
+    /// Say why to every frame that this expression means (see `portolan why --help`).
+    #[arg(long, value_name = "EXPRESSION", conflicts_with = "pipe")]
+    why: Option<Expression>,
     /// Seed of all chance.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -70,6 +76,14 @@ pub(crate) enum SimError {
         /// What the system said.
         why: std::io::Error,
     },
+    /// A trace played otherwise than it was recorded.
+    #[error("{different} of {all} packets have another verdict than in the trace")]
+    Different {
+        /// So many.
+        different: usize,
+        /// Of so many.
+        all: usize,
+    },
     /// The configuration is too large.
     #[error(transparent)]
     Layout(#[from] nat::ReviseError),
@@ -83,7 +97,17 @@ pub(crate) fn sim(config: &Config, options: &Options) -> Result<(), SimError> {
     if options.pipe {
         pipe::run(&config, log, options.seed)
     } else {
-        pcap::run(&config, log, &options.input, &options.output, options.seed)
+        match options.input.as_slice() {
+            [file] if !file.contains('=') => replay::run(&config, log, file, options.seed),
+            inputs => pcap::run(
+                &config,
+                log,
+                inputs,
+                &options.output,
+                options.seed,
+                options.why.as_ref(),
+            ),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use base::Nanos;
 use config::Config;
 use control::export::{Exporter, Handle};
+use dataplane::Expression;
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapReader, PcapWriter};
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption;
 use pcap_file::pcapng::{Block, PcapNgReader};
@@ -20,6 +21,8 @@ use pktio::mem::MemBuf;
 
 use super::SimError;
 use super::engine::{Engine, Sent};
+use crate::whois::print;
+use crate::words;
 
 /// A packet of some input.
 struct Captured {
@@ -37,6 +40,7 @@ pub(crate) fn run(
     inputs: &[String],
     outputs: &[String],
     seed: u64,
+    why: Option<&Expression>,
 ) -> Result<(), SimError> {
     let known = |interface: &str| {
         config
@@ -58,6 +62,9 @@ pub(crate) fn run(
     }
     let start = packets.first().map_or(Nanos(0), |packet| packet.at);
     let mut engine = Engine::new(config, log, seed, true, start)?;
+    if why.is_some() {
+        engine.explain(why.cloned());
+    }
     for packet in packets {
         let before = engine.advance(packet.at);
         write(&mut writers, &before)?;
@@ -68,6 +75,10 @@ pub(crate) fn run(
             continue;
         };
         let (sent, _) = engine.receive(buf);
+        for explained in engine.explained() {
+            let when = format!("{:.6}", packet.at.as_secs_f64());
+            print(&words::text(&explained, &when)).map_err(SimError::Pipe)?;
+        }
         write(&mut writers, &sent)?;
     }
     Ok(())

@@ -6,12 +6,14 @@ use base::Nanos;
 use config::Config;
 use control::export::{Exporter, Handle};
 use control::protocol;
+use dataplane::ExpressionError;
 use pktio::PacketBuf;
 use pktio::mem::MemBuf;
 use serde::{Deserialize, Serialize};
 
 use super::SimError;
 use super::engine::{Engine, Sent};
+use crate::words::{self, hex, unhex};
 
 /// A line that is about packets or time.
 #[derive(Deserialize)]
@@ -36,6 +38,16 @@ struct Ended {
     at: f64,
     verdict: &'static str,
     reason: &'static str,
+    /// How it came to that, if `why` was asked about such frames.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<Vec<String>>,
+}
+
+/// A question about all frames to come, until the next: an expression, or null for none.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Why {
+    why: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -94,13 +106,18 @@ fn answer_line(engine: &mut Engine, line: &[u8], out: &mut Vec<u8>) -> io::Resul
             Err(error) => refuse(out, error.to_string()),
         };
     }
+    if let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(line)
+        && object.contains_key("why")
+    {
+        return ask_why(engine, line, out);
+    }
     let line: Line = match serde_json::from_slice(line) {
         Ok(line) => line,
         Err(error) => {
             return refuse(
                 out,
                 format!(
-                    "not understood: {error}; a line is {{\"at\", \"if\", \"frame\"}}, {{\"at\"}}, {{\"show\"}}, {{\"clear\"}} or {{\"reload\"}}"
+                    "not understood: {error}; a line is {{\"at\", \"if\", \"frame\"}}, {{\"at\"}}, {{\"show\"}}, {{\"clear\"}}, {{\"reload\"}} or {{\"why\"}}"
                 ),
             );
         }
@@ -126,6 +143,7 @@ fn answer_line(engine: &mut Engine, line: &[u8], out: &mut Vec<u8>) -> io::Resul
                     at,
                     verdict: verdict.verdict,
                     reason: verdict.reason,
+                    why: explained(engine),
                 },
             )
         }
@@ -140,6 +158,31 @@ fn answer_line(engine: &mut Engine, line: &[u8], out: &mut Vec<u8>) -> io::Resul
             "a packet needs both \"if\" and \"frame\"; time alone needs \"at\"".into(),
         ),
     }
+}
+
+/// Has frames to come explained, or no longer.
+fn ask_why(engine: &mut Engine, line: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+    let why = match serde_json::from_slice(line) {
+        Ok(Why { why }) => why,
+        Err(error) => return refuse(out, format!("not understood: {error}")),
+    };
+    match why.as_deref().map(str::parse).transpose() {
+        Ok(expression) => {
+            engine.explain(expression);
+            write_line(out, &Why { why })
+        }
+        Err(error) => refuse(out, ExpressionError::to_string(&error)),
+    }
+}
+
+/// The sentences about the frame just received, if they are wanted.
+fn explained(engine: &mut Engine) -> Option<Vec<String>> {
+    let packet = engine.explained().pop()?;
+    let verdict = words::verdict(&packet);
+    let left = packet.left.iter().map(|left| format!("left by {left}"));
+    let left: Vec<String> = left.collect();
+    let steps = packet.steps.into_iter();
+    Some(steps.chain(left).chain([verdict]).collect())
 }
 
 /// The time of a line, which must not lie in the past; without one, now.
@@ -172,7 +215,7 @@ fn frame_of(engine: &Engine, interface: &str, hex: &str) -> Result<MemBuf, Strin
             engine.interface_names()
         )
     })?;
-    let bytes = decode(hex).ok_or("\"frame\" must be an even number of hexadecimal digits")?;
+    let bytes = unhex(hex).ok_or("\"frame\" must be an even number of hexadecimal digits")?;
     MemBuf::from_frame(port, &bytes).ok_or_else(|| {
         format!(
             "the frame has {} bytes; the longest possible has {}",
@@ -182,34 +225,12 @@ fn frame_of(engine: &Engine, interface: &str, hex: &str) -> Result<MemBuf, Strin
     })
 }
 
-fn decode(hex: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs
-        .iter()
-        .map(|[high, low]| u8::try_from(digit(*high)? << 4 | digit(*low)?).ok())
-        .collect()
-}
-
-fn encode(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
-}
-
 fn write_frames(out: &mut Vec<u8>, sent: &[Sent]) -> io::Result<()> {
     for one in sent {
         let line = Left {
             at: one.at.as_secs_f64(),
             interface: &one.interface,
-            frame: &encode(one.frame.bytes()),
+            frame: &hex(one.frame.bytes()),
         };
         write_line(out, &line)?;
     }
@@ -224,19 +245,4 @@ fn write_line(out: &mut Vec<u8>, line: &impl Serialize) -> io::Result<()> {
 
 fn refuse(out: &mut Vec<u8>, error: String) -> io::Result<()> {
     write_line(out, &Refused { error })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hexadecimal_reads_back() {
-        let bytes: Vec<u8> = (0..=255).collect();
-        assert_eq!(decode(&encode(&bytes)), Some(bytes));
-        assert_eq!(decode("0"), None);
-        assert_eq!(decode("0g"), None);
-        assert_eq!(decode("é"), None);
-        assert_eq!(decode(""), Some(Vec::new()));
-    }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// Whole seconds since the beginning of 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Time(pub(super) i64);
+pub(crate) struct Time(pub(crate) i64);
 
 impl FromStr for Time {
     type Err = &'static str;
