@@ -9,7 +9,14 @@
 use std::path::{Path, PathBuf};
 
 /// Targets of this package.
-const TARGETS: [&str; 5] = ["behaviour", "wire", "peers", "robustness", "conformance"];
+const TARGETS: [&str; 6] = [
+    "behaviour",
+    "wire",
+    "peers",
+    "robustness",
+    "conformance",
+    "pcp",
+];
 
 /// Whether the test of this name is there and runs.
 pub(crate) fn exists(root: &Path, name: &str) -> bool {

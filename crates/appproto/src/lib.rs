@@ -25,6 +25,7 @@ pub mod h323;
 pub mod ike;
 pub mod ldap;
 pub mod netbios;
+pub mod pcp;
 pub mod pptp;
 pub mod rcmd;
 pub mod rtsp;

@@ -174,6 +174,8 @@ counters! {
     DropIgmp = "drop.igmp",
     /// To the appliance itself, where nothing listens.
     DropNoService = "drop.no_service",
+    /// A PCP request that is to be ignored: from outside, too short, garbled, or no request.
+    DropPcp = "drop.pcp",
     /// A DNS answer with the name of a host whose outside address is not its any more.
     DropDnsUnbound = "drop.dns_unbound",
     /// The worker that owns the packet had no room for it.
@@ -195,6 +197,8 @@ counters! {
     ConsumeIgmp = "consume.igmp",
     /// DNS queries for the name of an address that nobody has, refused.
     ConsumeDns = "consume.dns",
+    /// PCP requests of inside hosts, answered.
+    ConsumePcp = "consume.pcp",
 
     /// Held for the next hop's MAC address.
     HoldNeighbor = "hold.neighbor",
@@ -262,6 +266,39 @@ counters! {
     AlgVtcpReleased = "alg.vtcp_released",
     /// Their segments that were lost here, for want of a buffer or by a wrong checksum: they are sent again.
     AlgVtcpDropped = "alg.vtcp_dropped",
+
+    /// Explicit mappings that hosts were granted or had prolonged (PCP).
+    PcpGranted = "pcp.granted",
+    /// Those that were deleted by request.
+    PcpDeleted = "pcp.deleted",
+    /// Those that ended because nobody prolonged them, one for each port or peer.
+    PcpExpired = "pcp.expired",
+    /// Announcements sent that state was lost.
+    PcpAnnounced = "pcp.announced",
+    /// Requests of another version: also NAT-PMP, which is not served.
+    PcpUnsuppVersion = "pcp.unsupp_version",
+    /// Requests about what is another's, configured, or made by packets; or not allowed.
+    PcpNotAuthorized = "pcp.not_authorized",
+    /// Requests that are malformed.
+    PcpMalformedRequest = "pcp.malformed_request",
+    /// Requests with an unknown opcode.
+    PcpUnsuppOpcode = "pcp.unsupp_opcode",
+    /// Requests with an unknown option that matters, or in the name of others by who may not.
+    PcpUnsuppOption = "pcp.unsupp_option",
+    /// Requests with an option that is malformed.
+    PcpMalformedOption = "pcp.malformed_option",
+    /// Requests refused because a pool or table was full.
+    PcpNoResources = "pcp.no_resources",
+    /// Requests for protocols without ports, or for all ports of a shared address.
+    PcpUnsuppProtocol = "pcp.unsupp_protocol",
+    /// Requests refused because the subscriber has its share of mappings, ports or new sessions a second.
+    PcpUserExQuota = "pcp.user_ex_quota",
+    /// Requests for an outside endpoint that could not be had.
+    PcpCannotProvide = "pcp.cannot_provide_external",
+    /// Requests whose sender is not who they say: somebody has translated them on the way.
+    PcpAddressMismatch = "pcp.address_mismatch",
+    /// Requests for more filters than a mapping can have.
+    PcpExcessivePeers = "pcp.excessive_remote_peers",
 
     /// Messages of SIP calls that the database did not hear of, for want of room on the way.
     CallUnheard = "call.unheard",
@@ -366,7 +403,8 @@ impl Counter {
             | Self::ConsumeEcho
             | Self::ConsumeIcmp
             | Self::ConsumeIgmp
-            | Self::ConsumeDns => Some(Self::VerdictConsume),
+            | Self::ConsumeDns
+            | Self::ConsumePcp => Some(Self::VerdictConsume),
             _ => {
                 let number = self as u8;
                 if number >= Self::DropEthernetTruncated as u8 && number <= Self::DropNoBuffer as u8

@@ -10,6 +10,7 @@ use crate::interfaces::Interfaces;
 use crate::model::{Deterministic, PoolId, VrfId};
 use crate::node::Node;
 use crate::outside::{Outside, Owner, Ranges};
+use crate::pcp;
 use crate::pools::{ALL_PORTS, Pools};
 use crate::section::{Found, Names, Section, list, suggestion};
 use crate::text::{self, shown, width};
@@ -84,6 +85,7 @@ fn one(
     let addresses = outside.claim_prefixes(owner, outside_vrf, &prefixes, &all, net, report);
     let algorithm = algorithm(&section, addresses.len(), report);
     let max_ports = section.number("max_ports", 1..=65_535, report);
+    let pcp = pcp::read(&section, report);
     let (first, hosts) = source?;
     if addresses.is_empty() {
         if report.count() == before {
@@ -121,10 +123,11 @@ fn one(
         computed,
         max_ports,
         overflow_pool,
+        pcp,
     })
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "name",
     "source",
     "prefixes",
@@ -133,6 +136,7 @@ const KEYS: [&str; 10] = [
     "key",
     "max_ports",
     "overflow_pool",
+    "pcp",
     "vrf",
     "outside_vrf",
 ];

@@ -25,6 +25,7 @@ mod nat;
 mod node;
 mod outside;
 mod outside_source;
+mod pcp;
 mod pools;
 mod prefix_sets;
 mod routes;

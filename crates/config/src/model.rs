@@ -346,6 +346,8 @@ pub struct Translate {
     pub limits: RuleLimits,
     /// `log:` and `destinations:`
     pub log: RuleLog,
+    /// `pcp:`, if its subscribers may ask for mappings.
+    pub pcp: Option<Pcp>,
 }
 
 /// What of a rule's flows is logged.
@@ -425,6 +427,30 @@ pub enum Transport {
     Udp,
     /// `tcp`
     Tcp,
+}
+
+/// `pcp:` of a rule or a deterministic range (RFC 6887).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pcp {
+    /// Explicit mappings of one subscriber at most (`max_mappings:`). Default 64.
+    pub max_mappings: u16,
+    /// They last at least so long (`min_lifetime:`). Default 120 s.
+    pub min_lifetime: Duration,
+    /// And at most so long (`max_lifetime:`). Default a day.
+    pub max_lifetime: Duration,
+    /// Who may ask in the name of subscribers (`third_party:`). Default nobody.
+    pub third_party: Vec<Prefix>,
+}
+
+impl Default for Pcp {
+    fn default() -> Self {
+        Self {
+            max_mappings: 64,
+            min_lifetime: Duration::from_mins(2),
+            max_lifetime: Duration::from_hours(24),
+            third_party: Vec::new(),
+        }
+    }
 }
 
 /// `paired:`
@@ -513,6 +539,8 @@ pub struct Deterministic {
     pub max_ports: Option<u16>,
     /// Where blocks come from when the computed range is used up.
     pub overflow_pool: Option<PoolId>,
+    /// `pcp:`, if its hosts may ask for mappings.
+    pub pcp: Option<Pcp>,
 }
 
 impl Deterministic {

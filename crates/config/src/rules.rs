@@ -15,6 +15,7 @@ use crate::model::{
 };
 use crate::nat::hairpin;
 use crate::node::Node;
+use crate::pcp;
 use crate::pools::Pools;
 use crate::prefix_sets::PrefixSets;
 use crate::section::{Found, Names, Section, list, suggestion};
@@ -154,7 +155,7 @@ enum Does {
     Drop,
 }
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "name",
     "inside",
     "source",
@@ -171,6 +172,7 @@ const KEYS: [&str; 21] = [
     "port_overloading",
     "hairpin",
     "limits",
+    "pcp",
     "vrf",
     "outside_vrf",
     "alg",
@@ -178,7 +180,7 @@ const KEYS: [&str; 21] = [
     "destinations",
 ];
 
-const ONLY_TRANSLATE: [&str; 12] = [
+const ONLY_TRANSLATE: [&str; 13] = [
     "pool",
     "mapping",
     "filtering",
@@ -188,6 +190,7 @@ const ONLY_TRANSLATE: [&str; 12] = [
     "port_overloading",
     "hairpin",
     "limits",
+    "pcp",
     "alg",
     "log",
     "destinations",
@@ -353,6 +356,7 @@ fn translate(
         hairpin: hairpin(section, report),
         limits: rule_limits(section, limits, report),
         log: log::of_rule(section, report),
+        pcp: pcp::read(section, report),
     };
     if read.port_overloading {
         overloading(section, mapping, filtering, report);
@@ -365,6 +369,7 @@ fn translate(
             "parity",
             "preserve_port",
             "port_overloading",
+            "pcp",
         ] {
             if section.child(key).is_some() {
                 let what = format!("`{key}` has no effect with a one-to-one pool");

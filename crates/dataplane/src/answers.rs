@@ -10,7 +10,7 @@ use wire::ethernet::Mac;
 use wire::ipv4::protocol;
 use wire::{ethernet, icmp, ipv4};
 
-use crate::general::{Packet, read_flow};
+use crate::general::{End, Packet, read_flow};
 use crate::mark::{Mark, Punt};
 use crate::trace::Step;
 use crate::worker::Worker;
@@ -55,14 +55,17 @@ where
     }
 
     /// A packet for the appliance itself.
-    pub(crate) fn local(&mut self, buf: I::Buf, packet: &Packet) -> Counter {
+    pub(crate) fn local(&mut self, buf: I::Buf, packet: &Packet) -> End {
         if packet.ip.is_fragment() {
-            return Counter::DropNoService;
+            return Some(Counter::DropNoService);
         }
         if let Err(reason) = self.shard.admit_to_itself(packet.interface, packet.key) {
-            return reason;
+            return Some(reason);
         }
-        match packet.icmp {
+        if self.is_pcp(packet) {
+            return self.pcp(buf, packet);
+        }
+        Some(match packet.icmp {
             Some(icmp::Kind::Query) => {
                 let echo = buf.bytes().get(packet.l3 + packet.ip.header_len) == Some(&icmp::ECHO);
                 if !echo {
@@ -81,7 +84,7 @@ where
                 };
                 self.unreachable(buf, packet, Counter::DropNoService, code)
             }
-        }
+        })
     }
 
     pub(crate) fn expired(&mut self, buf: I::Buf, packet: &Packet) -> Counter {

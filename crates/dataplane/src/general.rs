@@ -465,7 +465,7 @@ where
             && (own || outside.is_some())
             && !mapped(outside.unwrap_or(packet.realm));
         if answers_ping || own && outside.is_none() {
-            return Some(self.local(buf, packet));
+            return self.local(buf, packet);
         }
         let remote = self.is_for_remote(packet, wanted);
         match (wanted, outside) {

@@ -34,6 +34,7 @@ mod multicast;
 mod names;
 mod opening;
 mod parts;
+mod pcp;
 mod plain;
 mod published;
 mod router;

@@ -158,6 +158,11 @@ impl Router {
         }
     }
 
+    /// How many interfaces there are.
+    pub(crate) fn interfaces(&self) -> u16 {
+        u16::try_from(self.interfaces.len()).unwrap_or(u16::MAX)
+    }
+
     pub(crate) fn interface(&self, number: u16) -> Option<&Interface> {
         self.interfaces.get(usize::from(number))
     }

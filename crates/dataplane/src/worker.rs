@@ -514,7 +514,7 @@ where
                     trial,
                 } => {
                     self.ticket = ticket;
-                    self.changing = self.shard.begin_change(layout, trial);
+                    self.changing = self.shard.begin_change(layout, trial, now);
                     if !self.changing {
                         // Cannot be: whoever sends it waits for the one before.
                         self.ended = Some(0);

@@ -30,6 +30,7 @@ mod layout;
 mod leads;
 mod mapping;
 mod notice;
+pub mod pcp;
 mod pool;
 mod port_spread;
 mod record;
@@ -65,7 +66,7 @@ pub use session::{
 pub use settings::Settings;
 pub use shard::{
     ANY_PROTOCOL, Ahead, Announcement, Asking, Changed, Fate, First, Keeper, Match, MediaFigures,
-    Opened, Refusal, Shard, Sizes, Standing, Touched,
+    Opened, PcpAsk, PcpDenied, PcpGranted, Refusal, Shard, Sizes, Standing, Touched,
 };
 pub use steering::Steering;
 pub use subscriber::{Subscriber, SubscriberId};

@@ -31,7 +31,7 @@ pub enum MappingKind {
 }
 
 impl MappingKind {
-    /// As `show mappings` prints it.
+    /// In a word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -68,6 +68,8 @@ pub struct Mapping {
     pub kind: MappingKind,
     /// How it is found from outside.
     pub(crate) reach: Reach,
+    /// Somebody has asked for it (PCP): there are records of that.
+    pub(crate) explicit: bool,
     /// A remote address that it has written to, one of possibly many, and in how many
     /// sessions.
     spoken: Option<(u32, u16)>,
@@ -118,6 +120,7 @@ impl Mapping {
             outside_realm: new.outside_realm,
             kind: new.kind,
             reach: new.reach,
+            explicit: false,
             spoken: None,
         }
     }
@@ -150,6 +153,16 @@ impl Mapping {
         let before = self.first_weak();
         self.first_weak = first.map_or(NIL, |id| id.0);
         before
+    }
+
+    /// Where it comes from, as `show mappings` prints it.
+    #[must_use]
+    pub const fn origin(&self) -> &'static str {
+        if self.explicit {
+            "pcp"
+        } else {
+            self.kind.name()
+        }
     }
 
     /// Whether it lets anything in.
@@ -245,6 +258,7 @@ const KINDS: [MappingKind; 4] = [
 ];
 const REACHES: [Reach; 4] = [Reach::Endpoint, Reach::Remote, Reach::Hidden, Reach::Hidden];
 const SPOKEN: u8 = 16;
+const EXPLICIT: u8 = 32;
 
 impl Packed {
     #[inline]
@@ -269,7 +283,10 @@ impl Packed {
             first_weak: mapping.first_weak,
             visitors: mapping.visitors,
             outside_realm: mapping.outside_realm,
-            marks: mapping.kind as u8 | (mapping.reach as u8) << 2 | spoken,
+            marks: mapping.kind as u8
+                | (mapping.reach as u8) << 2
+                | spoken
+                | if mapping.explicit { EXPLICIT } else { 0 },
         }
     }
 
@@ -357,6 +374,7 @@ impl Packed {
             outside_realm: self.outside_realm,
             kind: self.kind(),
             reach: self.reach(),
+            explicit: self.marks & EXPLICIT != 0,
             spoken: (self.marks & SPOKEN != 0).then_some((self.remote, self.remote_port)),
         }
     }
@@ -665,6 +683,7 @@ mod tests {
                 mapping.kind = kind;
                 (mapping.strong, mapping.weak) = (MAX_STRONG, 256);
                 mapping.visitors = 1000;
+                mapping.explicit = kind == MappingKind::Dynamic;
                 mapping.set_first_weak(Some(SessionId(12)));
                 let back = Packed::new(&mapping).unpack();
                 assert_eq!(format!("{back:?}"), format!("{mapping:?}"));

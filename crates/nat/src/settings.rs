@@ -10,6 +10,7 @@ use base::{Nanos, Prefix};
 use crate::deterministic::Computed;
 use crate::gateway::Services;
 use crate::key::Realm;
+use crate::pcp::Policy;
 use crate::tcp_state::State;
 use crate::zones::ZoneSettings;
 
@@ -133,6 +134,8 @@ pub struct Rule {
     pub all_protocols: bool,
     /// What gateways look at in its flows.
     pub services: Services,
+    /// What its subscribers may ask for (PCP).
+    pub pcp: Option<Policy>,
     /// What to do.
     pub action: Action,
 }

@@ -226,7 +226,7 @@ impl Book {
             vrf: self.vrf(key.realm()),
             inside: side(key.src(), key.src_port()),
             outside: side(mapping.outside, mapping.outside_port),
-            kind: mapping.kind.name().into(),
+            kind: mapping.origin().into(),
             sessions: u64::from(mapping.strong) + u64::from(mapping.weak),
             worker: worker_number(worker),
         })

@@ -99,6 +99,8 @@ pub(crate) struct Console<K> {
     watch: Option<Watch<K>>,
     /// Number of the configuration in force; each reload adds one.
     epoch: u64,
+    /// Outside addresses have just been taken away.
+    addresses_went: bool,
 }
 
 impl<K: Sink> Console<K> {
@@ -124,6 +126,7 @@ impl<K: Sink> Console<K> {
             job: None,
             watch: None,
             epoch: 1,
+            addresses_went: false,
         }
     }
 
@@ -347,6 +350,9 @@ impl<K: Sink> Console<K> {
             }
             if job.waiting == 0 && job.calls.is_none() {
                 self.finish(&mut job, now);
+                if core::mem::take(&mut self.addresses_went) {
+                    slow.announce_pcp(self.book.layout(), now);
+                }
             }
         }
         match deliver(job) {
@@ -459,6 +465,7 @@ impl<K: Sink> Console<K> {
         };
         if !reloaded.dry_run {
             let deterministic = self.config.nat.deterministic != next.config.nat.deterministic;
+            self.addresses_went = next.layout.lacks_addresses_of(self.book.layout());
             self.book.set_layout(next.layout);
             self.epoch += 1;
             self.config = next.config;

@@ -7,6 +7,7 @@ use base::{Nanos, Prefix};
 use config::Config;
 use config::model::{self, Vlan, VrfId, ZoneEnd};
 use dataplane::{Interface, Multicast, Route, StaticNeighbor, StreamLimits, Topology};
+use nat::pcp::Policy;
 use nat::settings::{
     Action, Allocation, Dependence, Division, Limits, Log, MAX_RESERVED, Pairing, Pool, PoolList,
     Rule, Settings, Static, Timeouts, Translate,
@@ -490,6 +491,7 @@ fn outside_rule(one: &model::OutsideSource) -> Rule {
         protocols: Vec::new(),
         all_protocols: true,
         services: Services::default(),
+        pcp: None,
         action: Action::Translate(Translate {
             parity: false,
             ..plain(PoolList::new([one.pool]))
@@ -544,6 +546,10 @@ fn rule_settings(rule: &model::Rule, config: &Config) -> Rule {
         all_protocols: matches!(&rule.action, model::Action::Translate(translate)
             if translate.pools.iter().any(whole)),
         services: services(config, &rule.alg, Some((rule.vrf, rule.outside_vrf))),
+        pcp: match &rule.action {
+            model::Action::Translate(translate) => translate.pcp.as_ref().map(policy),
+            model::Action::Pass | model::Action::Drop => None,
+        },
         action: match &rule.action {
             model::Action::Pass => Action::Pass,
             model::Action::Drop => Action::Drop,
@@ -565,6 +571,16 @@ fn rule_settings(rule: &model::Rule, config: &Config) -> Rule {
                 log: log_settings(config, translate.log),
             }),
         },
+    }
+}
+
+fn policy(pcp: &model::Pcp) -> Policy {
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    Policy {
+        max_mappings: pcp.max_mappings,
+        min_lifetime: seconds(pcp.min_lifetime),
+        max_lifetime: seconds(pcp.max_lifetime),
+        third_party: pcp.third_party.clone(),
     }
 }
 
@@ -625,6 +641,7 @@ fn deterministic_rule(
         protocols: Vec::new(),
         all_protocols: false,
         services,
+        pcp: one.pcp.as_ref().map(policy),
         action: Action::Translate(Translate {
             log,
             ..plain(PoolList::new([pool]))

@@ -153,6 +153,26 @@ fn limiting() {
                 &["`reserve` has no `sessions`"],
             ),
             (
+                "    - { pool: p, pcp: { max_mappings: §0 } }\n",
+                &["1 to 4096"],
+            ),
+            (
+                "    - { pool: p, pcp: { max_lifetime: §80h } }\n",
+                &["`max_lifetime` is too long"],
+            ),
+            (
+                "    - { pool: p, pcp: { min_lifetime: §10m, max_lifetime: 5m } }\n",
+                &["`min_lifetime` is longer than `max_lifetime`"],
+            ),
+            (
+                "    - { pool: p, pcp: { max_lifetime: §60s } }\n",
+                &["`min_lifetime` is longer than `max_lifetime`"],
+            ),
+            (
+                "    - { action: pass, §pcp: {} }\n",
+                &["`pcp` has no effect in a rule that does not translate"],
+            ),
+            (
                 "    - { pool: p, limits: { sessions: 9, reserve: { ports: [53], sessions: §9 } } }\n",
                 &["all of a subscriber's sessions would be reserved (9)"],
             ),

@@ -6,6 +6,7 @@
 //!        ──> ping, errors ─> ICMP made here, within a rate
 //!        ──> IGMP ───────> groups: queries, reports, members to all workers
 //!        ──> SYN ────────> held six seconds, then asked back, then answered
+//!  start, addresses gone ─> PCP clients told, ten times
 //!  reports ─> calls ───────> a database; questions to workers about their media
 //!        ──> streams ────> messages in parts put together, their segments to the worker
 //!  everything made here goes out through a worker's reply ring
@@ -14,6 +15,7 @@
 //! One thread owns it. Never writes a shard; talks to workers through rings. Its
 //! work is bounded by what the rings bring and by the queues' capacities.
 
+mod announce;
 mod calls;
 mod errors;
 mod igmp;
@@ -23,13 +25,15 @@ mod vtcp;
 
 use std::collections::VecDeque;
 
+use appproto::pcp;
 use base::{Counter, Counters, Nanos};
-use nat::Notice;
+use nat::settings::Rule;
+use nat::{FlowKey, Layout, Notice};
 use pktio::{Burst, PacketBuf, RingReceiver, RingSender};
 use wire::arp::{self, Arp};
 use wire::ethernet::{self, Mac};
 use wire::igmp::{IP_LEN, Message, write_ip};
-use wire::{checksum, icmp, ipv4};
+use wire::{checksum, icmp, ipv4, udp};
 
 pub use calls::{CallState, CallView, Health, MediaView};
 pub use neighbors::NeighborRow;
@@ -39,9 +43,11 @@ use crate::command::{Command, Event, Ticket, Told};
 use crate::emit::reheader;
 use crate::inspect::Row;
 use crate::mark::{Mark, Punt};
+use crate::pcp::write_datagram;
 use crate::router::{Hop, Router};
 use crate::topology::Topology;
 use crate::trace::Record;
+use announce::Announcer;
 use calls::Calls;
 use errors::ErrorLimit;
 use igmp::Igmp;
@@ -103,6 +109,7 @@ pub struct SlowPath<B, S, R> {
     neighbors: Neighbors<B>,
     syns: VecDeque<(Nanos, usize, B)>,
     igmp: Option<Igmp>,
+    announcer: Announcer,
     calls: Calls,
     streams: Option<Streams>,
     limit: ErrorLimit,
@@ -136,6 +143,7 @@ where
             neighbors: Neighbors::new(topology.max_neighbors),
             syns: VecDeque::new(),
             igmp: Igmp::new(topology, now),
+            announcer: Announcer::default(),
             calls: Calls::new(topology.max_calls),
             streams: topology.streams.map(Streams::new),
             limit: ErrorLimit::new(now),
@@ -227,6 +235,7 @@ where
             moved += actions.len();
             self.carry_out_igmp(actions, 0);
         }
+        moved += self.announce(now);
         moved += self.keep_calls(now);
         if let Some(streams) = &mut self.streams {
             for (worker, actions) in streams.expire(now, &mut self.allocate) {
@@ -278,6 +287,7 @@ where
         syn.into_iter()
             .chain(self.neighbors.next_due())
             .chain(igmp)
+            .chain(self.announcer.next_due())
             .chain(self.calls.next_due())
             .chain(self.streams.as_ref().and_then(Streams::next_due))
             .min()
@@ -534,6 +544,87 @@ where
                 igmp::Action::Refused(count) => self.counters.add(Counter::IgmpRefused, count),
             }
         }
+    }
+
+    /// Begins to tell PCP clients that what they have asked for is lost (RFC 6887 section 14.1).
+    pub fn announce_pcp(&mut self, layout: &Layout, now: Nanos) {
+        let serves = |number: &u16| {
+            let mut rules = layout.rules();
+            rules.any(|(_, rule)| rule.pcp.is_some() && self.has_hosts_of(*number, rule))
+        };
+        let interfaces = (0..self.router.interfaces()).filter(serves).collect();
+        self.announcer.begin(interfaces, now);
+    }
+
+    /// Whether an interface is one that a rule names, or is in a network that it is for.
+    fn has_hosts_of(&self, number: u16, rule: &Rule) -> bool {
+        let named = rule.interfaces.as_ref();
+        self.router.interface(number).is_some_and(|interface| {
+            let mut addresses = interface.addresses.iter();
+            interface.realm == rule.realm
+                && match named {
+                    Some(named) => named.get(usize::from(number)) == Some(&true),
+                    None => addresses.any(|(own, _)| {
+                        let mut source = rule.source.iter();
+                        source.any(|prefix| prefix.contains(*own))
+                    }),
+                }
+        })
+    }
+
+    fn announce(&mut self, now: Nanos) -> usize {
+        let (interfaces, epoch) = self.announcer.expire(now);
+        for number in &interfaces {
+            self.send_announcement(*number, epoch);
+        }
+        interfaces.len()
+    }
+
+    fn send_announcement(&mut self, number: u16, epoch: u32) {
+        let Some(interface) = self.router.interface(number) else {
+            return;
+        };
+        let Some((own, _)) = interface.addresses.first().copied() else {
+            return;
+        };
+        let (realm, mac) = (interface.realm, interface.mac);
+        let (tags, port) = (interface.tags, interface.port);
+        let Some(mut buf) = (self.allocate)() else {
+            return;
+        };
+        let mut message = [0; pcp::HEADER_LEN];
+        pcp::announce(epoch, &mut message);
+        let l2 = ethernet::HEADER_LEN + tags.len();
+        let group = Mac::of_group(pcp::CLIENTS.to_bits());
+        let room = buf.set_len(l2 + ipv4::HEADER_LEN + udp::HEADER_LEN + message.len())
+            && ethernet::write(buf.bytes_mut(), group, mac, tags, ethernet::IPV4);
+        let Some(packet) = buf.bytes_mut().get_mut(l2..).filter(|_| room) else {
+            return;
+        };
+        self.id = self.id.wrapping_add(1);
+        let header = ipv4::NewHeader {
+            src: own,
+            dst: pcp::CLIENTS,
+            protocol: ipv4::protocol::UDP,
+            tos: 0,
+            ttl: 1,
+            id: self.id,
+        };
+        ipv4::write(packet, &header);
+        if let Some(datagram) = packet.get_mut(ipv4::HEADER_LEN..) {
+            let key = FlowKey::new(
+                own.to_bits(),
+                pcp::CLIENTS.to_bits(),
+                pcp::PORT,
+                pcp::CLIENT_PORT,
+                ipv4::protocol::UDP,
+                realm,
+            );
+            write_datagram(datagram, key, &message);
+        }
+        buf.set_port(port);
+        self.send(0, buf);
+        self.counters.bump(Counter::PcpAnnounced);
     }
 
     fn send_igmp(&mut self, number: u16, to: u32, message: &[u8], worker: usize) {

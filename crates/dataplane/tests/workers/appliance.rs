@@ -251,6 +251,7 @@ pub(crate) fn settings(addresses: u32, idle: Nanos) -> Settings {
         name: "subscribers".into(),
         all_protocols: false,
         services: Services::default(),
+        pcp: None,
         interfaces: Some(Box::new([true, false])),
         realm: 0,
         outside_realm: 0,

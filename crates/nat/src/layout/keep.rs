@@ -65,6 +65,17 @@ impl Layout {
             )
     }
 
+    /// Whether an outside address of another layout is not in this one, or not in the same pool.
+    #[must_use]
+    pub fn lacks_addresses_of(&self, before: &Self) -> bool {
+        (0..).zip(before.addresses()).any(|(slot, old)| {
+            old.is_some_and(|old| {
+                let new = self.address(slot);
+                new.is_none_or(|new| (new.address, new.pool) != (old.address, old.pool))
+            })
+        })
+    }
+
     /// Whether a rule takes addresses from a pool.
     pub(super) fn draws_on(&self, rule: u16, pool: usize) -> bool {
         matches!(

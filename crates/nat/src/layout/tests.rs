@@ -77,6 +77,7 @@ fn settings(pools: Vec<Pool>) -> Settings {
             protocols: Vec::new(),
             all_protocols: false,
             services: Services::default(),
+            pcp: None,
             action: Action::Translate(translate),
         }],
         hold_down_percent: 50,

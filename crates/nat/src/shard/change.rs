@@ -4,6 +4,7 @@
 //!  new rules, limits and timeouts hold at once; then, a slice per turn:
 //!    sessions:  end what the new layout has no place for
 //!    doors:     close those that open to it
+//!    records:   end what was asked for by PCP, likewise
 //!    addresses: take out what is gone, lay out what is new
 //!    statics:   unpin what is gone, pin what is new
 //! ```
@@ -43,6 +44,7 @@ enum Stage {
     Idle,
     Sessions,
     Doors,
+    Records,
     Unpin,
     Leave,
     Enter,
@@ -87,7 +89,7 @@ pub struct Changed {
 impl Shard {
     /// Begins to move to another layout, or to count what that would end.
     /// One change at a time: false if there is one.
-    pub fn begin_change(&mut self, layout: Arc<Layout>, trial: bool) -> bool {
+    pub fn begin_change(&mut self, layout: Arc<Layout>, trial: bool, now: Nanos) -> bool {
         if self.change.stage != Stage::Idle {
             return false;
         }
@@ -100,8 +102,12 @@ impl Shard {
             layout
         } else {
             let before = core::mem::replace(&mut self.layout, layout);
-            self.adopt();
+            self.adopt(now.ticks());
             self.adopt_zones();
+            if self.layout.lacks_addresses_of(&before) {
+                // Hosts that asked for some have to ask again (RFC 6887 section 8.5).
+                self.epoch = now;
+            }
             before
         };
         self.change = Change {
@@ -127,6 +133,7 @@ impl Shard {
             Stage::Idle => return None,
             Stage::Sessions => self.step_sessions(now.ticks(), put),
             Stage::Doors => self.step_doors(now.ticks()),
+            Stage::Records => self.step_records(now.ticks()),
             Stage::Unpin => self.step_unpin(),
             Stage::Leave => self.step_leave(),
             Stage::Enter => self.step_enter(),
@@ -143,8 +150,8 @@ impl Shard {
     }
 
     /// Takes over all of the layout before the first packet.
-    pub(super) fn settle_at_once(&mut self) {
-        self.adopt();
+    pub(super) fn settle_at_once(&mut self, now: Ticks) {
+        self.adopt(now);
         self.change.stage = Stage::Enter;
         while self.change.stage != Stage::Done {
             match self.change.stage {
@@ -162,7 +169,7 @@ impl Shard {
     }
 
     /// What holds at once.
-    fn adopt(&mut self) {
+    fn adopt(&mut self, now: Ticks) {
         let layout = Arc::clone(&self.layout);
         self.pools.adopt(&layout);
         self.sessions.set_timeouts(timeouts(&layout));
@@ -174,6 +181,7 @@ impl Shard {
             ..
         } = self.sizes;
         self.journal.listen(layout.log(), mappings, subscribers);
+        self.adopt_records(now);
         self.held_ports
             .set_time(Ticks::in_duration(layout.hold_down()));
         if self.rule_sessions.len() < layout.rule_count() {
@@ -250,14 +258,33 @@ impl Shard {
             return;
         }
         let Some(before) = self.change.other.clone() else {
-            return self.next_stage(Stage::Unpin);
+            return self.next_stage(Stage::Records);
         };
         let at = self.change.at;
         self.change.at = self.close_doors_unless(at, SESSIONS, now, |shard, mapping, inside| {
             shard.layout.keeps(&before, inside, Some(mapping))
         });
         if self.change.at == self.door_slots() {
-            self.next_stage(Stage::Unpin);
+            self.next_stage(Stage::Records);
+        }
+    }
+
+    fn step_records(&mut self, now: Ticks) {
+        if self.room_for_ends() < SESSIONS {
+            return;
+        }
+        let before = self.change.other.clone();
+        let at = self.change.at;
+        let next = self.end_records_unless(at, SESSIONS, now, |shard, mapping, inside| {
+            let rule = shard.layout.rule(usize::from(mapping.rule));
+            rule.is_some_and(|rule| rule.pcp.is_some())
+                && before
+                    .as_ref()
+                    .is_some_and(|before| shard.layout.keeps(before, inside, Some(mapping)))
+        });
+        match next {
+            Some(next) => self.change.at = next,
+            None => self.next_stage(Stage::Unpin),
         }
     }
 

@@ -16,6 +16,7 @@ use base::{Counter, Ticks};
 use super::Shard;
 use crate::holddown::Resting;
 use crate::mapping::{Mapping, MappingId, MappingKind};
+use crate::pcp::Records;
 use crate::record::Life;
 use crate::session::{Ended, Flags, Session, SessionId};
 use crate::settings::PortProtocol;
@@ -259,6 +260,7 @@ impl Shard {
             .chain(self.sessions.next_due())
             .chain(self.held_ports.next_due())
             .chain(self.doors.next_due())
+            .chain(self.records.as_ref().and_then(Records::next_due))
             .min_by_key(|tick| {
                 if now.reached(*tick) {
                     0
@@ -312,6 +314,7 @@ impl Shard {
             at += 1;
         }
         self.close_doors(now, &mut left);
+        self.end_records(now, &mut left);
         while left > 0
             && let Some((_, (block, offset, side))) = self.held_ports.pop(now)
         {

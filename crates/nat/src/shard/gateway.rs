@@ -398,6 +398,9 @@ impl Shard {
     /// Whether a session whose time is over lives on: for what came in by its doors, or for its
     /// control connection.
     pub(super) fn is_kept(&self, id: SessionId, now: Ticks) -> bool {
+        if self.is_kept_by_peer(id) {
+            return true;
+        }
         if self.attachments.live() == 0 {
             return false;
         }

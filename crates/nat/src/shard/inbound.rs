@@ -200,7 +200,7 @@ impl Shard {
             return Err(Counter::DropNoMapping);
         }
         let door = self.door_for(&mapping, key);
-        if door.is_none() && !is_of_pair(&mapping, key) && !self.admits(id, &mapping, key.src()) {
+        if door.is_none() && !is_of_pair(&mapping, key) && !self.admits(id, &mapping, key) {
             return Err(Counter::DropFiltered);
         }
         Ok((id, mapping, door))
@@ -259,7 +259,13 @@ impl Shard {
     }
 
     /// Filtering (RFC 4787 section 5) of a remote address without a session.
-    fn admits(&self, id: MappingId, mapping: &Mapping, remote: u32) -> bool {
+    fn admits(&self, id: MappingId, mapping: &Mapping, key: FlowKey) -> bool {
+        let remote = key.src();
+        if mapping.explicit
+            && let Some(said) = self.recorded(id, remote, key.src_port())
+        {
+            return said;
+        }
         match self.filtering(mapping) {
             Dependence::Endpoint => true,
             Dependence::Address if mapping.out_key.dst() != 0 => mapping.out_key.dst() == remote,

@@ -98,21 +98,33 @@ impl Shard {
         let mut plan = *plan;
         plan.translate.mapping = Dependence::Endpoint;
         plan.translate.overload = false;
+        self.map_wished(first, rule, &plan, subscriber, wish)
+    }
+
+    /// Makes the mapping of a flow as its rule has it, likewise.
+    pub(super) fn map_wished(
+        &mut self,
+        first: &First<'_>,
+        rule: usize,
+        plan: &Plan,
+        subscriber: SubscriberId,
+        wish: Wish,
+    ) -> Result<MappingId, Refusal> {
         let side = PortProtocol::of(first.key.protocol()).filter(|_| !plan.is_whole);
         let Some(side) = side else {
-            return self.new_mapping(first, rule, &plan, subscriber);
+            return self.new_mapping(first, rule, plan, subscriber);
         };
         if !self.mappings.has_room() {
             return Err(Counter::DropMappingTable);
         }
-        self.admit_port(subscriber, &plan, side, first.key.dst_port())?;
-        self.port_mapping(first, rule, &plan, subscriber, (side, wish))
+        self.admit_port(subscriber, plan, side, first.key.dst_port())?;
+        self.port_mapping(first, rule, plan, subscriber, (side, wish))
     }
 
-    fn existing_mapping(&self, key: FlowKey, plan: &Plan) -> Option<MappingId> {
+    pub(super) fn existing_mapping(&self, key: FlowKey, plan: &Plan) -> Option<MappingId> {
         let translate = &plan.translate;
         if translate.mapping != Dependence::Endpoint
-            && self.has_doors()
+            && (self.has_doors() || self.has_records())
             && let Some(announced) = self.door_mapping(key, plan)
         {
             return Some(announced);
@@ -446,14 +458,34 @@ impl Shard {
             }
             return;
         };
-        self.subscribers.release_port(owner, side);
-        let Some((block, offset)) = place.or_else(|| self.place_for(owner, mapping)) else {
+        let Some((block, offset)) = self.give_port_back(mapping, owner, side, place) else {
             return;
         };
-        self.unpair_by_port(owner, block);
-        if mapping.reach == Reach::Remote && self.pools.unshare(block, offset, side) {
-            return;
-        }
         self.rest_port(block, offset, side, now);
+    }
+
+    /// The same for a mapping that no packet has used, whose port need not rest.
+    pub(super) fn release_at_once(&mut self, mapping: &Mapping, owner: SubscriberId, now: Ticks) {
+        let Some(side) = PortProtocol::of(mapping.out_key.protocol()) else {
+            return self.release(mapping, owner, None, now);
+        };
+        if let Some((block, offset)) = self.give_port_back(mapping, owner, side, None) {
+            self.release_port(block, offset, side, false, now);
+        }
+    }
+
+    /// A subscriber has one port less; the place of it, if no other mapping uses it.
+    fn give_port_back(
+        &mut self,
+        mapping: &Mapping,
+        owner: SubscriberId,
+        side: PortProtocol,
+        place: Option<(u32, u16)>,
+    ) -> Option<(u32, u16)> {
+        self.subscribers.release_port(owner, side);
+        let (block, offset) = place.or_else(|| self.place_for(owner, mapping))?;
+        self.unpair_by_port(owner, block);
+        let shared = mapping.reach == Reach::Remote && self.pools.unshare(block, offset, side);
+        (!shared).then_some((block, offset))
     }
 }

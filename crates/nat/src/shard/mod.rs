@@ -26,6 +26,7 @@ mod mapped;
 mod media;
 mod names;
 mod outbound;
+mod pcp;
 mod ports;
 mod pptp;
 mod streams;
@@ -51,6 +52,7 @@ use crate::layout::{Layout, Sure, is_usual};
 use crate::leads::Leads;
 use crate::mapping::{MAX_STRONG, Mapping, MappingId, MappingKind, MappingTable, inbound_key};
 use crate::notice::{Notice, Notices};
+use crate::pcp::Records;
 use crate::pool::{PoolUse, Pools, count, low16};
 use crate::port_spread::PortSpread;
 use crate::record::Life;
@@ -73,6 +75,7 @@ pub use change::{Changed, Touched};
 pub use doors::Fate;
 pub use media::MediaFigures;
 pub use names::{Asking, Standing};
+pub use pcp::{Ask as PcpAsk, Denied as PcpDenied, Granted as PcpGranted};
 
 /// Scope of static mappings' outbound keys; pools use their number plus one.
 const STATIC_SCOPE: u16 = u16::MAX;
@@ -175,6 +178,10 @@ pub struct Shard {
     /// IPsec behind shared addresses.
     pub tunnels: Tunnels,
     cookies: cookies::Cookies,
+    /// Only if a rule lets hosts ask (PCP).
+    records: Option<Records>,
+    /// Since when nothing of what they asked for was lost.
+    epoch: Nanos,
     /// Doors that keep a whole address for somebody who has heard of it.
     loans: u32,
     /// Keeps remote hosts from choosing the numbers of calls.
@@ -233,6 +240,8 @@ impl Shard {
             ),
             tunnels: Tunnels::with_capacity(of_gateways, rng.word(), layout.timeouts().esp),
             cookies: cookies::Cookies::new(false, 0),
+            records: None,
+            epoch: now,
             loans: 0,
             call_seed: rng.word(),
             tallies: Tallies::default(),
@@ -249,7 +258,7 @@ impl Shard {
             counters: Counters::default(),
             layout,
         };
-        shard.settle_at_once();
+        shard.settle_at_once(now.ticks());
         shard.adopt_zones();
         shard.adopt_cookies();
         shard
@@ -272,6 +281,7 @@ impl Shard {
             + self.doors.bytes()
             + self.tunnels.bytes()
             + self.cookies.bytes()
+            + self.records.as_ref().map_or(0, Records::bytes)
             + self.idle_blocks.iter().map(Resting::bytes).sum::<usize>()
     }
 

@@ -130,7 +130,8 @@ impl Wiring {
         }
         let mut maker = DpdkIo::new(Vec::new(), machine.pool.clone());
         let allocate = Box::new(move || maker.allocate());
-        let slow = SlowPath::new(&plan.topology, slow_ports, allocate, now(start));
+        let mut slow = SlowPath::new(&plan.topology, slow_ports, allocate, now(start));
+        slow.announce_pcp(&layout, now(start));
         let ports = Arc::clone(&machine.ports);
         // The working directory may be another by then.
         let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());

@@ -159,7 +159,8 @@ impl Engine {
             traced: trace_out,
         };
         let allocate = Box::new(|| Some(MemBuf::new()));
-        let slow = SlowPath::new(&plan.topology, vec![slow_ends], allocate, now);
+        let mut slow = SlowPath::new(&plan.topology, vec![slow_ends], allocate, now);
+        slow.announce_pcp(&layout, now);
         let up = PortFigures {
             up: true,
             ..PortFigures::default()
