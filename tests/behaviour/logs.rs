@@ -353,8 +353,7 @@ fn fragments_too_many_are_logged() {
         let mut pieces = tests::pieces(
             udp("10.64.0.7:5000 > 192.0.2.1:7000")
                 .payload(&[7; 2000])
-                .id(id)
-                .into(),
+                .id(id),
         );
         let outcome = nat.inside(pieces.remove(1));
         outcome.reason == Counter::DropFragmentTable.name()

@@ -12,6 +12,14 @@ use tests::{Config, Outcome, Pipe, udp_endpoint};
 
 type Scenario = fn() -> Outcome;
 
+/// A pair of zones whose policy drops everything, and a packet from inside.
+fn zoned(from: &str, to: &str) -> Outcome {
+    let config = Config::new().top(&format!(
+        "zones:\n  policies: [{{ name: nothing }}]\n  pairs: [{{ from: {from}, to: {to}, policy: nothing }}]"
+    ));
+    asked(&config).inside(udp(OUT))
+}
+
 /// Reasons, and how a packet comes to them in `portolan sim`.
 const REACHED: &[(Counter, Scenario)] = &[
     (DropEthernetTruncated, || frame(|frame| frame.truncate(9))),
@@ -70,6 +78,12 @@ const REACHED: &[(Counter, Scenario)] = &[
     }),
     (DropTcpNotSyn, || {
         usual().inside(tcp("10.64.0.7:5000 > 192.0.2.1:80").flags(flags::ACK))
+    }),
+    (DropZoneNoPair, || zoned("outside", "inside")),
+    (DropZonePolicy, || zoned("inside", "outside")),
+    (DropPcp, || {
+        let config = Config::new().rule("pcp", "{}");
+        asked(&config).inside(udp("10.64.0.7:5351 > 10.64.0.1:5351").payload(&[1]))
     }),
     (DropProtocol, || {
         usual().inside(raw("10.64.0.7 > 192.0.2.1", 103).payload(&[1; 20]))

@@ -151,6 +151,15 @@ impl Counter {
                 "the IGMP message is malformed, of an unknown type or wrongly addressed"
             }
             Self::DropNoService => "it is for the appliance itself, where nothing listens",
+            Self::DropZoneNoPair => {
+                "it goes from one zone to another, and no pair of `zones.pairs` says that anything may; see `show zones`"
+            }
+            Self::DropZonePolicy => {
+                "the policy of its pair of zones drops what is in its class; see `show zones`"
+            }
+            Self::DropPcp => {
+                "it is to the port of PCP, and no request that may be answered: malformed, from outside, or of a host whose rule has no `pcp`"
+            }
             Self::DropDnsUnbound => {
                 "it is a DNS answer with the name of a host whose outside address is no longer its own"
             }
@@ -169,6 +178,7 @@ impl Counter {
             Self::ConsumeEcho => "it is a ping of an own or pool address, and is answered",
             Self::ConsumeIcmp => "it is ICMP for the appliance itself that needs no answer",
             Self::ConsumeIgmp => "it is IGMP, which is taken note of",
+            Self::ConsumePcp => "it asks for a mapping (PCP), and was answered",
             Self::ConsumeDns => {
                 "it is a DNS query for the name of an address that nobody has, and is refused"
             }

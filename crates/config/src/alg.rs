@@ -4,13 +4,17 @@
 
 use crate::error::{At, Report, Wrong};
 use crate::ipsec;
+use crate::keys::{Key, Kind};
 use crate::machine::section;
 use crate::model::{Action, Alg, Ipsec, Rule};
-use crate::node::{Kind, Node};
+use crate::node::{self, Node};
 use crate::section::Section;
 use crate::sip;
 use crate::text::{self, shown};
 use crate::trunks;
+
+/// What lists ports of a gateway.
+const PORTS: Kind = Kind::Many(&Kind::Number(1, 65_535));
 
 /// IP protocols.
 const TCP: u8 = 6;
@@ -25,7 +29,8 @@ const SIPS: u16 = 5061;
 
 /// All gateways, with what `alg` at the top says.
 pub(crate) fn read(top: &Section<'_>, report: &mut Report) -> Vec<Alg> {
-    let section = gateways(top, report);
+    let names = names();
+    let section = section(top, "alg", &names, report);
     GATEWAYS
         .iter()
         .map(|gateway| one(gateway, section.child(gateway.name), report))
@@ -34,7 +39,8 @@ pub(crate) fn read(top: &Section<'_>, report: &mut Report) -> Vec<Alg> {
 
 /// The gateways that `alg` in a rule names; they override those at the top.
 pub(crate) fn in_rule(rule: &Section<'_>, report: &mut Report) -> Vec<Alg> {
-    let section = gateways(rule, report);
+    let names = names();
+    let section = section(rule, "alg", &names, report);
     GATEWAYS
         .iter()
         .filter_map(|gateway| Some(one(gateway, Some(section.child(gateway.name)?), report)))
@@ -79,9 +85,16 @@ pub(crate) fn warn_of_gre(at: At, rule: &Rule, whole: bool, report: &mut Report)
     report.warn(at, what, remedy);
 }
 
-fn gateways<'a>(parent: &Section<'a>, report: &mut Report) -> Section<'a> {
-    let names = GATEWAYS.map(|gateway| gateway.name);
-    section(parent, "alg", &names, report)
+/// The keys of `alg`.
+fn names() -> [Key; GATEWAYS.len()] {
+    GATEWAYS.map(|gateway| Key::new(gateway.name, Kind::Gateway))
+}
+
+/// Every gateway with its keys.
+#[must_use]
+pub fn gateway_keys() -> Vec<(&'static str, Vec<Key>)> {
+    let all = GATEWAYS.iter();
+    all.map(|gateway| (gateway.name, gateway.keys())).collect()
 }
 
 /// A gateway's keys beside `enabled` and `mode`.
@@ -95,7 +108,7 @@ struct Gateway {
     fixed: &'static [u16],
     others: &'static [(&'static str, Type)],
     /// Keys that others read.
-    further: &'static [&'static str],
+    further: &'static [Key],
 }
 
 #[derive(Clone, Copy)]
@@ -120,10 +133,10 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
     };
     let nothing = Node {
         at: At::START,
-        kind: Kind::Null,
+        kind: node::Kind::Null,
     };
     let mut node = node.unwrap_or(&nothing);
-    if let Kind::Scalar(text) = &node.kind {
+    if let node::Kind::Scalar(text) = &node.kind {
         match text::boolean(text) {
             Ok(enabled) => alg.enabled = enabled,
             Err(_) => report.error(
@@ -138,16 +151,7 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
         }
         node = &nothing;
     }
-    let mut keys = vec!["enabled", "mode"];
-    keys.extend(gateway.ports.iter().map(|(key, _)| key));
-    keys.extend(gateway.others.iter().map(|(key, _)| key));
-    keys.extend(gateway.further);
-    if gateway.is_sip() {
-        keys.extend(sip::KEYS);
-    }
-    if gateway.has_trunks() {
-        keys.push(trunks::KEY);
-    }
+    let keys = gateway.keys();
     let section = Section::open(node, &format!("`{}`", gateway.name), &keys, report);
     alg.enabled = section.boolean("enabled", alg.enabled, report);
     let shadow = section.value("mode", report, |text| match text {
@@ -233,10 +237,13 @@ const GATEWAYS: [Gateway; 14] = [
     ports("dns", &[("ports", &[53])], &[("reset_ttl", Type::Boolean)]).over(&[TCP, UDP]),
     ports("sip", &[("udp", &[5060]), ("tcp", &[5060])], &[])
         .over(&[TCP])
-        .and(&[SIPS]),
+        .and(&[SIPS])
+        .with(sip::KEYS),
     ports("rtsp", &[("ports", &[554])], &[]).over(&[TCP]),
     ports("skinny", &[("ports", &[2000])], &[]).over(&[TCP]),
-    ports("h323", &[("ras", &[1719]), ("q931", &[1720])], &[]).over(&[TCP]),
+    ports("h323", &[("ras", &[1719]), ("q931", &[1720])], &[])
+        .over(&[TCP])
+        .with(trunks::KEYS),
     fixed("netbios", &[137, 138, 139], &[]).over(&[TCP, UDP]),
     fixed("rcmd", &[512, 513, 514], &[]).over(&[TCP]),
     ports("ldap", &[("ports", &[389, 1002])], &[]).over(&[TCP]),
@@ -268,9 +275,28 @@ impl Gateway {
     }
 
     /// With keys that others read.
-    const fn with(mut self, keys: &'static [&'static str]) -> Self {
+    const fn with(mut self, keys: &'static [Key]) -> Self {
         self.further = keys;
         self
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        let mut keys = vec![
+            Key::new("enabled", Kind::Boolean),
+            Key::new("mode", Kind::Word(&["active", "shadow"])),
+        ];
+        let ports = self.ports.iter();
+        keys.extend(ports.map(|(key, _)| Key::new(key, PORTS)));
+        let others = self.others.iter();
+        keys.extend(others.map(|(key, kind)| {
+            let kind = match kind {
+                Type::Boolean => Kind::Boolean,
+                Type::Size(..) => Kind::Size,
+            };
+            Key::new(key, kind)
+        }));
+        keys.extend(self.further);
+        keys
     }
 
     fn is_sip(&self) -> bool {

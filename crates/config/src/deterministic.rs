@@ -7,6 +7,7 @@ use nat::{Algorithm, Computed, Key};
 
 use crate::error::{At, Report, Wrong};
 use crate::interfaces::Interfaces;
+use crate::keys::keys;
 use crate::model::{Deterministic, PoolId, VrfId};
 use crate::node::Node;
 use crate::outside::{Outside, Owner, Ranges};
@@ -56,7 +57,7 @@ fn one(
     report: &mut Report,
 ) -> Option<Deterministic> {
     let before = report.count();
-    let section = Section::open(node, "a deterministic range", &KEYS, report);
+    let section = Section::open(node, "a deterministic range", KEYS, report);
     let name = section
         .value("name", report, text::name)
         .unwrap_or_else(|| Found {
@@ -84,7 +85,7 @@ fn one(
     let all = Ranges::default();
     let addresses = outside.claim_prefixes(owner, outside_vrf, &prefixes, &all, net, report);
     let algorithm = algorithm(&section, addresses.len(), report);
-    let max_ports = section.number("max_ports", 1..=65_535, report);
+    let max_ports = section.number("max_ports", report);
     let pcp = pcp::read(&section, report);
     let (first, hosts) = source?;
     if addresses.is_empty() {
@@ -127,19 +128,20 @@ fn one(
     })
 }
 
-const KEYS: [&str; 11] = [
-    "name",
-    "source",
-    "prefixes",
-    "ports",
-    "algorithm",
-    "key",
-    "max_ports",
-    "overflow_pool",
-    "pcp",
-    "vrf",
-    "outside_vrf",
-];
+keys! {
+    pub(crate) KEYS:
+        "name" Text,
+        "source" Addresses,
+        "prefixes" Many(&Prefix),
+        "ports" Ports,
+        "algorithm" Word(&["sequential", "staggered", "round-robin", "interlaced", "random"]),
+        "key" Text,
+        "max_ports" Number(1, 65_535),
+        "overflow_pool" Text,
+        "pcp" Map(pcp::KEYS),
+        "vrf" Text,
+        "outside_vrf" Text;
+}
 
 /// The first inside address and how many there are; no two ranges may share one.
 fn source(

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use base::Prefix;
 
 use crate::error::{At, Report, Wrong};
+use crate::keys::keys;
 use crate::model::{Interface, InterfaceAddress, InterfaceId, Vlan, VrfId};
 use crate::node::{Kind, Node};
 use crate::section::{Found, Names, Section, list, suggestion};
@@ -171,7 +172,7 @@ fn interface(
     networks: &mut Vec<Network>,
     report: &mut Report,
 ) {
-    let section = Section::open(node, "an interface", &KEYS, report);
+    let section = Section::open(node, "an interface", KEYS, report);
     let id = net.list.len();
     let name = section.value("name", report, text::word);
     match &name {
@@ -214,7 +215,7 @@ fn interface(
     let zone = section.value("zone", report, text::name);
     net.labelled &= read("zone", zone.is_some());
     let zone = zone.map(|zone| intern(&mut net.zones, zone.value));
-    let mtu = section.number("mtu", 576..=9_180, report).unwrap_or(1_500);
+    let mtu = section.number("mtu", report).unwrap_or(1_500);
     let addresses = addresses(&section, vrf, id, net, networks, report);
     net.list.push(Interface {
         name: name.map(|name| name.value).unwrap_or_default(),
@@ -230,18 +231,19 @@ fn interface(
     });
 }
 
-const KEYS: [&str; 10] = [
-    "name",
-    "device",
-    "addresses",
-    "zone",
-    "vlan",
-    "vrf",
-    "mtu",
-    "mac",
-    "mss_clamp",
-    "icmp_errors",
-];
+keys! {
+    pub(crate) KEYS:
+        "name" Text,
+        "device" Text,
+        "addresses" Many(&OwnAddress),
+        "zone" Text,
+        "vlan" Many(&Text),
+        "vrf" Text,
+        "mtu" Number(576, 9_180),
+        "mac" Mac,
+        "mss_clamp" Either(&[Number(88, 9_140), Word(&["auto"])]),
+        "icmp_errors" Boolean;
+}
 
 fn addresses(
     section: &Section<'_>,

@@ -5,15 +5,26 @@ use std::time::Duration;
 use base::Prefix;
 
 use crate::error::{Report, Wrong};
+use crate::keys::keys;
 use crate::model::Ipsec;
 use crate::section::{Section, list};
 use crate::text::{self, shown};
 
-/// Keys of `ike`.
-pub(crate) const IKE: &[&str] = &["preserve_port", "keepalive", "keepalive_for"];
-
-/// Keys of `esp`.
-pub(crate) const ESP: &[&str] = &["spi_match", "spi_prediction", "encapsulate"];
+keys! {
+    /// Keys of `ike`.
+    pub(crate) IKE:
+        "preserve_port" Many(&Prefix),
+        "keepalive" Duration,
+        "keepalive_for" Many(&Prefix);
+    /// Keys of `esp`.
+    pub(crate) ESP:
+        "spi_match" Many(&Prefix),
+        "spi_prediction" Word(&["same", "hashed"]),
+        "encapsulate" Maps(PAIR);
+    PAIR:
+        "inside" Address,
+        "gateway" Address;
+}
 
 /// Pairs that `encapsulate` may list.
 const MAX_PAIRS: usize = 1024;
@@ -68,7 +79,7 @@ fn esp(section: &Section<'_>, report: &mut Report) -> Ipsec {
     });
     let mut encapsulate = Vec::new();
     for item in list(section, "encapsulate", MAX_PAIRS, report) {
-        let pair = Section::open(item, "`encapsulate`", &["inside", "gateway"], report);
+        let pair = Section::open(item, "`encapsulate`", PAIR, report);
         let inside = pair.address("inside", report);
         let gateway = pair.address("gateway", report);
         match (inside, gateway) {

@@ -17,6 +17,7 @@ mod deterministic;
 mod error;
 mod interfaces;
 mod ipsec;
+pub mod keys;
 mod log;
 mod machine;
 pub mod model;
@@ -39,10 +40,12 @@ mod zones;
 
 use std::path::Path;
 
+pub use alg::gateway_keys;
 pub use error::ConfigError;
 pub use model::Config;
 
 use error::{At, Report};
+use keys::keys;
 use node::Node;
 use prefix_sets::PrefixSets;
 use section::Section;
@@ -123,7 +126,7 @@ pub fn warnings(config: &Config) -> Vec<String> {
 }
 
 fn whole(root: &Node, report: &mut Report) -> Config {
-    let top = Section::open(root, "the file", &KEYS, report);
+    let top = Section::open(root, "the file", KEYS, report);
     let dpdk = machine::dpdk(&top, report);
     let workers = machine::workers(&top, report);
     let mut limits = machine::limits(&top, report);
@@ -175,21 +178,23 @@ fn end_of(text: &str) -> At {
     }
 }
 
-const KEYS: [&str; 13] = [
-    "dpdk",
-    "workers",
-    "limits",
-    "control",
-    "interfaces",
-    "routes",
-    "neighbors",
-    "prefix_sets",
-    "nat",
-    "multicast",
-    "alg",
-    "zones",
-    "log",
-];
+keys! {
+    /// The keys of a file.
+    pub KEYS:
+        "dpdk" Map(machine::DPDK),
+        "workers" Map(machine::WORKERS),
+        "limits" Map(machine::LIMITS),
+        "control" Map(machine::CONTROL),
+        "interfaces" Maps(interfaces::KEYS),
+        "routes" Maps(routes::ROUTES),
+        "neighbors" Maps(routes::NEIGHBORS),
+        "prefix_sets" Named(&Many(&Prefix)),
+        "nat" Map(nat::KEYS),
+        "multicast" Map(multicast::KEYS),
+        "alg" Gateways,
+        "zones" Map(zones::KEYS),
+        "log" Map(log::KEYS);
+}
 
 /// Longest file, in bytes.
 const LONGEST: u64 = 4 << 20;

@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::error::{Report, Wrong};
+use crate::keys::keys;
 use crate::machine::section;
 use crate::model::{Collector, Log, LogServer, RuleLog, Transport};
 use crate::node::Node;
@@ -13,11 +14,30 @@ use crate::text::shown;
 /// Collectors or servers at most.
 const MOST: usize = 8;
 
+keys! {
+    pub(crate) KEYS:
+        "syslog" Many(&Map(SERVER)),
+        "ipfix" Many(&Map(COLLECTOR)),
+        "store" Either(&[]);
+    COLLECTOR:
+        "collector" Text,
+        "transport" Word(&["udp", "tcp"]),
+        "domain" Number(0, MOST_NUMBER),
+        "template_refresh" Duration;
+    SERVER:
+        "server" Text,
+        "transport" Word(&["udp", "tcp"]),
+        "facility" Word(&["user", "daemon", "security", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"]),
+        "enterprise" Number(1, MOST_NUMBER);
+}
+
+const MOST_NUMBER: u64 = u32::MAX as u64;
+
 /// The number of private enterprises set aside for examples (RFC 5612).
 const EXAMPLE_ENTERPRISE: u32 = 32473;
 
 pub(crate) fn read(top: &Section<'_>, report: &mut Report) -> Log {
-    let log = section(top, "log", &["syslog", "ipfix", "store"], report);
+    let log = section(top, "log", KEYS, report);
     if let Some(node) = log.child("store") {
         let what = "logging to `store` is not in this version";
         report.error(node.at, what, "write `null` or leave it out");
@@ -48,11 +68,10 @@ fn one_or_more<'n>(log: &Section<'n>, key: &str, report: &mut Report) -> &'n [No
 }
 
 fn collector(node: &Node, report: &mut Report) -> Option<Collector> {
-    const KEYS: [&str; 4] = ["collector", "transport", "domain", "template_refresh"];
-    let section = Section::open(node, "an IPFIX collector", &KEYS, report);
+    let section = Section::open(node, "an IPFIX collector", COLLECTOR, report);
     let address = address(&section, "collector", "\"192.0.2.50:4739\"", report);
     let transport = transport(&section, report);
-    let domain = section.number("domain", 0..=u64::from(u32::MAX), report);
+    let domain = section.number("domain", report);
     let refresh = section.duration("template_refresh", Duration::from_secs(1), report);
     if transport == Transport::Tcp && section.child("template_refresh").is_some() {
         let what = "`template_refresh` has no effect over TCP: a connection begins with templates";
@@ -71,8 +90,7 @@ fn collector(node: &Node, report: &mut Report) -> Option<Collector> {
 }
 
 fn server(node: &Node, report: &mut Report) -> Option<LogServer> {
-    const KEYS: [&str; 4] = ["server", "transport", "facility", "enterprise"];
-    let section = Section::open(node, "a syslog server", &KEYS, report);
+    let section = Section::open(node, "a syslog server", SERVER, report);
     let address = address(&section, "server", "\"192.0.2.51:514\"", report);
     let transport = transport(&section, report);
     let facility = section.value("facility", report, |text| {
@@ -85,7 +103,7 @@ fn server(node: &Node, report: &mut Report) -> Option<LogServer> {
                 Wrong::new(what, "write local0 to local7, daemon, user or security")
             })
     });
-    let enterprise = section.number("enterprise", 1..=u64::from(u32::MAX), report);
+    let enterprise = section.number("enterprise", report);
     Some(LogServer {
         address: address?,
         transport,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::{Report, Wrong};
 use crate::interfaces::Interfaces;
+use crate::keys::{Key, keys};
 use crate::model::{Control, Dpdk, Limits, Steering, VrfId, Workers};
 use crate::node::{Kind, Node};
 use crate::section::{Found, Section};
@@ -14,7 +15,7 @@ use crate::text::{self, shown};
 pub(crate) fn section<'n>(
     parent: &Section<'n>,
     key: &str,
-    keys: &[&'static str],
+    keys: &'n [Key],
     report: &mut Report,
 ) -> Section<'n> {
     let node = parent.child(key).unwrap_or(&NOTHING);
@@ -27,7 +28,7 @@ const NOTHING: Node = Node {
 };
 
 pub(crate) fn dpdk(top: &Section<'_>, report: &mut Report) -> Dpdk {
-    let section = section(top, "dpdk", &["eal_args", "memory_mb"], report);
+    let section = section(top, "dpdk", DPDK, report);
     let eal_args = section.values("eal_args", report, |text| Ok(text.to_owned()));
     Dpdk {
         eal_args: eal_args
@@ -35,22 +36,12 @@ pub(crate) fn dpdk(top: &Section<'_>, report: &mut Report) -> Dpdk {
             .into_iter()
             .map(|found| found.value)
             .collect(),
-        memory_mb: section
-            .number("memory_mb", 16..=1_048_576, report)
-            .unwrap_or(512),
+        memory_mb: section.number("memory_mb", report).unwrap_or(512),
     }
 }
 
 pub(crate) fn workers(top: &Section<'_>, report: &mut Report) -> Workers {
-    let keys = [
-        "cores",
-        "slow_path_core",
-        "rss",
-        "reta",
-        "rss_key",
-        "reta_size",
-    ];
-    let section = section(top, "workers", &keys, report);
+    let section = section(top, "workers", WORKERS, report);
     let one_core = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
     let core = |text: &str| {
         let number = text::integer(text, &(0..=HIGHEST_CORE))?;
@@ -166,22 +157,35 @@ fn hash_key(text: &str) -> Result<Vec<u8>, Wrong> {
 
 const HIGHEST_CORE: u64 = 1_023;
 
+keys! {
+    pub(crate) DPDK:
+        "eal_args" Many(&Text),
+        "memory_mb" Number(16, 1_048_576);
+    pub(crate) WORKERS:
+        "cores" Many(&Number(0, HIGHEST_CORE)),
+        "slow_path_core" Number(0, HIGHEST_CORE),
+        "rss" Word(&["device", "external"]),
+        "reta" Word(&["device", "rebalance"]),
+        "rss_key" Text,
+        "reta_size" Number(1, 65_536);
+    pub(crate) LIMITS:
+        "sessions" Number(1, MOST_SESSIONS),
+        "mappings" Number(1, MOST_SESSIONS),
+        "subscribers" Number(1, 1 << 24),
+        "neighbors" Number(1, 65_534),
+        "fragments" Number(1, 1 << 20),
+        "vrfs" Named(&Map(VRF_LIMITS));
+    VRF_LIMITS:
+        "sessions" Number(1, MOST_SESSIONS);
+    pub(crate) CONTROL:
+        "socket" Text,
+        "metrics" Text;
+}
+
 pub(crate) fn limits(top: &Section<'_>, report: &mut Report) -> Limits {
-    let keys = [
-        "sessions",
-        "mappings",
-        "subscribers",
-        "neighbors",
-        "fragments",
-        "vrfs",
-    ];
-    let section = section(top, "limits", &keys, report);
-    let sessions = section
-        .number("sessions", 1..=MOST_SESSIONS, report)
-        .unwrap_or(1_000_000);
-    let mappings = section
-        .number("mappings", 1..=MOST_SESSIONS, report)
-        .unwrap_or(sessions);
+    let section = section(top, "limits", LIMITS, report);
+    let sessions = section.number("sessions", report).unwrap_or(1_000_000);
+    let mappings = section.number("mappings", report).unwrap_or(sessions);
     if mappings > sessions {
         let what = format!("there can be more mappings ({mappings}) than sessions ({sessions})");
         let remedy = "a mapping in use has a session, so as many mappings as sessions are enough";
@@ -190,15 +194,9 @@ pub(crate) fn limits(top: &Section<'_>, report: &mut Report) -> Limits {
     Limits {
         sessions,
         mappings,
-        subscribers: section
-            .number("subscribers", 1..=1 << 24, report)
-            .unwrap_or(65_536),
-        neighbors: section
-            .number("neighbors", 1..=65_534, report)
-            .unwrap_or(16_384),
-        fragments: section
-            .number("fragments", 1..=1 << 20, report)
-            .unwrap_or(4_096),
+        subscribers: section.number("subscribers", report).unwrap_or(65_536),
+        neighbors: section.number("neighbors", report).unwrap_or(16_384),
+        fragments: section.number("fragments", report).unwrap_or(4_096),
         // Names of VRFs are known later: `vrf_limits`.
         vrf_sessions: Vec::new(),
     }
@@ -225,8 +223,8 @@ pub(crate) fn vrf_limits(
             value: entry.key.clone(),
         };
         let vrf = net.vrf_named(&name, report);
-        let limit = Section::open(&entry.value, "limits of a VRF", &["sessions"], report);
-        let sessions = limit.number("sessions", 1..=MOST_SESSIONS, report);
+        let limit = Section::open(&entry.value, "limits of a VRF", VRF_LIMITS, report);
+        let sessions = limit.number("sessions", report);
         if limit.lacks("sessions") {
             limit.missing("the VRF's limits", "sessions", "100000", report);
         }
@@ -245,7 +243,7 @@ pub(crate) fn vrf_limits(
 const MOST_SESSIONS: u64 = 1 << 30;
 
 pub(crate) fn control(top: &Section<'_>, report: &mut Report) -> Control {
-    let section = section(top, "control", &["socket", "metrics"], report);
+    let section = section(top, "control", CONTROL, report);
     let socket = section.value("socket", report, |text| {
         // sun_path holds 108 bytes with the final zero.
         if text.starts_with('/') && text.len() < 108 && !text.contains('\0') {

@@ -6,6 +6,7 @@ use base::Prefix;
 
 use crate::error::{At, Report, Wrong};
 use crate::interfaces::Interfaces;
+use crate::keys::keys;
 use crate::machine::section;
 use crate::model::{InterfaceId, Multicast};
 use crate::section::{Found, Section};
@@ -13,7 +14,7 @@ use crate::text::{self, shown};
 
 pub(crate) fn read(top: &Section<'_>, net: &Interfaces, report: &mut Report) -> Option<Multicast> {
     top.child("multicast")?;
-    let section = section(top, "multicast", &KEYS, report);
+    let section = section(top, "multicast", KEYS, report);
     let enabled = section.boolean("enabled", true, report);
     for (key, example) in [("upstream", "outside"), ("downstream", "[inside]")] {
         if enabled && section.lacks(key) {
@@ -26,8 +27,8 @@ pub(crate) fn read(top: &Section<'_>, net: &Interfaces, report: &mut Report) -> 
     let downstream = downstream(&section, upstream, net, report);
     let scopes = section.values("scopes", report, scope);
     let outward = section.boolean("outward", true, report);
-    let groups_max = section.number("groups_max", 1..=65_536, report);
-    let igmp_version = section.number("igmp_version", 2..=3, report);
+    let groups_max = section.number("groups_max", report);
+    let igmp_version = section.number("igmp_version", report);
     let upstream = upstream.filter(|_| enabled)?;
     Some(Multicast {
         upstream,
@@ -42,15 +43,16 @@ pub(crate) fn read(top: &Section<'_>, net: &Interfaces, report: &mut Report) -> 
     })
 }
 
-const KEYS: [&str; 7] = [
-    "enabled",
-    "upstream",
-    "downstream",
-    "outward",
-    "scopes",
-    "groups_max",
-    "igmp_version",
-];
+keys! {
+    pub(crate) KEYS:
+        "enabled" Boolean,
+        "upstream" Text,
+        "downstream" Many(&Text),
+        "outward" Boolean,
+        "scopes" Many(&Prefix),
+        "groups_max" Number(1, 65_536),
+        "igmp_version" Number(2, 3);
+}
 
 fn downstream(
     section: &Section<'_>,

@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::deterministic;
 use crate::error::{Report, Wrong};
 use crate::interfaces::Interfaces;
+use crate::keys::keys;
 use crate::machine::section;
 use crate::model::{Hairpin, HoldDown, Limits, Nat, Route, Timeouts};
 use crate::outside::Outside;
@@ -24,7 +25,7 @@ pub(crate) fn read(
     sets: &mut PrefixSets,
     report: &mut Report,
 ) -> Nat {
-    let nat = section(top, "nat", &KEYS, report);
+    let nat = section(top, "nat", KEYS, report);
     let mut outside = Outside::new(routes);
     let mut pools = pools::read(&nat, net, &mut outside, report);
     let rules = rules::read(&nat, net, &mut pools, limits, sets, report);
@@ -45,32 +46,38 @@ pub(crate) fn read(
     }
 }
 
-const KEYS: [&str; 9] = [
-    "pools",
-    "rules",
-    "deterministic",
-    "static",
-    "outside_source",
-    "timeouts",
-    "udp_inbound_refresh",
-    "hold_down",
-    "refusal_code",
-];
+keys! {
+    pub(crate) KEYS:
+        "pools" Maps(pools::KEYS),
+        "rules" Maps(rules::KEYS),
+        "deterministic" Maps(deterministic::KEYS),
+        "static" Maps(statics::KEYS),
+        "outside_source" Maps(outside_source::KEYS),
+        "timeouts" Map(TIMEOUTS),
+        "udp_inbound_refresh" Boolean,
+        "hold_down" Map(HOLD_DOWN),
+        "refusal_code" Either(&[Word(&["host-unreachable", "admin-prohibited"]), Number(1, 1), Number(13, 13)]);
+    TIMEOUTS:
+        "udp" Duration,
+        "udp_dns" Duration,
+        "tcp_established" Duration,
+        "tcp_transitory" Duration,
+        "tcp_opening" Duration,
+        "tcp_closing" Duration,
+        "tcp_time_wait" Duration,
+        "icmp" Duration,
+        "esp" Duration,
+        "fragments" Duration;
+    HOLD_DOWN:
+        "time" Duration,
+        "max_percent" Number(1, 100);
+    pub(crate) HAIRPIN:
+        "enabled" Boolean,
+        "source" Word(&["translate", "preserve"]);
+}
 
 fn timeouts(nat: &Section<'_>, report: &mut Report) -> Timeouts {
-    let keys = [
-        "udp",
-        "udp_dns",
-        "tcp_established",
-        "tcp_transitory",
-        "tcp_opening",
-        "tcp_closing",
-        "tcp_time_wait",
-        "icmp",
-        "esp",
-        "fragments",
-    ];
-    let section = section(nat, "timeouts", &keys, report);
+    let section = section(nat, "timeouts", TIMEOUTS, report);
     let mut read = |key: &str, default: u64, least: u64| {
         section
             .duration(key, Duration::from_secs(least), report)
@@ -117,12 +124,12 @@ fn timeouts(nat: &Section<'_>, report: &mut Report) -> Timeouts {
 }
 
 fn hold_down(nat: &Section<'_>, report: &mut Report) -> HoldDown {
-    let section = section(nat, "hold_down", &["time", "max_percent"], report);
+    let section = section(nat, "hold_down", HOLD_DOWN, report);
     HoldDown {
         time: section
             .duration("time", Duration::ZERO, report)
             .unwrap_or(Duration::from_mins(2)),
-        max_percent: section.number("max_percent", 1..=100, report).unwrap_or(50),
+        max_percent: section.number("max_percent", report).unwrap_or(50),
     }
 }
 
@@ -153,7 +160,7 @@ pub(crate) fn hairpin(parent: &Section<'_>, report: &mut Report) -> Hairpin {
             ..default
         };
     }
-    let section = Section::open(node, "`hairpin`", &["enabled", "source"], report);
+    let section = Section::open(node, "`hairpin`", HAIRPIN, report);
     let source = section.value("source", report, |text| match text {
         "translate" => Ok(false),
         "preserve" => Ok(true),

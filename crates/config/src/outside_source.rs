@@ -2,6 +2,7 @@
 
 use crate::error::Report;
 use crate::interfaces::Interfaces;
+use crate::keys::keys;
 use crate::model::{Action, OutsideSource, PoolId, Rule};
 use crate::pools::Pools;
 use crate::section::{Found, Names, Section, list};
@@ -19,7 +20,7 @@ pub(crate) fn read(
     let mut names = Names::default();
     let nodes = list(nat, "outside_source", MOST_SOURCES, report);
     for (index, node) in nodes.iter().enumerate() {
-        let section = Section::open(node, "an outside source", &KEYS, report);
+        let section = Section::open(node, "an outside source", KEYS, report);
         for (key, example) in [("source", "192.0.2.0/24"), ("pool", "remotes")] {
             if section.lacks(key) {
                 section.missing("the outside source", key, example, report);
@@ -84,7 +85,13 @@ pub(crate) fn read(
     all
 }
 
-const KEYS: [&str; 4] = ["name", "source", "pool", "vrf"];
+keys! {
+    pub(crate) KEYS:
+        "name" Text,
+        "source" Many(&Prefix),
+        "pool" Text,
+        "vrf" Text;
+}
 const MOST_SOURCES: usize = 1_024;
 
 fn draws_on(rule: &Rule, pool: PoolId) -> bool {

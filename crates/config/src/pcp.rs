@@ -3,18 +3,20 @@
 use core::time::Duration;
 
 use crate::error::Report;
+use crate::keys::keys;
 use crate::machine::section;
 use crate::model::Pcp;
 use crate::section::Section;
 
-/// Keys of `pcp`.
-const KEYS: [&str; 5] = [
-    "enabled",
-    "max_mappings",
-    "min_lifetime",
-    "max_lifetime",
-    "third_party",
-];
+keys! {
+    /// Keys of `pcp`.
+    pub(crate) KEYS:
+        "enabled" Boolean,
+        "max_mappings" Number(1, 4096),
+        "min_lifetime" Duration,
+        "max_lifetime" Duration,
+        "third_party" Many(&Prefix);
+}
 
 /// Prefixes in `third_party`: they are searched in turn.
 const MOST_MANAGERS: usize = 16;
@@ -24,7 +26,7 @@ const LONGEST: Duration = Duration::from_hours(72);
 
 pub(crate) fn read(parent: &Section<'_>, report: &mut Report) -> Option<Pcp> {
     parent.child("pcp")?;
-    let own = section(parent, "pcp", &KEYS, report);
+    let own = section(parent, "pcp", KEYS, report);
     let usual = Pcp::default();
     let second = Duration::from_secs(1);
     let min_lifetime = own.duration("min_lifetime", second, report);
@@ -36,7 +38,7 @@ pub(crate) fn read(parent: &Section<'_>, report: &mut Report) -> Option<Pcp> {
     }
     let read = Pcp {
         max_mappings: own
-            .number("max_mappings", 1..=4096, report)
+            .number("max_mappings", report)
             .unwrap_or(usual.max_mappings),
         min_lifetime: min_lifetime.unwrap_or(usual.min_lifetime),
         max_lifetime: max_lifetime.unwrap_or(usual.max_lifetime),

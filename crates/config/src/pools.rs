@@ -8,6 +8,7 @@ use base::Prefix;
 
 use crate::error::{At, Report, Wrong};
 use crate::interfaces::Interfaces;
+use crate::keys::keys;
 use crate::machine::section;
 use crate::model::{Allocation, Blocks, InterfaceId, Pool, PoolId, Static, VrfId};
 use crate::node::Node;
@@ -161,7 +162,7 @@ fn pool(
     names: &mut Names,
     report: &mut Report,
 ) -> (Pool, More) {
-    let section = Section::open(node, "a pool", &KEYS, report);
+    let section = Section::open(node, "a pool", KEYS, report);
     let name = section.value("name", report, text::name);
     match &name {
         Some(name) => names.add("pools", name, report),
@@ -273,10 +274,10 @@ fn allocation(section: &Section<'_>, report: &mut Report) -> Allocation {
 
 /// `watermarks: { high: 90, low: 80 }`, in percent.
 fn watermarks(parent: &Section<'_>, report: &mut Report) -> (u8, u8) {
-    let section = section(parent, "watermarks", &["high", "low"], report);
-    let high: u8 = section.number("high", 1..=100, report).unwrap_or(90);
+    let section = section(parent, "watermarks", WATERMARKS, report);
+    let high: u8 = section.number("high", report).unwrap_or(90);
     let low = section
-        .number("low", 0..=99, report)
+        .number("low", report)
         .unwrap_or_else(|| high.saturating_sub(10));
     if low >= high {
         let what = format!("the low watermark ({low}) is not below the high one ({high})");
@@ -319,22 +320,31 @@ fn draining(section: &Section<'_>, addresses: &[Ipv4Addr], report: &mut Report) 
     draining
 }
 
-const KEYS: [&str; 14] = [
-    "name",
-    "prefixes",
-    "interface",
-    "ports",
-    "exclude_addresses",
-    "exclude_ports",
-    "blocks",
-    "one_to_one",
-    "allocation",
-    "watermarks",
-    "drain",
-    "drain_addresses",
-    "vrf",
-    "outside_vrf",
-];
+keys! {
+    pub(crate) KEYS:
+        "name" Text,
+        "prefixes" Many(&Prefix),
+        "interface" Text,
+        "ports" Ports,
+        "exclude_addresses" Many(&Addresses),
+        "exclude_ports" Many(&Ports),
+        "blocks" Map(BLOCKS),
+        "one_to_one" Boolean,
+        "allocation" Word(&["random", "least-used"]),
+        "watermarks" Map(WATERMARKS),
+        "drain" Boolean,
+        "drain_addresses" Many(&Addresses),
+        "vrf" Text,
+        "outside_vrf" Text;
+    BLOCKS:
+        "size" Number(1, 64_512),
+        "max_per_subscriber" Number(1, 65_535),
+        "idle_timeout" Duration,
+        "active_timeout" Duration;
+    WATERMARKS:
+        "high" Number(1, 100),
+        "low" Number(0, 99);
+}
 
 fn addresses(
     section: &Section<'_>,
@@ -436,13 +446,7 @@ fn blocks(
     report: &mut Report,
 ) -> Option<Blocks> {
     parent.child("blocks")?;
-    let keys = [
-        "size",
-        "max_per_subscriber",
-        "idle_timeout",
-        "active_timeout",
-    ];
-    let section = section(parent, "blocks", &keys, report);
+    let section = section(parent, "blocks", BLOCKS, report);
     let in_range = width(ports);
     let size = section.value("size", report, |text| {
         text::integer(text, &(1..=64_512)).map(|size| u16::try_from(size).unwrap_or(u16::MAX))

@@ -7,17 +7,29 @@ use base::Prefix;
 
 use crate::error::{At, Report};
 use crate::interfaces::{Interfaces, on_network};
+use crate::keys::keys;
 use crate::model::{InterfaceId, Neighbor, Route, VrfId};
 use crate::node::Node;
 use crate::section::{Found, Section, list};
 use crate::text::{self, shown};
 
+keys! {
+    pub(crate) ROUTES:
+        "prefix" Prefix,
+        "next_hop" Address,
+        "interface" Text,
+        "vrf" Text;
+    pub(crate) NEIGHBORS:
+        "interface" Text,
+        "ip" Address,
+        "mac" Mac;
+}
+
 pub(crate) fn routes(top: &Section<'_>, net: &Interfaces, report: &mut Report) -> Vec<Route> {
     let mut routes = Vec::new();
     let mut seen: HashMap<(VrfId, Prefix), At> = HashMap::new();
     for node in list(top, "routes", MOST_ROUTES, report) {
-        let keys = ["prefix", "next_hop", "interface", "vrf"];
-        let section = Section::open(node, "a route", &keys, report);
+        let section = Section::open(node, "a route", ROUTES, report);
         for (key, example) in [("prefix", "0.0.0.0/0"), ("next_hop", "198.51.100.254")] {
             if section.lacks(key) {
                 section.missing("the route", key, example, report);
@@ -70,7 +82,7 @@ fn neighbor(
     seen: &mut HashMap<(InterfaceId, Ipv4Addr), At>,
     report: &mut Report,
 ) -> Option<Neighbor> {
-    let section = Section::open(node, "a neighbour", &["interface", "ip", "mac"], report);
+    let section = Section::open(node, "a neighbour", NEIGHBORS, report);
     let examples = [
         ("interface", "outside"),
         ("ip", "198.51.100.254"),

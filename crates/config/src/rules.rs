@@ -7,13 +7,14 @@ use base::Prefix;
 use crate::alg;
 use crate::error::{Report, Wrong};
 use crate::interfaces::Interfaces;
+use crate::keys::{DEPENDENCE, keys};
 use crate::log;
 use crate::machine::section;
 use crate::model::{
     Action, Dependence, InterfaceId, Limits, Pairing, Pool, PoolId, Reserve, Rule, RuleLimits,
     Translate, VrfId,
 };
-use crate::nat::hairpin;
+use crate::nat::{HAIRPIN, hairpin};
 use crate::node::Node;
 use crate::pcp;
 use crate::pools::Pools;
@@ -54,7 +55,7 @@ fn rule(
     (names, sets): (&mut Names, &mut PrefixSets),
     report: &mut Report,
 ) -> Option<Rule> {
-    let section = Section::open(node, "a rule", &KEYS, report);
+    let section = Section::open(node, "a rule", KEYS, report);
     let name = section
         .value("name", report, text::name)
         .unwrap_or_else(|| Found {
@@ -155,30 +156,49 @@ enum Does {
     Drop,
 }
 
-const KEYS: [&str; 22] = [
-    "name",
-    "inside",
-    "source",
-    "destination",
-    "destination_ports",
-    "protocols",
-    "action",
-    "pool",
-    "mapping",
-    "filtering",
-    "paired",
-    "parity",
-    "preserve_port",
-    "port_overloading",
-    "hairpin",
-    "limits",
-    "pcp",
-    "vrf",
-    "outside_vrf",
-    "alg",
-    "log",
-    "destinations",
-];
+keys! {
+    pub(crate) KEYS:
+        "name" Text,
+        "inside" Many(&Text),
+        "source" Many(&Text),
+        "destination" Many(&Text),
+        "destination_ports" Many(&Ports),
+        "protocols" Many(&Protocol),
+        "action" Word(&["translate", "pass", "drop"]),
+        "pool" Many(&Text),
+        "mapping" DEPENDENCE,
+        "filtering" DEPENDENCE,
+        "paired" Either(&[Boolean, Word(&["soft"])]),
+        "parity" Boolean,
+        "preserve_port" Boolean,
+        "port_overloading" Boolean,
+        "hairpin" Either(&[Boolean, Map(HAIRPIN)]),
+        "limits" Map(LIMITS),
+        "pcp" Map(pcp::KEYS),
+        "vrf" Text,
+        "outside_vrf" Text,
+        "alg" Gateways,
+        "log" Word(&["sessions", "blocks", "both", "none"]),
+        "destinations" Boolean;
+    LIMITS:
+        "sessions" Number(1, MOST_SESSIONS),
+        "new_sessions_per_second" Number(1, MOST_SESSIONS),
+        "ports" Map(PORT_LIMITS),
+        "rule_sessions" Number(1, MOST_SESSIONS),
+        "inbound_sessions" Number(1, 65_535),
+        "reserve" Map(RESERVE),
+        "watermark" Number(1, 100);
+    PORT_LIMITS:
+        "tcp" Number(1, 65_535),
+        "udp" Number(1, 65_535),
+        "icmp" Number(1, 65_535),
+        "other" Number(1, 65_535);
+    RESERVE:
+        "ports" Many(&Ports),
+        "sessions" Number(1, MOST_SESSIONS);
+}
+
+const MOST_SESSIONS: u64 = u32::MAX as u64;
 
 const ONLY_TRANSLATE: [&str; 13] = [
     "pool",
@@ -488,21 +508,10 @@ const fn name_of(dependence: Dependence) -> &'static str {
 }
 
 fn rule_limits(parent: &Section<'_>, limits: &Limits, report: &mut Report) -> RuleLimits {
-    let keys = [
-        "sessions",
-        "new_sessions_per_second",
-        "ports",
-        "rule_sessions",
-        "inbound_sessions",
-        "reserve",
-        "watermark",
-    ];
-    let limit = section(parent, "limits", &keys, report);
-    let ports = section(&limit, "ports", &PORT_LIMITS, report);
-    let any = 1..=u64::from(u32::MAX);
-    let each = 1..=65_535;
-    let sessions = limit.number("sessions", any.clone(), report);
-    let rule_sessions = limit.number("rule_sessions", any.clone(), report);
+    let limit = section(parent, "limits", LIMITS, report);
+    let ports = section(&limit, "ports", PORT_LIMITS, report);
+    let sessions = limit.number("sessions", report);
+    let rule_sessions = limit.number("rule_sessions", report);
     for (key, limit_of, whose) in [
         ("sessions", sessions, "a subscriber"),
         ("rule_sessions", rule_sessions, "a rule"),
@@ -518,15 +527,15 @@ fn rule_limits(parent: &Section<'_>, limits: &Limits, report: &mut Report) -> Ru
     }
     let mut read = RuleLimits {
         sessions,
-        new_sessions_per_second: limit.number("new_sessions_per_second", any, report),
-        tcp_ports: ports.number("tcp", each.clone(), report),
-        udp_ports: ports.number("udp", each.clone(), report),
-        icmp_ids: ports.number("icmp", each.clone(), report),
-        other_ports: ports.number("other", each.clone(), report),
+        new_sessions_per_second: limit.number("new_sessions_per_second", report),
+        tcp_ports: ports.number("tcp", report),
+        udp_ports: ports.number("udp", report),
+        icmp_ids: ports.number("icmp", report),
+        other_ports: ports.number("other", report),
         rule_sessions,
-        inbound_sessions: limit.number("inbound_sessions", each, report),
+        inbound_sessions: limit.number("inbound_sessions", report),
         reserve: None,
-        watermark: limit.number("watermark", 1..=100, report),
+        watermark: limit.number("watermark", report),
     };
     read.reserve = reserve(&limit, &read, report);
     read
@@ -535,7 +544,7 @@ fn rule_limits(parent: &Section<'_>, limits: &Limits, report: &mut Report) -> Ru
 /// `reserve: { ports: [53], sessions: 8 }`.
 fn reserve(limit: &Section<'_>, of: &RuleLimits, report: &mut Report) -> Option<Reserve> {
     limit.child("reserve")?;
-    let own = section(limit, "reserve", &["ports", "sessions"], report);
+    let own = section(limit, "reserve", RESERVE, report);
     for (key, example) in [("ports", "[53]"), ("sessions", "16")] {
         if own.lacks(key) {
             own.missing("`reserve`", key, example, report);
@@ -556,7 +565,7 @@ fn reserve(limit: &Section<'_>, of: &RuleLimits, report: &mut Report) -> Option<
         );
         return None;
     }
-    let count: u32 = own.number("sessions", 1..=u64::from(u32::MAX), report)?;
+    let count: u32 = own.number("sessions", report)?;
     if limit.child("sessions").is_none() && limit.child("ports").is_none() {
         let what = "`reserve` has no effect without a limit";
         report.error(limit.key_at("reserve"), what, "add `sessions` or `ports`");
@@ -567,8 +576,9 @@ fn reserve(limit: &Section<'_>, of: &RuleLimits, report: &mut Report) -> Option<
         report.error(own.at("sessions"), what, remedy);
     }
     let limits = [of.tcp_ports, of.udp_ports, of.icmp_ids, of.other_ports];
-    for (key, most) in PORT_LIMITS.into_iter().zip(limits) {
+    for (key, most) in PORT_LIMITS.iter().zip(limits) {
         if most.is_some_and(|most| count >= most) {
+            let key = key.name;
             let what = format!("all of a subscriber's `{key}` ports would be reserved ({count})");
             report.error(own.at("sessions"), what, "write less, or raise that limit");
         }
@@ -579,8 +589,6 @@ fn reserve(limit: &Section<'_>, of: &RuleLimits, report: &mut Report) -> Option<
     })
 }
 
-/// Kinds of ports that a rule can limit.
-const PORT_LIMITS: [&str; 4] = ["tcp", "udp", "icmp", "other"];
 /// Pools of one rule.
 const MOST_POOLS: usize = 4;
 /// Port ranges of one reserve.

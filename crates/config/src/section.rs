@@ -1,13 +1,13 @@
 //! Reading a map key by key: types, defaults, unknown and repeated keys.
 
 use core::net::Ipv4Addr;
-use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::collections::HashMap;
 
 use base::Prefix;
 
 use crate::error::{At, Report, Wrong};
+use crate::keys::{self, Key};
 use crate::model::Dependence;
 use crate::node::{Entry, Kind, Node};
 use crate::text::{self, shown};
@@ -25,18 +25,14 @@ pub(crate) struct Section<'n> {
     pub(crate) at: At,
     entries: HashMap<&'n str, &'n Entry>,
     is_map: bool,
+    keys: &'n [Key],
     /// Known keys that unknown ones probably meant.
     misspelt: Vec<&'static str>,
 }
 
 impl<'n> Section<'n> {
     /// Takes `node` as a map with keys out of `keys`; reports everything else.
-    pub(crate) fn open(
-        node: &'n Node,
-        label: &str,
-        keys: &[&'static str],
-        report: &mut Report,
-    ) -> Self {
+    pub(crate) fn open(node: &'n Node, label: &str, keys: &'n [Key], report: &mut Report) -> Self {
         let mut entries: HashMap<&str, &Entry> = HashMap::new();
         let mut misspelt = Vec::new();
         let is_map = matches!(node.kind, Kind::Null | Kind::Map(_));
@@ -44,10 +40,11 @@ impl<'n> Section<'n> {
             Kind::Null => {}
             Kind::Map(map) => {
                 for entry in map {
-                    if !keys.contains(&entry.key.as_str()) {
+                    if !keys.iter().any(|key| key.name == entry.key) {
                         let what = format!("unknown key {} in {label}", shown(&entry.key));
-                        report.error(entry.at, what, suggestion(&entry.key, keys));
-                        misspelt.extend(nearest(&entry.key, keys));
+                        let known: Vec<&'static str> = names(keys).collect();
+                        report.error(entry.at, what, suggestion(&entry.key, &known));
+                        misspelt.extend(nearest(&entry.key, &known));
                     } else if let Some(first) = entries.get(entry.key.as_str()) {
                         let what = format!(
                             "{} is given twice, first at {}",
@@ -62,13 +59,15 @@ impl<'n> Section<'n> {
             }
             Kind::Scalar(_) | Kind::List(_) => {
                 let what = format!("{label} is {}, not a map", node.noun());
-                report.error(node.at, what, expected_keys(keys));
+                let known: Vec<&'static str> = names(keys).collect();
+                report.error(node.at, what, expected_keys(&known));
             }
         }
         Self {
             at: node.at,
             entries,
             is_map,
+            keys,
             misspelt,
         }
     }
@@ -116,12 +115,13 @@ impl<'n> Section<'n> {
         scalar(node, key, report, parse)
     }
 
-    pub(crate) fn number<T: TryFrom<u64>>(
-        &self,
-        key: &str,
-        range: RangeInclusive<u64>,
-        report: &mut Report,
-    ) -> Option<T> {
+    /// A number in the range declared for the key.
+    pub(crate) fn number<T: TryFrom<u64>>(&self, key: &str, report: &mut Report) -> Option<T> {
+        let declared = self.keys.iter().find(|declared| declared.name == key);
+        let Some(keys::Kind::Number(least, most)) = declared.map(|declared| declared.kind) else {
+            return None;
+        };
+        let range = least..=most;
         let found = self.value(key, report, |text| text::integer(text, &range))?;
         T::try_from(found.value).ok()
     }
@@ -262,6 +262,10 @@ impl Names {
             self.0.insert(name.value.clone(), name.at);
         }
     }
+}
+
+fn names(keys: &[Key]) -> impl Iterator<Item = &'static str> {
+    keys.iter().map(|key| key.name)
 }
 
 /// A remedy for a word that is not among `known`.

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::error::{At, Report, Wrong};
 use crate::interfaces::{Interfaces, Special};
+use crate::keys::{DEPENDENCE, keys};
 use crate::model::{Deterministic, Limits, Static, VrfId};
 use crate::node::{Kind, Node};
 use crate::outside::{Outside, Owner, range};
@@ -70,7 +71,7 @@ struct Place {
 
 fn one(node: &Node, net: &Interfaces, report: &mut Report) -> Option<(Static, At)> {
     let before = report.count();
-    let section = Section::open(node, "a static mapping", &KEYS, report);
+    let section = Section::open(node, "a static mapping", KEYS, report);
     for (key, example) in [("inside", "10.64.0.10"), ("outside", "203.0.113.14")] {
         if section.lacks(key) {
             section.missing("the static mapping", key, example, report);
@@ -129,15 +130,19 @@ fn one(node: &Node, net: &Interfaces, report: &mut Report) -> Option<(Static, At
     Some((each, outside.at))
 }
 
-const KEYS: [&str; 7] = [
-    "protocol",
-    "inside",
-    "outside",
-    "affinity",
-    "vrf",
-    "outside_vrf",
-    "filtering",
-];
+keys! {
+    pub(crate) KEYS:
+        "protocol" Protocol,
+        "inside" Many(&Text),
+        "outside" Either(&[Text, Map(OUTSIDE)]),
+        "affinity" Duration,
+        "vrf" Text,
+        "outside_vrf" Text,
+        "filtering" DEPENDENCE;
+    OUTSIDE:
+        "interface" Text,
+        "port" Ports;
+}
 
 /// An address, an address with ports, or a prefix.
 fn place(text: &str) -> Result<(Ipv4Addr, u64, Option<Ports>), Wrong> {
@@ -175,7 +180,7 @@ fn outside(
     let node = section.child("outside")?;
     let at = node.at;
     let (name, ports) = if let Kind::Map(_) = &node.kind {
-        let map = Section::open(node, "`outside`", &["interface", "port"], report);
+        let map = Section::open(node, "`outside`", OUTSIDE, report);
         let Some(name) = map.value("interface", report, text::name) else {
             if map.lacks("interface") {
                 map.missing("`outside`", "interface", "outside", report);

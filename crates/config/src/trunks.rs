@@ -1,13 +1,29 @@
 //! `trunks` of `alg.sip` and `alg.h323`: hosts that carry calls for others.
 
 use crate::error::Report;
+use crate::keys::{self, Key, keys};
 use crate::model::Trunk;
 use crate::node::{Kind, Node};
 use crate::section::{Section, scalar};
 use crate::text;
 
 /// The key that is read here.
-pub(crate) const KEY: &str = "trunks";
+const KEY: &str = "trunks";
+
+/// What it takes.
+pub(crate) const KIND: keys::Kind = keys::Kind::Many(&keys::Kind::Either(&[
+    keys::Kind::Prefix,
+    keys::Kind::Map(TRUNK),
+]));
+
+/// The same as the one key of a gateway that has no others of its own.
+pub(crate) const KEYS: &[Key] = &[Key::new(KEY, KIND)];
+
+keys! {
+    TRUNK:
+        "address" Prefix,
+        "media" Many(&Prefix);
+}
 
 /// Most trunks, and most media prefixes of one: they are searched in turn.
 const MOST: usize = 64;
@@ -31,7 +47,7 @@ fn trunk(node: &Node, report: &mut Report) -> Option<Trunk> {
             media: Vec::new(),
         });
     }
-    let section = Section::open(node, "a trunk", &["address", "media"], report);
+    let section = Section::open(node, "a trunk", TRUNK, report);
     if section.lacks("address") {
         section.missing("a trunk", "address", "10.64.0.5", report);
     }

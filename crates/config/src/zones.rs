@@ -13,6 +13,7 @@ use base::Prefix;
 
 use crate::error::{At, Report, Wrong};
 use crate::interfaces::Interfaces;
+use crate::keys::{Kind, keys};
 use crate::machine::section;
 use crate::model::{Alg, ZoneAction, ZoneClass, ZoneEnd, ZonePair};
 use crate::node::Node;
@@ -28,7 +29,7 @@ pub(crate) fn read(
     sets: &mut PrefixSets,
     report: &mut Report,
 ) -> Vec<ZonePair> {
-    let zones = section(top, "zones", &["classes", "policies", "pairs"], report);
+    let zones = section(top, "zones", KEYS, report);
     let before = report.count();
     let classes = classes(&zones, alg, sets, report);
     // What is wrong with one is not said again of those that use it.
@@ -57,7 +58,7 @@ fn classes(
     let mut names = Names::default();
     let mut classes = Vec::new();
     for node in list(zones, "classes", MOST, report) {
-        let section = Section::open(node, "a class", &CLASS_KEYS, report);
+        let section = Section::open(node, "a class", CLASS, report);
         let name = section.value("name", report, text::name);
         if section.lacks("name") {
             section.missing("the class", "name", "sip", report);
@@ -86,13 +87,32 @@ fn classes(
     classes
 }
 
-const CLASS_KEYS: [&str; 5] = [
-    "name",
-    "protocols",
-    "destination_ports",
-    "source",
-    "destination",
-];
+const ACTION: Kind = Kind::Word(&["inspect", "pass", "drop"]);
+
+keys! {
+    pub(crate) KEYS:
+        "classes" Maps(CLASS),
+        "policies" Maps(POLICY),
+        "pairs" Maps(PAIR);
+    CLASS:
+        "name" Text,
+        "protocols" Many(&Either(&[Protocol, Text])),
+        "destination_ports" Many(&Ports),
+        "source" Many(&Text),
+        "destination" Many(&Text);
+    POLICY:
+        "name" Text,
+        "classes" Maps(ENTRY),
+        "default" ACTION;
+    ENTRY:
+        "class" Text,
+        "action" ACTION;
+    PAIR:
+        "name" Text,
+        "from" Text,
+        "to" Text,
+        "policy" Text;
+}
 
 /// All addresses are as good as none named.
 fn some(prefixes: Vec<Prefix>) -> Vec<Prefix> {
@@ -239,7 +259,7 @@ fn policies(
     let mut used = vec![false; classes.len()];
     let mut patience = MOST_EFFORT;
     for node in list(zones, "policies", MOST, report) {
-        let section = Section::open(node, "a policy", &["name", "classes", LAST], report);
+        let section = Section::open(node, "a policy", POLICY, report);
         let name = section.value("name", report, text::name);
         if section.lacks("name") {
             section.missing("the policy", "name", "out", report);
@@ -276,7 +296,7 @@ fn entry(
     (used, policy, patience): (&mut [bool], &mut Policy, &mut usize),
     report: &mut Report,
 ) {
-    let section = Section::open(item, "a class of a policy", &["class", "action"], report);
+    let section = Section::open(item, "a class of a policy", ENTRY, report);
     let name = section.value("class", report, text::name);
     if section.lacks("class") {
         section.missing("the entry", "class", "sip", report);
@@ -348,7 +368,7 @@ fn pairs(
     let mut pairs = Vec::new();
     let (mut rows, mut terms) = (0, 0);
     for node in list(zones, "pairs", MOST, report) {
-        let section = Section::open(node, "a pair", &["name", "from", "to", "policy"], report);
+        let section = Section::open(node, "a pair", PAIR, report);
         let given = section.value("name", report, text::name);
         let from = end(&section, "from", net, report);
         let to = end(&section, "to", net, report);

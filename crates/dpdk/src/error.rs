@@ -16,7 +16,7 @@ pub enum DpdkError {
     NulCharacter(String),
 
     /// The environment did not start.
-    #[error("EAL did not start with {args:?}: {errno}{hint}")]
+    #[error("EAL did not start with {args:?}: {}{hint}", eal_reason(*errno))]
     EalInit {
         /// The arguments given.
         args: Vec<String>,
@@ -137,6 +137,14 @@ impl fmt::Display for Errno {
     }
 }
 
+/// EAL calls missing huge pages a lack of permission.
+fn eal_reason(errno: Errno) -> String {
+    match errno.0 {
+        EACCES => String::from("it found no huge pages it could take"),
+        _ => errno.to_string(),
+    }
+}
+
 /// Many drivers return -1 for whatever went wrong, which is not a lack of permission.
 fn probe_reason(errno: Errno) -> String {
     match errno.0 {
@@ -173,7 +181,8 @@ impl fmt::Display for EalHint {
             Self::Memory => {
                 "; most likely there are not enough free huge pages: run as root and reserve some \
                  (echo 512 > /proc/sys/vm/nr_hugepages gives 1 GiB), ask for less (memory_mb), \
-                 or do without by \"--no-huge\" in eal_args"
+                 or do without by \"--no-huge\" in eal_args; `portolan doctor -c FILE` tells \
+                 how many are missing"
             }
             Self::Arguments => "; most likely an argument is wrong, see EAL's own message above",
         })
@@ -204,6 +213,20 @@ mod tests {
         assert!(text.contains("Cannot allocate memory"), "{text}");
         assert!(text.contains("nr_hugepages"), "{text}");
         assert!(text.contains("--no-huge"), "{text}");
+        assert!(text.contains("portolan doctor"), "{text}");
+    }
+
+    #[test]
+    fn missing_huge_pages_are_no_lack_of_permission() {
+        let errno = Errno(EACCES);
+        let text = DpdkError::EalInit {
+            args: Vec::new(),
+            errno,
+            hint: EalHint::of(errno),
+        }
+        .to_string();
+        assert!(!text.contains("ermission"), "{text}");
+        assert!(text.contains("huge pages"), "{text}");
     }
 
     #[test]

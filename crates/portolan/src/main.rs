@@ -5,6 +5,7 @@
 //!                                           └─> sim: ports in memory, virtual time
 //!  show, clear, why, trace ─> control socket of a running appliance
 //!  whois, plan ─> the file, and the store of log records
+//!  doctor ─> the machine, and what the file asks of it
 //! ```
 //!
 //! Exit codes: 0 done, 2 a bad file (or bad arguments), 1 anything else, each
@@ -15,10 +16,12 @@ mod book;
 mod capture;
 mod client;
 mod console;
+mod doctor;
 mod events;
 mod paper;
 mod reload;
 mod run;
+mod selftest;
 mod sim;
 mod steering;
 mod top;
@@ -71,7 +74,16 @@ enum Command {
     Whois(whois::Options),
     /// Tell from the configuration alone how subscribers and outside addresses would spread over workers.
     Plan(paper::Options),
+    /// Examine this machine: huge pages, devices, cores, clock; exit 0, or 1 where something keeps Portolan from working.
+    Doctor(doctor::Options),
+    /// Try what the standards ask for on the engine of this program: exit 0, or 1 where a row does not hold.
+    Selftest(selftest::Options),
+    /// Print the JSON schema of the configuration, for editors.
+    Schema,
 }
+
+/// Made from the parser's own tables by a test of `config`.
+const SCHEMA: &str = include_str!("../../../configs/portolan.schema.json");
 
 /// A configuration file.
 #[derive(Args, Debug)]
@@ -106,6 +118,14 @@ fn main() -> ExitCode {
         Command::Plan(options) => load(&options.config).and_then(|config| {
             paper::plan(&config, &options).map_err(|error| Failure::Other(error.to_string()))
         }),
+        Command::Doctor(options) => examine(&options),
+        Command::Selftest(options) => match selftest::selftest(&options) {
+            Ok(0) => Ok(()),
+            Ok(count) => Err(Failure::Other(format!("{count} rows did not hold"))),
+            Err(error) => Err(Failure::Other(error.to_string())),
+        },
+        Command::Schema => whois::print(SCHEMA)
+            .map_err(|error| Failure::Other(format!("standard output: {error}"))),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -152,6 +172,16 @@ impl From<whois::WhoisError> for Failure {
             whois::WhoisError::File(errors) => Self::File(errors),
             other => Self::Other(other.to_string()),
         }
+    }
+}
+
+fn examine(options: &doctor::Options) -> Result<(), Failure> {
+    let config = options.config.as_deref().map(load).transpose()?;
+    match doctor::doctor(config.as_ref(), options) {
+        Ok(0) => Ok(()),
+        Ok(1) => Err(Failure::Other("one problem, see above".into())),
+        Ok(count) => Err(Failure::Other(format!("{count} problems, see above"))),
+        Err(error) => Err(Failure::Other(format!("standard output: {error}"))),
     }
 }
 

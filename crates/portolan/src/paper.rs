@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Devices are taken to hash one address by the file's key, as those that are made for it do. The
-//! counts are exact, however large the prefixes (see `nat::steering`).
+//! counts are exact, however large the prefixes (see `nat::steering`); memory is foretold from small
+//! tables in proportion.
 
 use std::fmt::Write as _;
 use std::io;
@@ -22,7 +23,7 @@ use serde::Serialize;
 
 use crate::steering::{self, Device, Forecast, Steered};
 use crate::whois;
-use portolan::plan::Plan;
+use portolan::plan::{Plan, bytes_of_tables};
 
 /// Workers that are planned for unless one number is asked for.
 const WORKERS: [u32; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
@@ -136,6 +137,8 @@ struct Row {
     workers: u32,
     reta: u32,
     rebalance: bool,
+    /// About what the tables of all workers take, in MiB of plain memory.
+    tables_mb: u64,
     subscribers: Share,
     pools: Vec<PoolShare>,
     /// Percent of all packets, if as many go out as come in.
@@ -149,8 +152,9 @@ pub(crate) fn plan(config: &Config, options: &Options) -> Result<(), PaperError>
     let plan = Plan::new(config);
     let mut rows = Vec::new();
     for workers in options.workers.map_or(WORKERS.to_vec(), |one| vec![one]) {
+        let tables = bytes_of_tables(config, workers)?.div_ceil(1 << 20);
         for reta in options.reta.map_or(TABLES.to_vec(), |one| vec![one]) {
-            rows.push(row(config, &plan, workers, reta, rebalance)?);
+            rows.push(row(config, &plan, (workers, reta), rebalance, tables)?);
         }
     }
     let text = if options.json {
@@ -166,9 +170,9 @@ pub(crate) fn plan(config: &Config, options: &Options) -> Result<(), PaperError>
 fn row(
     config: &Config,
     plan: &Plan,
-    workers: u32,
-    reta: u32,
+    (workers, reta): (u32, u32),
     rebalance: bool,
+    tables_mb: u64,
 ) -> Result<Row, PaperError> {
     let wanted = config::model::Steering {
         rebalance,
@@ -206,6 +210,7 @@ fn row(
         workers,
         reta,
         rebalance,
+        tables_mb,
         subscribers: Share::new(&spread.subscribers),
         pools: pools.collect(),
         handoff_percent: 100.0 * forecast.share(),
@@ -228,16 +233,17 @@ fn text(rows: &[Row], rebalance: bool) -> String {
     );
     let _ = writeln!(
         out,
-        "{:>7} {:>6} {:>9}  SUBSCRIBERS",
-        "WORKERS", "RETA", "HAND-OFF"
+        "{:>7} {:>6} {:>9} {:>10}  SUBSCRIBERS",
+        "WORKERS", "RETA", "HAND-OFF", "TABLES"
     );
     for row in rows {
         let _ = writeln!(
             out,
-            "{:>7} {:>6} {:>7.1} %  {}",
+            "{:>7} {:>6} {:>7.1} % {:>6} MiB  {}",
             row.workers,
             row.reta,
             row.handoff_percent,
+            row.tables_mb,
             row.subscribers.text()
         );
     }

@@ -1,6 +1,7 @@
 //! From the validated file to what the engine is made from.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Nanos, Prefix};
@@ -14,7 +15,8 @@ use nat::settings::{
 };
 use nat::zones::{ITSELF, NO_ZONE, ZoneAction, ZoneClass, ZonePair, ZoneRoute, ZoneSettings};
 use nat::{
-    Gateway, IpsecSettings, Prediction, Service, Services, Shard, SipSettings, Sizes, Trunk,
+    Gateway, IpsecSettings, Layout, Prediction, ReviseError, Service, Services, Shard, SipSettings,
+    Sizes, Trunk,
 };
 use pktio::PortId;
 use wire::ethernet::{Mac, Tags};
@@ -94,6 +96,41 @@ fn pinned(config: &Config) -> u32 {
         })
         .fold(0, u32::saturating_add)
 }
+
+/// About as many bytes as the tables of all workers take, without taking them: what small
+/// tables take, in proportion.
+///
+/// # Errors
+///
+/// The configuration is too large.
+pub fn bytes_of_tables(config: &Config, workers: u32) -> Result<u64, ReviseError> {
+    let plan = Plan::new(config);
+    let layout = Arc::new(Layout::new(&plan.settings, workers)?);
+    let full = sizes(config, workers);
+    let scale = full.sessions.max(full.mappings).max(full.subscribers) / SAMPLE + 1;
+    let measure = |sizes: Sizes| {
+        let shard = Shard::new(Arc::clone(&layout), sizes, 0, 0, Nanos(0));
+        u64::try_from(shard.bytes()).unwrap_or(u64::MAX)
+    };
+    let part = |number: u32| number.div_ceil(scale);
+    let some = measure(Sizes {
+        sessions: part(full.sessions),
+        mappings: part(full.mappings),
+        subscribers: part(full.subscribers),
+    });
+    let none = measure(Sizes {
+        sessions: 1,
+        mappings: 1,
+        subscribers: 1,
+    });
+    let grown = some.saturating_sub(none).saturating_mul(u64::from(scale));
+    Ok(none
+        .saturating_add(grown)
+        .saturating_mul(u64::from(workers)))
+}
+
+/// Entries of the largest table that is made only to be measured.
+const SAMPLE: u32 = 1 << 17;
 
 /// Bytes of a shard, said in words.
 #[must_use]
@@ -721,4 +758,30 @@ fn nanos(duration: Duration) -> Nanos {
 
 fn number(place: usize) -> u16 {
     u16::try_from(place).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_foretold_without_being_taken() {
+        let text = std::fs::read_to_string(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../configs/quickstart.yaml"
+        ))
+        .expect("quickstart is there");
+        for (sessions, workers) in [(65_536, 1), (400_000, 2)] {
+            let limits = format!("sessions: {sessions}, mappings: {sessions}");
+            let text = text.replace("sessions: 65536, mappings: 65536", &limits);
+            let config = config::parse("quickstart.yaml", &text).expect("it is good");
+            let layout = Layout::new(&Plan::new(&config).settings, workers).expect("it fits");
+            let sizes = sizes(&config, workers);
+            let shard = Shard::new(Arc::new(layout), sizes, 0, 0, Nanos(0));
+            let taken = u64::try_from(shard.bytes()).expect("a number") * u64::from(workers);
+            let foretold = bytes_of_tables(&config, workers).expect("it fits");
+            let error = foretold.abs_diff(taken) * 100 / taken;
+            assert!(error <= 25, "{foretold} foretold, {taken} taken");
+        }
+    }
 }

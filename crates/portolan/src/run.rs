@@ -9,11 +9,12 @@
 //!  log             slow_path_core    collectors; fed by a ring from each worker
 //! ```
 //!
-//! The control socket appears when packets are forwarded and not before. On
-//! SIGTERM or SIGINT workers stop first, then ports close, then DPDK ends.
+//! The control socket appears when packets are forwarded and not before, and the service
+//! manager is told then, if there is one. On SIGTERM or SIGINT workers stop first, then ports close, then DPDK ends.
 
 mod export;
 mod machine;
+mod notify;
 mod wiring;
 
 use std::io::IsTerminal as _;
@@ -214,7 +215,12 @@ fn serve(
                     "forwarding; control socket {}",
                     config.control.socket.display()
                 );
+                // Whoever waits for readiness may go on; that he cannot be told stops nothing.
+                if let Err(why) = notify::tell(notify::READY) {
+                    warn!("the service manager was not told: {why}");
+                }
                 look_after(wiring.slow, wiring.console, &desk, start, signals);
+                let _ = notify::tell(notify::STOPPING);
                 drop((serving, metrics));
                 Ok(())
             });

@@ -323,6 +323,11 @@ impl Time {
     }
 }
 
+/// A point in time, in seconds since 1970, as people write it.
+pub(crate) fn rfc3339(seconds: i64) -> String {
+    Time(seconds).to_string()
+}
+
 /// Writes to standard output; a reader that has seen enough is no failure.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();

@@ -105,7 +105,9 @@ impl Files {
             for set in message.flowsets {
                 match set.body {
                     FlowSetBody::Templates(_) => {}
-                    FlowSetBody::Data(data) => entries.extend(data.fields.iter().map(entry)),
+                    FlowSetBody::Data(data) => {
+                        entries.extend(data.fields.iter().map(|fields| entry(fields)));
+                    }
                     other => panic!("{other:?}"),
                 }
             }
@@ -123,10 +125,10 @@ impl Drop for Files {
 }
 
 fn entry(
-    fields: &Vec<(
+    fields: &[(
         IPFixField,
         netflow_parser::variable_versions::field_value::FieldValue,
-    )>,
+    )],
 ) -> Entry {
     let pairs = fields.iter().map(|(field, value)| {
         let IPFixField::IANA(element) = field else {

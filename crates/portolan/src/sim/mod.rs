@@ -4,7 +4,7 @@
 //! Always one worker, whatever the file says, so that the same input gives the
 //! same output byte for byte.
 
-mod engine;
+pub(crate) mod engine;
 mod pcap;
 mod pipe;
 mod replay;
