@@ -129,6 +129,8 @@ log:
     - { server: "127.0.0.1:5514" }
     - { server: "127.0.0.1:5515", transport: tcp }
 END
+sed -i "s|^log:|&\n  store: { path: $PTL_WORK/store }|" "$PTL_CONFIG"
+BEGAN=$(date +%s)
 start_portolan
 ip -n "$(ns inside-a)" address add 10.64.0.12/16 dev eth0
 ip -n "$(ns inside-b)" address add 10.64.0.21/16 dev eth0
@@ -156,7 +158,7 @@ readonly EXPECTED='12 0 0
 9 0 0'
 
 heard_all() { [[ $(events 4739) == "$EXPECTED" && $(events 4741) == "$EXPECTED" ]]; }
-every_event() { wait_until 30 heard_all || equal "$(events 4739)+$(events 4741)" "$EXPECTED"; }
+every_event() { wait_until 60 heard_all || equal "$(events 4739)+$(events 4741)" "$EXPECTED"; }
 
 # flow PORT EXPRESSION: some decoded record is like that.
 flow() { jq -es "map(select($2)) | length > 0" "$PTL_WORK/flows-$1" >/dev/null 2>&1; }
@@ -164,6 +166,7 @@ flow() { jq -es "map(select($2)) | length > 0" "$PTL_WORK/flows-$1" >/dev/null 2
 churn inside-a 10.64.0.10 20000 110 "$SERVER:9000"
 churn inside-b 10.64.0.20 20000 6 "$SERVER:9000"
 churn inside-b 10.64.0.21 20000 1 "$SERVER:9000"
+HELD=$(portolan show mappings --json | jq -r 'map(select(.inside == "10.64.0.10:20000") | .outside) | first')
 portolan clear translations >/dev/null
 check "nfacctd decodes every event, over UDP and over TCP" every_event
 for port in 4739 4741; do
@@ -192,12 +195,22 @@ session-created portolan
 session-deleted portolan
 threshold-reached portolan'
 heard_lines() { [[ $(names udp) == "$NAMES" && $(names tcp) == "$NAMES" ]]; }
-check "rsyslog receives every event, over UDP and over TCP" wait_until 30 heard_lines
+check "rsyslog receives every event, over UDP and over TCP" wait_until 60 heard_lines
 for way in udp tcp; do
     check "a line is parsed into its element ($way)" grep -qE \
         '^block-allocated portolan \[nat@32473 event="16" instance="0" vrf="default" in="10\.64\.0\.10" out="203\.0\.113\.0" ports="[0-9]+-[0-9]+"\]$' \
         "$PTL_WORK/syslog-$way"
 done
+
+# --- who had it --------------------------------------------------------------------
+
+# had ARGUMENT...: whom the store names for that endpoint.
+had() { "$PORTOLAN" whois "$@" "$HELD" --json 2>"$PTL_WORK/whois" | jq -r 'map(.inside) | unique | join(" ")'; }
+whole() { [[ $(had --store "$PTL_WORK/store" --from "$BEGAN") == "10.64.0.10 10.64.0.10:20000" ]]; }
+check "the store names the host, its block and its session" wait_until 60 whole
+check "by the directory that the file names" equal "$(had -c "$PTL_CONFIG" --from "$BEGAN")" "10.64.0.10 10.64.0.10:20000"
+check "before the start nobody had it" equal "$(had -c "$PTL_CONFIG" --at 1000000000)" ""
+check "and that is said" grep -q "the store begins at" "$PTL_WORK/whois"
 
 # --- collectors that go ------------------------------------------------------------
 
@@ -208,7 +221,7 @@ settled() {
         == [2 * $of["log.records"], 2 * $of["log.records"]]' >/dev/null
 }
 
-wait_until 30 settled || true
+wait_until 60 settled || true
 lost=$(($(counter log.ipfix_lost) + $(counter log.syslog_lost)))
 check "nothing was lost while they were there" test "$lost" = 0
 dropped=$(counter verdict.drop)
@@ -224,7 +237,7 @@ check "not a packet was lost" equal "$(counter verdict.drop)" "$dropped"
 churn inside-a 10.64.0.12 30000 20 "$SERVER:9000"
 check "records to nobody are lost" test "$(counter log.ipfix_lost)" -gt 0
 check "of syslog as well" test "$(counter log.syslog_lost)" -gt 0
-wait_until 30 all_gone || die "the collectors did not end"
+wait_until 60 all_gone || die "the collectors did not end"
 rm -f "$PTL_WORK"/flows-* "$PTL_WORK"/syslog-*
 start_collectors
 NEXT=31000
@@ -233,9 +246,9 @@ heard_again() {
     NEXT=$((NEXT + 5))
     flow "$1" '.nat_event == 4 and .port_src >= 31000'
 }
-check "collectors that come back are told templates and go on (UDP)" wait_until 20 heard_again 4739
-check "what waited for them arrives (TCP)" wait_until 20 heard_again 4741
-check "every record is counted, as sent or as lost" wait_until 40 settled
+check "collectors that come back are told templates and go on (UDP)" wait_until 60 heard_again 4739
+check "what waited for them arrives (TCP)" wait_until 60 heard_again 4741
+check "every record is counted, as sent or as lost" wait_until 60 settled
 check "none before it reached the exporter" equal "$(counter log.ring_full)" 0
 # nfacctd takes its time over a gentler signal.
 kill_collectors

@@ -339,6 +339,10 @@ counters! {
     LogSyslogSent = "log.syslog_sent",
     /// Records that a syslog server did not get: it was away, or too slow.
     LogSyslogLost = "log.syslog_lost",
+    /// Records written to the store of log records.
+    LogStoreWritten = "log.store_written",
+    /// Records that could not be written there.
+    LogStoreLost = "log.store_lost",
 
     /// ICMP errors sent by the appliance.
     IcmpSent = "icmp.sent",

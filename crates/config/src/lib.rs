@@ -113,7 +113,11 @@ pub fn parse(name: &str, text: &str) -> Result<Config, Vec<ConfigError>> {
     };
     let warnings = report.finish()?;
     match config {
-        Some(config) => Ok(Config { warnings, ..config }),
+        Some(config) => Ok(Config {
+            source: text.to_owned(),
+            warnings,
+            ..config
+        }),
         None => Err(Vec::new()),
     }
 }
@@ -164,6 +168,7 @@ fn whole(root: &Node, report: &mut Report) -> Config {
         alg,
         zone_pairs,
         log,
+        source: String::new(),
         warnings: Vec::new(),
     }
 }

@@ -2,14 +2,15 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::path::PathBuf;
 
 use crate::error::{Report, Wrong};
 use crate::keys::keys;
 use crate::machine::section;
-use crate::model::{Collector, Log, LogServer, RuleLog, Transport};
+use crate::model::{Collector, Log, LogServer, LogStore, RuleLog, Transport};
 use crate::node::Node;
 use crate::section::Section;
-use crate::text::shown;
+use crate::text::{self, shown};
 
 /// Collectors or servers at most.
 const MOST: usize = 8;
@@ -18,7 +19,11 @@ keys! {
     pub(crate) KEYS:
         "syslog" Many(&Map(SERVER)),
         "ipfix" Many(&Map(COLLECTOR)),
-        "store" Either(&[]);
+        "store" Map(STORE);
+    STORE:
+        "path" Text,
+        "keep" Duration,
+        "max_size" Size;
     COLLECTOR:
         "collector" Text,
         "transport" Word(&["udp", "tcp"]),
@@ -38,10 +43,6 @@ const EXAMPLE_ENTERPRISE: u32 = 32473;
 
 pub(crate) fn read(top: &Section<'_>, report: &mut Report) -> Log {
     let log = section(top, "log", KEYS, report);
-    if let Some(node) = log.child("store") {
-        let what = "logging to `store` is not in this version";
-        report.error(node.at, what, "write `null` or leave it out");
-    }
     let ipfix = one_or_more(&log, "ipfix", report);
     let syslog = one_or_more(&log, "syslog", report);
     Log {
@@ -53,8 +54,44 @@ pub(crate) fn read(top: &Section<'_>, report: &mut Report) -> Log {
             .iter()
             .filter_map(|node| server(node, report))
             .collect(),
+        store: store(&log, report),
         besides: false,
     }
+}
+
+/// The shortest time to keep entries for.
+const SHORTEST: Duration = Duration::from_hours(1);
+
+/// The least room for them: a dozen files.
+const LEAST_SIZE: u64 = 1 << 29;
+
+fn store(log: &Section<'_>, report: &mut Report) -> Option<LogStore> {
+    log.child("store")?;
+    let section = section(log, "store", STORE, report);
+    if section.lacks("path") {
+        section.missing("`store`", "path", "/var/lib/portolan/log", report);
+    }
+    let keep = section.duration("keep", SHORTEST, report);
+    let size = section.value("max_size", report, |text| {
+        let size = text::size(text)?;
+        if size >= LEAST_SIZE {
+            return Ok(size);
+        }
+        let what = format!("{} is too little", shown(text));
+        Err(Wrong::new(what, "write 512MiB or more"))
+    });
+    let path = section.value("path", report, |text| {
+        if text.starts_with('/') {
+            return Ok(PathBuf::from(text));
+        }
+        let what = format!("{} is not an absolute path", shown(text));
+        Err(Wrong::new(what, "write one such as /var/lib/portolan/log"))
+    })?;
+    Some(LogStore {
+        path: path.value,
+        keep: keep.unwrap_or(Duration::from_hours(90 * 24)),
+        max_size: size.map_or(64 << 30, |found| found.value),
+    })
 }
 
 fn one_or_more<'n>(log: &Section<'n>, key: &str, report: &mut Report) -> &'n [Node] {

@@ -41,6 +41,8 @@ pub struct Config {
     pub zone_pairs: Vec<ZonePair>,
     /// `log:`
     pub log: Log,
+    /// The text it was read from.
+    pub source: String,
     /// What was accepted but deserves a second look, as `FILE:LINE:COLUMN: what; what would be right`.
     pub warnings: Vec<String>,
 }
@@ -377,6 +379,8 @@ pub struct Log {
     pub ipfix: Vec<Collector>,
     /// `syslog:`, one or a list.
     pub syslog: Vec<LogServer>,
+    /// `store:`
+    pub store: Option<LogStore>,
     /// Records are wanted by somebody whom the file does not name: never read from it.
     pub besides: bool,
 }
@@ -385,8 +389,19 @@ impl Log {
     /// Whether anybody is.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.besides || !self.ipfix.is_empty() || !self.syslog.is_empty()
+        self.besides || self.store.is_some() || !self.ipfix.is_empty() || !self.syslog.is_empty()
     }
+}
+
+/// `log.store`, records kept on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogStore {
+    /// `path:`, its directory.
+    pub path: PathBuf,
+    /// `keep:`, how long entries are kept. Default 90 days.
+    pub keep: Duration,
+    /// `max_size:`, bytes of its files. Default 64 GiB.
+    pub max_size: u64,
 }
 
 /// One of `log.ipfix`.

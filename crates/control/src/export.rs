@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  worker ~~ ring of nat::Logged ~~> Exporter ──> Sink::Ipfix ──> Line: UDP, TCP or a file
-//!  worker ~~ ring                ~~>          └─> Sink::Syslog ─> Line
+//!  worker ~~ ring                ~~>          ├─> Sink::Syslog ─> Line
+//!                                             └─> Sink::Store ──> store::Writer
 //!  console ── Order ───────────────>
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 mod line;
 mod sinks;
+mod stored;
 mod tcp;
 mod udp;
 
@@ -29,12 +31,13 @@ use natlog::syslog::{Deterministic, Names};
 
 use line::Line;
 use sinks::{Ipfix, Sink, Syslog};
+use stored::Stored;
 
 /// What the exporter is told besides records.
 #[derive(Debug)]
 pub enum Order {
-    /// Other collectors from now on, and other names.
-    Configure(Box<Log>, Names),
+    /// Other collectors from now on, and other names; and the text of the whole configuration.
+    Configure(Box<Log>, Names, String),
     /// The parameters of deterministic ranges.
     Ranges(Vec<Deterministic>),
 }
@@ -64,12 +67,14 @@ impl Handle {
 #[derive(Debug, Default)]
 struct Figures([AtomicU64; FIGURES.len()]);
 
-const FIGURES: [Counter; 5] = [
+const FIGURES: [Counter; 7] = [
     Counter::LogRecords,
     Counter::LogIpfixSent,
     Counter::LogIpfixLost,
     Counter::LogSyslogSent,
     Counter::LogSyslogLost,
+    Counter::LogStoreWritten,
+    Counter::LogStoreLost,
 ];
 
 impl Figures {
@@ -202,7 +207,9 @@ impl Exporter {
     pub fn turn(&mut self, clock: Clock) {
         while let Ok(order) = self.orders.try_recv() {
             match order {
-                Order::Configure(log, names) => self.configure(&log, names, clock),
+                Order::Configure(log, names, source) => {
+                    self.configure(&log, names, &source, clock);
+                }
                 Order::Ranges(ranges) => {
                     for sink in &mut self.sinks {
                         sink.ranges(&ranges, clock);
@@ -211,7 +218,7 @@ impl Exporter {
             }
         }
         for sink in &mut self.sinks {
-            sink.turn(clock);
+            sink.turn(&self.names, clock);
         }
         self.count();
     }
@@ -231,7 +238,7 @@ impl Exporter {
     }
 
     /// Goes on with the sinks that stay as they are.
-    fn configure(&mut self, log: &Log, names: Names, clock: Clock) {
+    fn configure(&mut self, log: &Log, names: Names, source: &str, clock: Clock) {
         self.names = names;
         let mut before = core::mem::take(&mut self.sinks);
         let mut take = |same: &dyn Fn(&Sink) -> bool| {
@@ -256,8 +263,18 @@ impl Exporter {
                 take(&|sink| matches!(sink, Sink::Syslog(Some(known), _) if known == server));
             sinks.push(known.unwrap_or_else(|| Sink::server(server, &self.identity)));
         }
+        if let Some(settings) = &log.store {
+            let known = take(&|sink| sink.is_store(settings));
+            let mut sink = known.unwrap_or_else(|| {
+                Sink::Store(Box::new(Stored::new(settings, &self.identity.host)))
+            });
+            if let Sink::Store(store) = &mut sink {
+                store.configure(source, &self.names, clock);
+            }
+            sinks.push(sink);
+        }
         for mut gone in before {
-            gone.turn(clock);
+            gone.turn(&self.names, clock);
             gone.give_up();
             self.count_of(&mut gone);
         }
@@ -278,6 +295,7 @@ impl Exporter {
         let (sent, lost) = match sink {
             Sink::Ipfix(..) => (Counter::LogIpfixSent, Counter::LogIpfixLost),
             Sink::Syslog(..) => (Counter::LogSyslogSent, Counter::LogSyslogLost),
+            Sink::Store(..) => (Counter::LogStoreWritten, Counter::LogStoreLost),
         };
         let outcome = sink.take_outcome();
         self.figures.add(sent, outcome.sent);

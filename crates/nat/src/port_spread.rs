@@ -30,7 +30,6 @@ impl PortSpread {
         Self(counts)
     }
 
-    #[inline]
     const fn place(ports: u32) -> usize {
         match ports.checked_sub(1) {
             None => 0,
@@ -38,11 +37,21 @@ impl PortSpread {
         }
     }
 
+    /// A subscriber with `fewer` ports has one more. Only a power of two is the end of a place.
     #[inline]
-    pub(crate) fn moved(&mut self, before: u32, after: u32) {
-        if Self::place(before) != Self::place(after) {
-            self.gone(before);
-            self.add(after, 1);
+    pub(crate) fn one_more(&mut self, fewer: u32) {
+        if fewer & fewer.wrapping_sub(1) == 0 {
+            self.gone(fewer);
+            self.add(fewer.wrapping_add(1), 1);
+        }
+    }
+
+    /// One that has `fewer` ports now had one more.
+    #[inline]
+    pub(crate) fn one_less(&mut self, fewer: u32) {
+        if fewer & fewer.wrapping_sub(1) == 0 {
+            self.gone(fewer.wrapping_add(1));
+            self.add(fewer, 1);
         }
     }
 
@@ -82,24 +91,28 @@ mod tests {
         /// As if they were counted anew each time.
         #[test]
         fn it_is_what_counting_would_give(
-            steps in prop::collection::vec((0_usize..8, 0_u32..200_000), 0..200),
+            steps in prop::collection::vec((0_usize..8, -1_i32..3), 0..600),
         ) {
             let mut all: [Option<u32>; 8] = [None; 8];
             let mut spread = PortSpread::default();
-            for (who, ports) in steps {
-                match all[who] {
-                    None => {
+            for (who, step) in steps {
+                let one = &mut all[who];
+                match (*one, step) {
+                    (None, _) => {
                         spread.appeared();
-                        spread.moved(0, ports);
-                        all[who] = Some(ports);
+                        *one = Some(0);
                     }
-                    Some(before) if before % 7 == 0 => {
-                        spread.gone(before);
-                        all[who] = None;
+                    (Some(0), -1) => {
+                        spread.gone(0);
+                        *one = None;
                     }
-                    Some(before) => {
-                        spread.moved(before, ports);
-                        all[who] = Some(ports);
+                    (Some(ports), -1) => {
+                        spread.one_less(ports - 1);
+                        *one = Some(ports - 1);
+                    }
+                    (Some(ports), _) => {
+                        spread.one_more(ports);
+                        *one = Some(ports + 1);
                     }
                 }
                 for (place, count) in spread.counts().iter().enumerate() {

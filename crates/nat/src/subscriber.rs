@@ -206,10 +206,8 @@ impl SubscriberTable {
         let Some(Some(subscriber)) = self.slots.get_mut(id.0 as usize) else {
             return false;
         };
-        let before = subscriber.ports_used();
-        let much = subscriber.use_port(plan, side);
-        self.spread.moved(before, subscriber.ports_used());
-        much
+        self.spread.one_more(subscriber.ports_used());
+        subscriber.use_port(plan, side)
     }
 
     /// One port less.
@@ -218,11 +216,12 @@ impl SubscriberTable {
         let Some(Some(subscriber)) = self.slots.get_mut(id.0 as usize) else {
             return;
         };
-        let before = subscriber.ports_used();
-        if let Some(ports) = subscriber.ports.get_mut(side as usize) {
-            *ports = ports.saturating_sub(1);
+        if let Some(ports) = subscriber.ports.get_mut(side as usize)
+            && let Some(fewer) = ports.checked_sub(1)
+        {
+            *ports = fewer;
+            self.spread.one_less(subscriber.ports_used());
         }
-        self.spread.moved(before, subscriber.ports_used());
     }
 
     pub(crate) fn bytes(&self) -> usize {

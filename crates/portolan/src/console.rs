@@ -740,7 +740,7 @@ fn configure(config: &Config, book: &Book) -> Order {
             name.clone_into(place);
         }
     }
-    Order::Configure(Box::new(config.log.clone()), names)
+    Order::Configure(Box::new(config.log.clone()), names, config.source.clone())
 }
 
 /// Leaves the subscribers with most sessions, most first: at most so many, and less than a piece.

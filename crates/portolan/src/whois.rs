@@ -36,10 +36,10 @@ pub(crate) use time::Time;
 /// What is asked, of which file.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// Configuration file; with a store, what was in force where the store does not say.
+    /// Configuration file; what counts is the one that was in force, where the store has it.
     #[arg(short, long, value_name = "FILE", required_unless_present = "store")]
     config: Option<PathBuf>,
-    /// Directory of the store of log records.
+    /// Directory of the store of log records; without it, the one that the file names.
     #[arg(long, value_name = "DIRECTORY")]
     store: Option<PathBuf>,
     /// Outside or inside address, with or without :port or :first-last.
@@ -54,7 +54,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME")]
     at: Option<Time>,
     /// Everybody who had it at any time since then; needs a store.
-    #[arg(long, value_name = "TIME", conflicts_with = "at", requires = "store")]
+    #[arg(long, value_name = "TIME", conflicts_with = "at")]
     from: Option<Time>,
     /// Until when, with --from; without it, until now.
     #[arg(long, value_name = "TIME", requires = "from")]
@@ -157,8 +157,18 @@ pub(crate) enum WhoisError {
 /// Prints who has, or had, the endpoint.
 pub(crate) fn whois(options: &Options) -> Result<(), WhoisError> {
     let span = options.span();
-    let store = options.open()?;
-    let (config, mut notes) = options.configuration(store.as_ref(), span)?;
+    let given = options.config.as_deref().map(config::load).transpose();
+    let given = given.map_err(|errors| WhoisError::File(lines(&errors)))?;
+    let directory = options.directory(given.as_ref());
+    let store_error = |error| WhoisError::Store {
+        directory: directory.clone().unwrap_or_default(),
+        error,
+    };
+    let store = directory.as_deref().map(Reader::open).transpose();
+    let store = store.map_err(store_error)?;
+    let kept = store.as_ref().map(|store| store.configuration(span.1));
+    let kept = kept.transpose().map_err(store_error)?.flatten();
+    let config = in_force(kept, given, span.1)?;
     let question = question(&config, options)?;
     let mut findings = Findings::new(&config);
     // Of several ports only the store is asked.
@@ -176,13 +186,9 @@ pub(crate) fn whois(options: &Options) -> Result<(), WhoisError> {
     }
     if let Some(store) = &store {
         stored::look(store, options, span, question.protocol, &mut findings)
-            .map_err(|error| options.store_error(error))?;
-    } else {
-        let file = options.config.as_deref();
-        notes.extend(file.and_then(|file| newer(file, options.at)));
-    }
-    for note in &notes {
-        findings.note(note);
+            .map_err(store_error)?;
+    } else if let Some(note) = newer(options.config.as_deref(), options.at) {
+        findings.note(&note);
     }
     let nobody = findings.nobody(options.query);
     let text = if options.json {
@@ -210,46 +216,35 @@ impl Options {
         (from.millis(), to.millis().saturating_add(999))
     }
 
-    fn store_error(&self, error: io::Error) -> WhoisError {
-        WhoisError::Store {
-            directory: self.store.clone().unwrap_or_default(),
-            error,
-        }
+    /// Where the store is, if there is one.
+    fn directory(&self, config: Option<&Config>) -> Option<PathBuf> {
+        let named = config.and_then(|config| config.log.store.as_ref());
+        let named = named.map(|store| store.path.clone());
+        self.store.clone().or(named)
     }
+}
 
-    fn open(&self) -> Result<Option<Reader>, WhoisError> {
-        let opened = self.store.as_deref().map(Reader::open).transpose();
-        opened.map_err(|error| self.store_error(error))
+/// The configuration that was in force then: what the store has kept, or else the file that was given.
+fn in_force(
+    kept: Option<(u64, String)>,
+    given: Option<Config>,
+    at: u64,
+) -> Result<Config, WhoisError> {
+    if let Some((since, text)) = kept {
+        return config::parse("the store's configuration", &text).map_err(|errors| {
+            WhoisError::File(format!(
+                "what was in force since {} is not understood any more: {}",
+                Time::from_millis(since),
+                lines(&errors)
+            ))
+        });
     }
-
-    /// What was in force then, and what is to be said about that.
-    fn configuration(
-        &self,
-        store: Option<&Reader>,
-        span: Span,
-    ) -> Result<(Config, Vec<String>), WhoisError> {
-        let (_, at) = span;
-        let kept = store.map(|store| store.configuration(at)).transpose();
-        let kept = kept.map_err(|error| self.store_error(error))?.flatten();
-        if let Some((since, text)) = kept {
-            return match config::parse("the store's configuration", &text) {
-                Ok(config) => Ok((config, Vec::new())),
-                Err(errors) => Err(WhoisError::File(format!(
-                    "what was in force since {} is not understood any more: {}",
-                    Time::from_millis(since),
-                    lines(&errors)
-                ))),
-            };
-        }
-        let Some(file) = &self.config else {
-            let since = Time::from_millis(at);
-            return Err(WhoisError::Usage(format!(
-                "the store has no configuration of {since} or before: give one with -c"
-            )));
-        };
-        let config = config::load(file).map_err(|errors| WhoisError::File(lines(&errors)))?;
-        Ok((config, Vec::new()))
-    }
+    given.ok_or_else(|| {
+        let at = Time::from_millis(at);
+        WhoisError::Usage(format!(
+            "the store has no configuration of {at} or before: give one with -c"
+        ))
+    })
 }
 
 fn lines(errors: &[config::ConfigError]) -> String {
@@ -293,9 +288,9 @@ fn question(config: &Config, options: &Options) -> Result<Question, WhoisError> 
 }
 
 /// What to say if the file is younger than the time asked about.
-fn newer(file: &Path, at: Option<Time>) -> Option<String> {
+fn newer(file: Option<&Path>, at: Option<Time>) -> Option<String> {
     let at = at?;
-    let changed = std::fs::metadata(file)
+    let changed = std::fs::metadata(file?)
         .and_then(|meta| meta.modified())
         .ok()?;
     let changed = Time::from_system(changed);

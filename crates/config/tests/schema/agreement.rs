@@ -79,7 +79,7 @@ fn the_parser_and_the_schema_read_the_same() {
     let mut tried = 0;
     for place in &places {
         // What is wrong with one of these is said of the entry, not of the key.
-        if ["/log/syslog", "/log/ipfix", "/log/store"].contains(&&*place.pointer) {
+        if ["/log/syslog", "/log/ipfix"].contains(&&*place.pointer) {
             continue;
         }
         for probe in of_kind(&place.kind).into_iter().chain(probes()) {
@@ -209,7 +209,7 @@ fn places(file: &Value) -> Vec<Place> {
 }
 
 /// Keys without a value of their own: maps of names, and what this version has no use for.
-const EMPTY: [&str; 3] = ["limits.vrfs", "prefix_sets", "log.store"];
+const EMPTY: [&str; 2] = ["limits.vrfs", "prefix_sets"];
 
 fn walk(keys: &[Key], map: &Value, pointer: &str, places: &mut Vec<Place>) {
     for key in keys {

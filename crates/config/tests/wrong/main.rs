@@ -213,8 +213,20 @@ fn machine() {
                 &["not an address and a port"],
             ),
             (
-                "log: { store: §{ path: /var/lib/portolan } }\n",
-                &["logging to `store` is not in this version"],
+                "log: { store: { path: §log } }\n",
+                &["not an absolute path; write one such as /var/lib/portolan/log"],
+            ),
+            (
+                "log: { store: §{ keep: 24h } }\n",
+                &["has no `path`; add `path: /var/lib/portolan/log`"],
+            ),
+            (
+                "log: { store: { path: /log, keep: §5s } }\n",
+                &["too short"],
+            ),
+            (
+                "log: { store: { path: /log, max_size: §1MiB } }\n",
+                &["too little; write 512MiB or more"],
             ),
             (
                 "log: { ipfix: §{ domain: 1 } }\n",

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use base::Nanos;
-use config::model::{Collector, LogServer};
+use config::model::{Collector, LogServer, LogStore};
 use natlog::syslog::{self, Deterministic, Names};
 use natlog::{Entry, ipfix};
 
 use super::line::{Line, Outcome};
+use super::stored::Stored;
 use super::{Clock, Identity};
 
 /// One of them, with the settings it was made from; files have none.
@@ -15,6 +16,7 @@ use super::{Clock, Identity};
 pub(super) enum Sink {
     Ipfix(Option<Collector>, Box<Ipfix>),
     Syslog(Option<LogServer>, Box<Syslog>),
+    Store(Box<Stored>),
 }
 
 impl Sink {
@@ -38,6 +40,7 @@ impl Sink {
         match self {
             Self::Ipfix(_, sink) => sink.record(entry, clock),
             Self::Syslog(_, sink) => sink.record(names, entry, clock),
+            Self::Store(sink) => sink.record(names, entry, clock),
         }
     }
 
@@ -50,17 +53,27 @@ impl Sink {
         }
     }
 
-    pub(super) fn turn(&mut self, clock: Clock) {
-        if let Self::Ipfix(_, sink) = self {
-            sink.flush(clock);
+    pub(super) fn turn(&mut self, names: &Names, clock: Clock) {
+        match self {
+            Self::Ipfix(_, sink) => {
+                sink.flush(clock);
+                sink.line.turn(clock.now);
+            }
+            Self::Syslog(_, sink) => sink.line.turn(clock.now),
+            Self::Store(sink) => sink.turn(names, clock),
         }
-        self.line().turn(clock.now);
+    }
+
+    /// Whether it is the store with these settings.
+    pub(super) fn is_store(&self, settings: &LogStore) -> bool {
+        matches!(self, Self::Store(sink) if sink.is_of(settings))
     }
 
     pub(super) fn is_file(&self) -> bool {
         match self {
             Self::Ipfix(_, sink) => sink.line.is_file(),
             Self::Syslog(_, sink) => sink.line.is_file(),
+            Self::Store(_) => false,
         }
     }
 
@@ -68,21 +81,23 @@ impl Sink {
         match self {
             Self::Ipfix(_, sink) => sink.line.is_busy(),
             Self::Syslog(_, sink) => sink.line.is_busy(),
+            Self::Store(_) => false,
         }
     }
 
     pub(super) fn give_up(&mut self) {
-        self.line().give_up();
+        match self {
+            Self::Ipfix(_, sink) => sink.line.give_up(),
+            Self::Syslog(_, sink) => sink.line.give_up(),
+            Self::Store(_) => {}
+        }
     }
 
     pub(super) fn take_outcome(&mut self) -> Outcome {
-        self.line().take_outcome()
-    }
-
-    fn line(&mut self) -> &mut Line {
         match self {
-            Self::Ipfix(_, sink) => &mut sink.line,
-            Self::Syslog(_, sink) => &mut sink.line,
+            Self::Ipfix(_, sink) => sink.line.take_outcome(),
+            Self::Syslog(_, sink) => sink.line.take_outcome(),
+            Self::Store(sink) => sink.take_outcome(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use config::model::Transport;
+use config::model::{LogStore, Transport};
 use nat::{BlockNotice, Life, Record};
 
 use super::*;
@@ -25,7 +25,11 @@ impl Desk {
             host: "cgn1".into(),
             process: None,
         });
-        handle.order(Order::Configure(Box::new(log), Names::default()));
+        handle.order(Order::Configure(
+            Box::new(log),
+            Names::default(),
+            String::new(),
+        ));
         let mut desk = Self {
             exporter,
             handle,
@@ -370,8 +374,11 @@ fn collectors_that_stay_are_not_disturbed() {
         ipfix: [kept.ipfix, ipfix(address, Transport::Udp).ipfix].concat(),
         ..Log::default()
     };
-    desk.handle
-        .order(Order::Configure(Box::new(more), Names::default()));
+    desk.handle.order(Order::Configure(
+        Box::new(more),
+        Names::default(),
+        String::new(),
+    ));
     desk.turn();
     desk.offer(1);
     desk.until("sending", |desk| !desk.exporter.is_busy());
@@ -379,11 +386,58 @@ fn collectors_that_stay_are_not_disturbed() {
     assert_eq!(sequence(&message(&mut stream)), 0);
     assert_eq!(sequence(&message(&mut stream)), 1);
     assert_eq!(first_set(&datagram(&socket)), TEMPLATES);
-    desk.handle
-        .order(Order::Configure(Box::default(), Names::default()));
+    desk.handle.order(Order::Configure(
+        Box::default(),
+        Names::default(),
+        String::new(),
+    ));
     desk.turn();
     assert!(desk.exporter.is_idle());
     assert_eq!(desk.count(Counter::LogIpfixSent), 3);
     let mut rest = Vec::new();
     assert_eq!(stream.read_to_end(&mut rest).unwrap(), 0, "{rest:?}");
+}
+
+/// The store is told of blocks, by name and in time; what cannot be written is counted.
+#[test]
+fn the_store_is_one_of_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let log = || Log {
+        store: Some(LogStore {
+            path: path.clone(),
+            keep: Duration::from_hours(1),
+            max_size: 1 << 30,
+        }),
+        ..Log::default()
+    };
+    // A file is in the way.
+    std::fs::write(&path, "").unwrap();
+    let mut desk = Desk::new(log());
+    desk.offer(2);
+    desk.turn();
+    assert_eq!(desk.count(Counter::LogStoreLost), 2);
+    std::fs::remove_file(&path).unwrap();
+    desk.pass(Nanos::from_secs(11));
+    let names = Names {
+        vrfs: vec!["blue".into()],
+        pools: Vec::new(),
+    };
+    let order = Order::Configure(Box::new(log()), names, "workers: {}".into());
+    desk.handle.order(order);
+    desk.turn();
+    desk.offer(1);
+    desk.pass(Nanos::from_secs(2));
+    assert_eq!(desk.count(Counter::LogStoreWritten), 1);
+    let reader = crate::store::Reader::open(&path).unwrap();
+    let found = reader
+        .outside([203, 0, 113, 1].into(), (1100, 1100))
+        .unwrap();
+    assert_eq!(found.len(), 1);
+    let (entry, start) = (found[0].entry, 1_700_000_000_000);
+    assert_eq!((found[0].from, found[0].until), (start + 12_000, None));
+    assert_eq!(reader.vrf(entry.vrf), "blue");
+    assert_eq!(reader.appliance(entry.appliance), "cgn1");
+    let epoch = reader.configuration(start + 12_000).unwrap();
+    assert_eq!(epoch, Some((start + 12_000, "workers: {}".into())));
 }
