@@ -43,6 +43,15 @@ past_drop() {
     grep -q 'nobody has this outside endpoint' "$PTL_WORK/why" || { cat "$PTL_WORK/why"; return 1; }
 }
 
+# says FILE TEXT...: all of them.
+says() {
+    local file=$1 text
+    shift
+    for text in "$@"; do
+        grep -qF -- "$text" "$file" || { printf 'no "%s" in:\n' "$text"; cat "$file"; return 1; }
+    done
+}
+
 coming() {
     local asker
     spawn "$PTL_WORK/why-new" "$PORTOLAN" why --socket "$PTL_SOCKET" \
@@ -50,9 +59,7 @@ coming() {
     asker=$SPAWNED
     pinging inside-a
     wait "$asker" || return 1
-    grep -q 'session found, inbound' "$PTL_WORK/why-new" &&
-        grep -q '=> forward (forward.outbound)' "$PTL_WORK/why-new" ||
-        { cat "$PTL_WORK/why-new"; return 1; }
+    says "$PTL_WORK/why-new" 'session found, inbound' '=> forward (forward.outbound)'
 }
 
 misspelt() {
@@ -60,10 +67,8 @@ misspelt() {
 }
 
 one_frame() {
-    portolan top --once --width 100 --height 30 >"$PTL_WORK/top" &&
-        [[ $(wc -l <"$PTL_WORK/top") == 30 ]] &&
-        grep -q 'no_mapping' "$PTL_WORK/top" && grep -q '10.64.0.10 ' "$PTL_WORK/top" ||
-        { cat "$PTL_WORK/top"; return 1; }
+    portolan top --once --width 100 --height 30 >"$PTL_WORK/top" || return 1
+    equal "$(wc -l <"$PTL_WORK/top")" 30 && says "$PTL_WORK/top" no_mapping '10.64.0.10 '
 }
 
 check "a trace of all that comes" tracing
