@@ -81,7 +81,7 @@ check "no session was taken for something else" equal "$(tally h323 bypassed)" 0
 # RTP and RTCP of 36 calls, media control of 12, and calls and RAS of 6 registrations, by which none but calls came.
 check "doors were opened for all that was announced" equal "$(tally h323 doors_opened)" 96
 check "and came to be used but for those of RAS" equal "$(tally h323 doors_promoted)" 90
-check "no door is left" wait_until 20 no_doors
+check "no door is left" wait_until 60 no_doors
 
 say "without the gateway"
 without h323

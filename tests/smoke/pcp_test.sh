@@ -29,7 +29,7 @@ connects() { in_ns outside timeout 5 bash -c "exec 3<>/dev/tcp/${1%:*}/${1#*:}";
 spawn "$PTL_WORK/client.log" ip netns exec "$(ns inside-a)" \
     timeout 60 /usr/bin/python3 "$PROGRAM" client "$PORT" 5
 CLIENT=$SPAWNED
-check "the client is granted a port of TCP and one of UDP" wait_until 20 was_granted
+check "the client is granted a port of TCP and one of UDP" wait_until 60 was_granted
 check "they are shown as what they are" shows_explicit 2
 check "the outside connects to the client's port" connects "$(outside_of_tcp)"
 
@@ -42,9 +42,9 @@ check "the client of NAT-PMP is answered" at_least "$(counter pcp.unsupp_version
 check "and understands that its version is not spoken" \
     matches "$(<"$PTL_WORK/natpmpc")" 'UNSUPPORTEDVERSION|-14|ersion'
 
-check "the client prolongs what it was granted" wait_until 20 was_prolonged
+check "the client prolongs what it was granted" wait_until 60 was_prolonged
 wait "$CLIENT" || true
 check "it has spoken PCP" equal "$(tail -n 1 "$PTL_WORK/client.log")" PCP
-check "it has deleted both at the end" wait_until 5 shows_explicit 0
+check "it has deleted both at the end" wait_until 60 shows_explicit 0
 check "by request" equal "$(counter pcp.deleted)" 2
 finish
