@@ -145,7 +145,9 @@ finish() {
     if ((${#PTL_FAILED[@]})); then
         printf 'end of the log:\n'
         tail -n 30 "${PORTOLAN_LOG:-/dev/null}"
-        portolan show counters || true
+        # Those that moved: the end of this is all that is kept.
+        portolan show counters | grep -v ' 0$' || true
+        printf 'not so: %s\n' "${PTL_FAILED[@]}"
     fi
     printf '%d held, %d failed\n' "$PTL_PASSED" "${#PTL_FAILED[@]}"
     ((${#PTL_FAILED[@]} == 0 && PTL_PASSED > 0))

@@ -173,7 +173,7 @@ pub fn resolve(
                 }))
             } else {
                 let terms = Terms {
-                    beside: finding.endpoint.address == 0,
+                    beside: finding.endpoint.address == 0 && is_one_connection(channel),
                     ..terms(finding)
                 };
                 host.open(inside, channel, answers, terms)
