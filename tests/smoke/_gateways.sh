@@ -25,8 +25,11 @@ without() {
 # refused COMMAND...: it fails.
 refused() { ! "$@"; }
 
-# tally GATEWAY KEY: what `show alg` says.
-tally() { portolan show alg --json | jq --arg alg "$1" --arg key "$2" '.[] | select(.alg == $alg) | .[$key]'; }
+# tally GATEWAY KEY: what `show alg` says; workers tell what they have counted a moment later.
+tally() {
+    sleep 0.2
+    portolan show alg --json | jq --arg alg "$1" --arg key "$2" '.[] | select(.alg == $alg) | .[$key]'
+}
 
 # no_doors: all doors that were opened have been used or shut.
 no_doors() { portolan show doors --json | jq -e 'length == 0' >/dev/null; }

@@ -32,7 +32,7 @@ class Media:
             self.ends[0].sendto(struct.pack("!BBHII", 0x80, 0, number, number * 160, 7) + bytes(160), peer)
             if number % (PACKETS // REPORTS) == 0:
                 self.ends[1].sendto(struct.pack("!BBHI", 0x80, 201, 1, 7), (peer[0], peer[1] + 1))
-            time.sleep(0.002)
+            time.sleep(0.01)
 
     def count(self):
         """How many of RTP and RTCP come, until there are all or patience ends."""
