@@ -235,8 +235,9 @@ check "pings go on while collectors die" pings inside-a 5 -I 10.64.0.10 "$SERVER
 wait "$CHURNING" || true
 check "not a packet was lost" equal "$(counter verdict.drop)" "$dropped"
 churn inside-a 10.64.0.12 30000 20 "$SERVER:9000"
-check "records to nobody are lost" test "$(counter log.ipfix_lost)" -gt 0
-check "of syslog as well" test "$(counter log.syslog_lost)" -gt 0
+were_lost() { (($(counter "$1") > 0)); }
+check "records to nobody are lost" wait_until 60 were_lost log.ipfix_lost
+check "of syslog as well" wait_until 60 were_lost log.syslog_lost
 wait_until 60 all_gone || die "the collectors did not end"
 rm -f "$PTL_WORK"/flows-* "$PTL_WORK"/syslog-*
 start_collectors
