@@ -95,6 +95,16 @@ fn example() -> Config {
     )
 }
 
+/// A store that has not begun yet knows nothing; what is computed needs none.
+#[test]
+fn a_store_that_is_not_there_yet_hides_no_computed_port() {
+    let path = "/nonexistent/portolan-store";
+    let file = File::new(&example().top(&format!("log: {{ store: {{ path: {path} }} }}")));
+    assert_eq!(file.one("203.0.113.200:2001")["inside"], "198.18.100.1");
+    let said = file.ask(&format!("203.0.113.200:2001 --store {path}"));
+    assert_eq!((said.status, said.out.as_str()), (Some(1), ""));
+}
+
 /// RFC 7422 section 2, from the outside: the host, and that no log is needed.
 #[test]
 fn the_holder_of_a_computed_port_is_told_without_a_log() {

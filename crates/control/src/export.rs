@@ -269,7 +269,7 @@ impl Exporter {
                 Sink::Store(Box::new(Stored::new(settings, &self.identity.host)))
             });
             if let Sink::Store(store) = &mut sink {
-                store.configure(source, &self.names, clock);
+                store.configure(settings, source, &self.names, clock);
             }
             sinks.push(sink);
         }

@@ -164,8 +164,11 @@ pub(crate) fn whois(options: &Options) -> Result<(), WhoisError> {
         directory: directory.clone().unwrap_or_default(),
         error,
     };
-    let store = directory.as_deref().map(Reader::open).transpose();
-    let store = store.map_err(store_error)?;
+    let store = match directory.as_deref().map(Reader::open).transpose() {
+        // One that the file names may not have begun; the file knows what it knows.
+        Err(error) if options.store.is_none() && error.kind() == io::ErrorKind::NotFound => None,
+        opened => opened.map_err(store_error)?,
+    };
     let kept = store.as_ref().map(|store| store.configuration(span.1));
     let kept = kept.transpose().map_err(store_error)?.flatten();
     let config = in_force(kept, given, span.1)?;

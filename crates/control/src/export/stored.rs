@@ -10,7 +10,7 @@ use natlog::syslog::Names;
 
 use super::Clock;
 use super::line::Outcome;
-use crate::store::{self, Class, Keep, Writer};
+use crate::store::{self, Class, Keep, Lent, Writer};
 
 /// How long after a failure it is tried again, in milliseconds.
 const PATIENCE: u64 = 10_000;
@@ -29,6 +29,8 @@ pub(super) struct Stored {
     open: Option<Open>,
     /// It is known there that an earlier life of this appliance is over.
     began: bool,
+    /// What was lent when a file failed, for when it is open again.
+    lent: Lent,
     retry: u64,
     batch: Vec<store::Entry>,
     outcome: Outcome,
@@ -57,20 +59,31 @@ impl Stored {
             epoch: None,
             open: None,
             began: false,
+            lent: Lent::default(),
             retry: 0,
             batch: Vec::with_capacity(BATCH),
             outcome: Outcome::default(),
         }
     }
 
+    /// Whether it is in the same directory: what is kept of it may change.
     pub(super) fn is_of(&self, settings: &LogStore) -> bool {
-        self.settings == *settings
+        self.settings.path == settings.path
     }
 
     /// Another configuration is in force, with these names.
-    pub(super) fn configure(&mut self, source: &str, names: &Names, clock: Clock) {
+    pub(super) fn configure(
+        &mut self,
+        settings: &LogStore,
+        source: &str,
+        names: &Names,
+        clock: Clock,
+    ) {
+        self.settings = settings.clone();
         self.epoch = Some((clock.wall(clock.now), source.to_owned()));
+        let keep = self.keep();
         if let Some(open) = &mut self.open {
+            open.writer.set_keep(keep);
             open.name(names);
         }
         self.turn(names, clock);
@@ -108,18 +121,24 @@ impl Stored {
             self.outcome.sent += count;
         } else {
             // What a file did not take is opened anew, which seals what it has.
-            self.open = None;
+            if let Some(open) = self.open.take() {
+                self.lent = open.writer.into_lent();
+            }
             self.outcome.lost += count;
         }
         self.batch.clear();
     }
 
-    fn try_to_open(&mut self, names: &Names, now: u64) -> io::Result<Open> {
-        let keep = Keep {
+    fn keep(&self) -> Keep {
+        Keep {
             age: u64::try_from(self.settings.keep.as_millis()).unwrap_or(u64::MAX),
             bytes: self.settings.max_size,
-        };
-        let mut writer = Writer::open(&self.settings.path, keep, now)?;
+        }
+    }
+
+    fn try_to_open(&mut self, names: &Names, now: u64) -> io::Result<Open> {
+        let mut writer = Writer::open(&self.settings.path, self.keep(), now)?;
+        writer.set_lent(core::mem::take(&mut self.lent));
         let appliance = writer.appliance(&self.host)?;
         if !self.began {
             writer.append(&[store::Entry::start(appliance, now)], now)?;

@@ -438,6 +438,21 @@ fn the_store_is_one_of_them() {
     assert_eq!((found[0].from, found[0].until), (start + 12_000, None));
     assert_eq!(reader.vrf(entry.vrf), "blue");
     assert_eq!(reader.appliance(entry.appliance), "cgn1");
+    // To keep more of it does not end what is lent.
+    let mut more = log();
+    more.store.as_mut().unwrap().keep = Duration::from_hours(9);
+    let order = Order::Configure(Box::new(more), Names::default(), "workers: {}".into());
+    desk.handle.order(order);
+    desk.turn();
+    desk.offer(1);
+    desk.pass(Nanos::from_secs(12));
+    desk.pass(Nanos::from_secs(2));
+    assert_eq!(desk.count(Counter::LogStoreLost), 2);
+    let again = crate::store::Reader::open(&path).unwrap();
+    let found = again
+        .outside([203, 0, 113, 1].into(), (1100, 1100))
+        .unwrap();
+    assert_eq!((found[0].from, found[0].until), (start + 12_000, None));
     let epoch = reader.configuration(start + 12_000).unwrap();
     assert_eq!(epoch, Some((start + 12_000, "workers: {}".into())));
 }

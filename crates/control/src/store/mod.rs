@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 pub use entry::{Class, Entry, Life};
 pub use holding::Holding;
 pub use reader::Reader;
-pub use writer::{Keep, Writer};
+pub use writer::{Keep, Lent, Writer};
 
 /// Name of the table of appliances, and of that of VRFs.
 const APPLIANCES: &str = "appliances";

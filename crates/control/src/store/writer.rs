@@ -33,6 +33,10 @@ pub struct Keep {
 /// Which block: appliance, outside address, first port.
 type Block = (u16, Ipv4Addr, u16);
 
+/// Blocks that are lent, with their beginnings.
+#[derive(Debug, Default)]
+pub struct Lent(HashMap<Block, Entry>);
+
 /// The store, for whoever writes it.
 #[derive(Debug)]
 pub struct Writer {
@@ -49,8 +53,7 @@ pub struct Writer {
     entries: Vec<Raw>,
     began: u64,
     synced: u64,
-    /// Blocks that are lent.
-    lent: HashMap<Block, Entry>,
+    lent: Lent,
 }
 
 impl Writer {
@@ -91,8 +94,24 @@ impl Writer {
             entries: Vec::with_capacity(MOST),
             began: now,
             synced: now,
-            lent: HashMap::new(),
+            lent: Lent::default(),
         })
+    }
+
+    /// Has another idea of how much is kept, from the next segment on.
+    pub const fn set_keep(&mut self, keep: Keep) {
+        self.keep = keep;
+    }
+
+    /// Gives up, but for what is lent: a writer that goes on has to know.
+    #[must_use]
+    pub fn into_lent(mut self) -> Lent {
+        core::mem::take(&mut self.lent)
+    }
+
+    /// Goes on where another one gave up.
+    pub fn set_lent(&mut self, lent: Lent) {
+        self.lent = lent;
     }
 
     /// The number of an appliance.
@@ -148,12 +167,12 @@ impl Writer {
         let block = (entry.appliance, entry.outside, entry.first);
         match (entry.class, entry.life) {
             (Class::Block, Life::Begun) => {
-                self.lent.insert(block, *entry);
+                self.lent.0.insert(block, *entry);
             }
             (Class::Block, Life::Ended) => {
-                self.lent.remove(&block);
+                self.lent.0.remove(&block);
             }
-            (Class::Start, _) => self.lent.retain(|(of, ..), _| *of != entry.appliance),
+            (Class::Start, _) => self.lent.0.retain(|(of, ..), _| *of != entry.appliance),
             (Class::Flow, _) => {}
         }
     }
@@ -208,7 +227,7 @@ impl Writer {
             gone = Some(latest);
         }
         let Some(gone) = gone else { return Ok(()) };
-        let lent = self.lent.values().filter(|entry| entry.at <= gone);
+        let lent = self.lent.0.values().filter(|entry| entry.at <= gone);
         let again: Vec<Raw> = lent.map(|entry| entry.to_raw()).collect();
         self.journal.append(&again)?;
         self.entries.extend(again);
