@@ -1,12 +1,14 @@
 //! Numbers with meaning: time, prefixes, counters and drop reasons.
 //!
 //! Everything here is plain data shared by all crates. No clock is read, nothing
-//! allocates, and the only `unsafe` is the prefetch hint in [`prefetch`].
+//! allocates; `unsafe` are the prefetch hint in [`prefetch`] and the comparison of sixteen
+//! bytes in [`equal_lanes`].
 #![no_std]
 #![deny(unsafe_code)]
 
 pub mod counter;
 pub mod digest;
+mod lanes;
 mod nearby;
 mod prefetch;
 mod prefix;
@@ -15,6 +17,7 @@ mod seq;
 mod time;
 
 pub use counter::{Counter, Counters};
+pub use lanes::equal_lanes;
 pub use nearby::Nearby;
 pub use prefetch::prefetch;
 pub use prefix::{Prefix, PrefixError};

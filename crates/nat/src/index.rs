@@ -10,10 +10,10 @@
 //! this bucket on their way, so a lookup stops at the first bucket nobody passed.
 //! Nothing is ever moved or resized; a full neighbourhood refuses.
 
-use crate::region::Region;
-
 use alloc::vec;
 use alloc::vec::Vec;
+
+use crate::region::Region;
 
 /// Entries a bucket holds.
 const LANES: usize = 12;
@@ -331,32 +331,17 @@ fn tag(hash: u64) -> u8 {
     (hash as u8).max(1)
 }
 
-/// The lanes of a bucket whose tag fits, as bits in the tops of twelve bytes.
-///
-/// The first is right; a borrow can mark those above it wrongly, even empty ones, of
-/// which nothing may be believed.
-struct Lanes {
-    /// Lanes 0 to 7.
-    low: u64,
-    /// Lanes 8 to 11.
-    high: u32,
-}
+/// The lanes of a bucket whose tag fits, a bit each.
+#[derive(Clone, Copy)]
+struct Lanes(u16);
 
 impl Lanes {
     #[inline]
     fn of(tags: &[u8; LANES], tag: u8) -> Self {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        const TOPS: u64 = ONES << 7;
         let [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11] = *tags;
-        let wanted = ONES * u64::from(tag);
-        let low = u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]) ^ wanted;
-        #[allow(clippy::cast_possible_truncation)]
-        let high = u32::from_le_bytes([t8, t9, t10, t11]) ^ wanted as u32;
-        #[allow(clippy::cast_possible_truncation)]
-        Self {
-            low: low.wrapping_sub(ONES) & !low & TOPS,
-            high: high.wrapping_sub(ONES as u32) & !high & TOPS as u32,
-        }
+        let low = u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]);
+        let high = u64::from(u32::from_le_bytes([t8, t9, t10, t11]));
+        Self(base::equal_lanes([low, high], tag) & ((1 << LANES) - 1))
     }
 }
 
@@ -365,17 +350,12 @@ impl Iterator for Lanes {
 
     #[inline]
     fn next(&mut self) -> Option<usize> {
-        if self.low != 0 {
-            let lane = self.low.trailing_zeros() as usize / 8;
-            self.low &= self.low - 1;
-            Some(lane)
-        } else if self.high != 0 {
-            let lane = self.high.trailing_zeros() as usize / 8 + 8;
-            self.high &= self.high - 1;
-            Some(lane)
-        } else {
-            None
+        if self.0 == 0 {
+            return None;
         }
+        let lane = self.0.trailing_zeros() as usize;
+        self.0 &= self.0 - 1;
+        Some(lane)
     }
 }
 
