@@ -39,6 +39,7 @@ mod pipe;
 mod plan;
 mod pooling;
 mod ports;
+mod protection;
 mod protocol_hairpins;
 mod realms;
 mod rule_limits;

@@ -81,6 +81,28 @@ const REACHED: &[(Counter, Scenario)] = &[
     }),
     (DropZoneNoPair, || zoned("outside", "inside")),
     (DropZonePolicy, || zoned("inside", "outside")),
+    (DropBlackHole, || {
+        let config = Config::new().top("protection: { black_hole: [192.0.2.0/24] }");
+        asked(&config).outside(udp("192.0.2.1:53 > 203.0.113.5:5000"))
+    }),
+    (DropAddressRate, || {
+        protected("packets_per_second: 1, burst: 1").outside(udp("192.0.2.1:53 > 203.0.113.5:5000"))
+    }),
+    (DropIcmpRate, || {
+        protected("icmp_per_second: 1").outside(echo("192.0.2.1:7 > 203.0.113.5"))
+    }),
+    (DropUnsolicitedRate, || {
+        protected("unsolicited_per_second: 1").outside(tcp("192.0.2.1:53 > 203.0.113.5:5001").syn())
+    }),
+    (DropScanner, || {
+        let config = Config::new().top("protection: { scan: { ports: 2 } }");
+        let mut nat = asked(&config);
+        for port in [80, 81] {
+            nat.outside(udp(&format!("192.0.2.1:53 > 203.0.113.5:{port}")))
+                .dropped(DropNoMapping);
+        }
+        nat.outside(tcp("192.0.2.1:53 > 203.0.113.5:80").syn())
+    }),
     (DropPcp, || {
         let config = Config::new().rule("pcp", "{}");
         asked(&config).inside(udp("10.64.0.7:5351 > 10.64.0.1:5351").payload(&[1]))
@@ -324,6 +346,19 @@ const OUT: &str = "10.64.0.7:5000 > 192.0.2.1:53";
 fn asked(config: &Config) -> Pipe {
     let mut nat = Pipe::new(config);
     assert_eq!(nat.line(r#"{"why": ""}"#)["why"], "");
+    nat
+}
+
+/// A pool address that has had its share of everything.
+fn protected(keys: &str) -> Pipe {
+    let config = Config::new().top(&format!("protection: {{ per_address: {{ {keys} }} }}"));
+    let mut nat = asked(&config);
+    for packet in [
+        echo("192.0.2.1:7 > 203.0.113.5"),
+        tcp("192.0.2.1:53 > 203.0.113.5:5000").syn(),
+    ] {
+        let _ = nat.outside(packet);
+    }
     nat
 }
 

@@ -110,6 +110,16 @@ counters! {
     DropZoneNoPair = "drop.zone_no_pair",
     /// In a class that the pair of its zones drops, or in none of its classes.
     DropZonePolicy = "drop.zone_policy",
+    /// From or to an address in a black hole, by configuration or for a while after its rate.
+    DropBlackHole = "drop.black_hole",
+    /// More packets from outside than one outside address may get.
+    DropAddressRate = "drop.address_rate",
+    /// More ICMP from outside than one outside address may get.
+    DropIcmpRate = "drop.icmp_rate",
+    /// More packets of no session than one outside address may get.
+    DropUnsolicitedRate = "drop.unsolicited_rate",
+    /// The first packet of a remote host that has touched many ports nobody has.
+    DropScanner = "drop.scanner",
     /// A TCP segment of no known session that is not a SYN.
     DropTcpNotSyn = "drop.tcp_not_syn",
     /// A transport protocol without a rule for it.
@@ -327,6 +337,11 @@ counters! {
     EventSubscriberRefused = "event.subscriber_refused",
     /// Events there was no room to keep: of what packets began, since what ends waits for room.
     EventLost = "event.lost",
+    /// Times that an outside address got more packets than its rate and was shut for a while.
+    ProtectionShut = "protection.shut",
+    /// Remote hosts taken for scanners.
+    ProtectionScanners = "protection.scanners",
+
     /// Records for the log that the exporter took from the workers.
     LogRecords = "log.records",
     /// Records lost between a worker and the exporter: more came than it can take.

@@ -8,18 +8,8 @@
 pub fn equal_lanes([low, high]: [u64; 2], wanted: u8) -> u16 {
     #[cfg(target_arch = "x86_64")]
     {
-        use core::arch::x86_64::{
-            _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8,
-        };
-        // SAFETY: SSE2, all that these need, is part of every x86-64; they touch no memory.
-        let mask = unsafe {
-            let bytes = _mm_set_epi64x(high.cast_signed(), low.cast_signed());
-            _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(wanted.cast_signed())))
-        };
-        // Bits above the sixteenth are zero.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let mask = mask as u16;
-        mask
+        // SAFETY: SSE2, all that it needs, is part of every x86-64.
+        unsafe { with_sse2([low, high], wanted) }
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
@@ -31,6 +21,20 @@ pub fn equal_lanes([low, high]: [u64; 2], wanted: u8) -> u16 {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse2")]
+#[inline]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bits above the sixteenth are zero"
+)]
+fn with_sse2([low, high]: [u64; 2], wanted: u8) -> u16 {
+    use core::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
+    let bytes = _mm_set_epi64x(high.cast_signed(), low.cast_signed());
+    _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(wanted.cast_signed()))) as u16
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,8 +44,8 @@ mod tests {
         for lane in 0..16 {
             let mut bytes = [7; 16];
             bytes[lane] = 200;
-            let word = u128::from_le_bytes(bytes);
-            let halves = [word as u64, (word >> 64) as u64];
+            let (words, _) = bytes.as_chunks::<8>();
+            let halves = [0, 1].map(|half| u64::from_le_bytes(words[half]));
             assert_eq!(equal_lanes(halves, 200), 1 << lane);
             assert_eq!(equal_lanes(halves, 7), !(1 << lane));
             assert_eq!(equal_lanes(halves, 0), 0);

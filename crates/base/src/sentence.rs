@@ -157,6 +157,21 @@ impl Counter {
             Self::DropZonePolicy => {
                 "the policy of its pair of zones drops what is in its class; see `show zones`"
             }
+            Self::DropBlackHole => {
+                "it is from or to an address in a black hole: one of `protection.black_hole`, or one that got more packets than `protection.per_address` lets in"
+            }
+            Self::DropAddressRate => {
+                "its outside address gets more packets from outside than `protection.per_address` lets in"
+            }
+            Self::DropIcmpRate => {
+                "its outside address gets more ICMP from outside than `protection.per_address` lets in"
+            }
+            Self::DropUnsolicitedRate => {
+                "it is of no session, and its outside address gets more of that than `protection.per_address` lets in"
+            }
+            Self::DropScanner => {
+                "its sender has lately touched many outside ports that nobody has, and is kept out for the time of `protection.scan`; sessions that hosts inside have with it go on"
+            }
             Self::DropPcp => {
                 "it is to the port of PCP, and no request that may be answered: malformed, from outside, or of a host whose rule has no `pcp`"
             }

@@ -29,6 +29,7 @@ mod outside_source;
 mod pcp;
 mod pools;
 mod prefix_sets;
+mod protection;
 mod routes;
 mod rules;
 mod section;
@@ -143,6 +144,7 @@ fn whole(root: &Node, report: &mut Report) -> Config {
     let nat = nat::read(&top, &net, &limits, &routes, &mut sets, report);
     let multicast = multicast::read(&top, &net, report);
     let alg = alg::read(&top, report);
+    let protection = protection::read(&top, report);
     let zone_pairs = zones::read(&top, &net, &alg, &mut sets, report);
     sets.warn_unused(report);
     if alg::pptp_is_off(&alg) == Some(true) {
@@ -166,6 +168,7 @@ fn whole(root: &Node, report: &mut Report) -> Config {
         nat,
         multicast,
         alg,
+        protection,
         zone_pairs,
         log,
         source: String::new(),
@@ -198,6 +201,7 @@ keys! {
         "multicast" Map(multicast::KEYS),
         "alg" Gateways,
         "zones" Map(zones::KEYS),
+        "protection" Map(protection::KEYS),
         "log" Map(log::KEYS);
 }
 

@@ -37,6 +37,8 @@ pub struct Config {
     pub multicast: Option<Multicast>,
     /// `alg:`, one entry per gateway in a fixed order; defaults filled in.
     pub alg: Vec<Alg>,
+    /// `protection:`, if something is kept out.
+    pub protection: Option<Protection>,
     /// `zones.pairs:`; empty: no zone policy.
     pub zone_pairs: Vec<ZonePair>,
     /// `log:`
@@ -442,6 +444,36 @@ pub enum Transport {
     Udp,
     /// `tcp`
     Tcp,
+}
+
+/// `protection:`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Protection {
+    /// Packets a second and burst to one outside address (`per_address.packets_per_second:`,
+    /// `per_address.burst:`). Default no limit; a tenth of a second's, 64 at least.
+    pub packets: Option<(u32, u32)>,
+    /// The same for ICMP (`per_address.icmp_per_second:`), with a second's as the burst.
+    pub icmp: Option<u32>,
+    /// The same for packets of no session (`per_address.unsolicited_per_second:`).
+    pub unsolicited: Option<u32>,
+    /// How long an address is shut that got more (`per_address.black_hole_for:`). Default zero:
+    /// only what is too much is dropped.
+    pub shut_for: Duration,
+    /// From and to where nothing comes in (`black_hole:`).
+    pub black_hole: Vec<Prefix>,
+    /// `scan:`
+    pub scan: Option<Scan>,
+}
+
+/// `protection.scan:`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// Ports nobody has (`ports:`). Default 100.
+    pub ports: u16,
+    /// In this time (`window:`). Default 10 s.
+    pub window: Duration,
+    /// How long first packets are dropped (`block:`). Default 600 s.
+    pub block: Duration,
 }
 
 /// `pcp:` of a rule or a deterministic range (RFC 6887).

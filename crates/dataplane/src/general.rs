@@ -690,6 +690,13 @@ where
         if packet.ip.ttl <= 1 {
             return Some(self.expired(buf, packet));
         }
+        if rule.is_none() && !packet.hairpinned && self.shard.has_guard() {
+            let ends = (packet.key.src(), packet.key.dst());
+            let refused = self.shard.refuses_stranger(packet.realm, ends, packet.now);
+            if refused.is_some() {
+                return refused;
+            }
+        }
         let first = First {
             key: packet.key,
             tcp: packet.segment,
@@ -720,6 +727,9 @@ where
 
     /// A SYN that may not come in is held for a while (RFC 5382 REQ-4); all else is dropped.
     fn refused_inbound(&mut self, buf: I::Buf, packet: &Packet, reason: Counter) -> Counter {
+        if reason == Counter::DropNoMapping && !packet.hairpinned {
+            self.note_unwanted(packet.key, packet.now);
+        }
         let unsolicited = matches!(reason, Counter::DropNoMapping | Counter::DropFiltered)
             && packet.segment.is_some_and(|segment| segment.opens())
             && !packet.ip.is_fragment();

@@ -22,6 +22,7 @@ mod forward;
 mod fragment;
 mod gateway;
 mod general;
+mod guard;
 mod icmp;
 mod ids;
 mod inspect;

@@ -199,7 +199,7 @@ impl Step {
 
 /// A burst and what was found out about it, packet by packet.
 #[derive(Debug)]
-struct Part<B> {
+pub(crate) struct Part<B> {
     bufs: Burst<B>,
     found: [Plain; BURST],
     steps: [Step; BURST],
@@ -211,6 +211,28 @@ struct Part<B> {
     outside: bool,
     /// Of all frames together.
     bytes: u64,
+}
+
+impl<B: PacketBuf> Part<B> {
+    /// Takes those packets out that `goes` says yes to.
+    pub(crate) fn sift(&mut self, out: &mut Burst<B>, mut goes: impl FnMut(&B, &Plain) -> bool) {
+        let mut stay = Burst::new();
+        for (at, buf) in self.bufs.drain(..).enumerate() {
+            let Some(plain) = self.found.get(at).copied() else {
+                continue;
+            };
+            if goes(&buf, &plain) {
+                self.bytes -= buf.bytes().len() as u64;
+                out.push(buf);
+            } else {
+                if let Some(place) = self.found.get_mut(stay.len()) {
+                    *place = plain;
+                }
+                stay.push(buf);
+            }
+        }
+        self.bufs = stay;
+    }
 }
 
 /// Bursts on their way, and where they are kept.
@@ -354,6 +376,9 @@ where
         if self.tracer.is_on() {
             self.take_out(part);
         }
+        if self.shard.has_guard() {
+            self.keep_out(part, now);
+        }
         if part.outside && self.floods.has(port) {
             self.thin_out(part, now);
         }
@@ -364,22 +389,14 @@ where
     #[inline(never)]
     fn thin_out(&mut self, part: &mut Part<I::Buf>, now: Nanos) {
         let received = part.bufs.len();
-        let (mut wanted, mut unwanted) = (Burst::new(), Burst::new());
-        for (at, buf) in part.bufs.drain(..).enumerate() {
-            let Some(plain) = part.found.get(at).copied() else {
-                continue;
-            };
-            if plain.may_be_unwanted() && self.is_unwanted(plain.key) {
-                part.bytes -= buf.bytes().len() as u64;
-                unwanted.push(buf);
-            } else {
-                if let Some(place) = part.found.get_mut(wanted.len()) {
-                    *place = plain;
-                }
-                wanted.push(buf);
+        let mut unwanted = Burst::new();
+        part.sift(&mut unwanted, |_, plain| {
+            let goes = plain.may_be_unwanted() && self.is_unwanted(plain.key);
+            if goes {
+                self.note_unwanted(plain.key, now);
             }
-        }
-        part.bufs = wanted;
+            goes
+        });
         let count = unwanted.len();
         if let Some(buf) = unwanted.first() {
             self.keep_drop(buf, Counter::DropNoMapping, now);
@@ -452,6 +469,7 @@ where
                             self.keep_drop(buf, Counter::DropNoMapping, now);
                         }
                         unwanted += 1;
+                        self.note_unwanted(plain.key, now);
                         step.drop_it();
                         Some(())
                     }
@@ -523,6 +541,9 @@ where
             Opening::Opened(hit) => self.decide(buf, hit, plain, step, now, passed),
             Opening::Dropped(reason) => {
                 self.counters.verdict(reason);
+                if reason == Counter::DropNoMapping {
+                    self.note_unwanted(plain.key, now);
+                }
                 self.keep_drop(buf, reason, now);
                 step.drop_it();
                 Some(())

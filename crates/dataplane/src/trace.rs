@@ -432,6 +432,21 @@ where
     #[cold]
     #[inline(never)]
     pub(crate) fn traced(&mut self, buf: I::Buf, stage: Option<Stage>, now: Nanos) -> End {
+        self.begin_record(&buf, stage, now);
+        let end = self.frame(buf, stage, now);
+        self.end_record(end);
+        end
+    }
+
+    /// Tells of a packet that was dropped before anything was looked for.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn traced_drop(&mut self, buf: &I::Buf, reason: Counter, now: Nanos) {
+        self.begin_record(buf, None, now);
+        self.end_record(Some(reason));
+    }
+
+    fn begin_record(&mut self, buf: &I::Buf, stage: Option<Stage>, now: Nanos) {
         let spare = self.tracer.active.as_mut().and_then(|on| on.spare.take());
         if let Some(mut record) = spare {
             record.begin(buf.bytes(), now);
@@ -443,7 +458,9 @@ where
             };
             self.tracer.current = Some(record);
         }
-        let end = self.frame(buf, stage, now);
+    }
+
+    fn end_record(&mut self, end: End) {
         if let Some(mut record) = self.tracer.current.take() {
             record.verdict = end;
             let record = self.hand_over(record);
@@ -451,7 +468,6 @@ where
                 active.spare = Some(record);
             }
         }
-        end
     }
 
     /// Gives a record away if its packet is meant; answers one for the next.

@@ -332,7 +332,6 @@ fn tag(hash: u64) -> u8 {
 }
 
 /// The lanes of a bucket whose tag fits, a bit each.
-#[derive(Clone, Copy)]
 struct Lanes(u16);
 
 impl Lanes {

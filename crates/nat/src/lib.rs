@@ -22,6 +22,7 @@ mod deterministic;
 pub mod door;
 mod filter;
 mod gateway;
+mod guard;
 mod holddown;
 mod index;
 mod journal;

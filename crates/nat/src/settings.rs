@@ -32,6 +32,8 @@ pub struct Settings {
     pub realm_sessions: Vec<(Realm, u32)>,
     /// Zone policy, if there is one.
     pub zones: Option<ZoneSettings>,
+    /// What is kept out of the outside, if anything.
+    pub protection: Option<Protection>,
     /// Timeouts.
     pub timeouts: Timeouts,
     /// Inbound packets restart UDP timers (RFC 4787 REQ-6a).
@@ -40,6 +42,44 @@ pub struct Settings {
     pub hold_down: Nanos,
     /// Most ports of a block, in percent, that rest at once.
     pub hold_down_percent: u8,
+}
+
+/// What is kept out of the outside, whatever sessions there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Protection {
+    /// Of packets to one outside address.
+    pub packets: Option<Rate>,
+    /// Of ICMP to one outside address.
+    pub icmp: Option<Rate>,
+    /// Of packets to one outside address that are of no session.
+    pub unsolicited: Option<Rate>,
+    /// How long everything for an address is dropped that got more packets than its rate;
+    /// zero: only what is too much.
+    pub shut_for: Nanos,
+    /// From or to these nothing comes in.
+    pub black_hole: Vec<Prefix>,
+    /// Who is taken for a scanner.
+    pub scan: Option<Scan>,
+}
+
+/// A rate and how much may come at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Packets a second; of more than ten million nanoseconds are rounded.
+    pub per_second: u32,
+    /// Packets.
+    pub burst: u32,
+}
+
+/// Who is taken for a scanner, and what then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// Outside ports touched that nobody has.
+    pub ports: u16,
+    /// Within this time.
+    pub window: Nanos,
+    /// How long first packets of the remote host are dropped.
+    pub block: Nanos,
 }
 
 /// Outside addresses and how their ports are lent.

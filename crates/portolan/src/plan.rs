@@ -11,7 +11,7 @@ use dataplane::{Interface, Multicast, Route, StaticNeighbor, StreamLimits, Topol
 use nat::pcp::Policy;
 use nat::settings::{
     Action, Allocation, Dependence, Division, Limits, Log, MAX_RESERVED, Pairing, Pool, PoolList,
-    Rule, Settings, Static, Timeouts, Translate,
+    Protection, Rate, Rule, Scan, Settings, Static, Timeouts, Translate,
 };
 use nat::zones::{ITSELF, NO_ZONE, ZoneAction, ZoneClass, ZonePair, ZoneRoute, ZoneSettings};
 use nat::{
@@ -252,10 +252,32 @@ fn settings(config: &Config) -> Settings {
         services: services(config, &[], None),
         realm_sessions: config.limits.vrf_sessions.clone(),
         zones: zones(config),
+        protection: config.protection.as_ref().map(protection),
         timeouts: timeouts(&nat.timeouts),
         udp_inbound_refresh: nat.udp_inbound_refresh,
         hold_down: nanos(nat.hold_down.time),
         hold_down_percent: nat.hold_down.max_percent,
+    }
+}
+
+fn protection(found: &model::Protection) -> Protection {
+    let as_burst = |per_second| Rate {
+        per_second,
+        burst: per_second,
+    };
+    Protection {
+        packets: found
+            .packets
+            .map(|(per_second, burst)| Rate { per_second, burst }),
+        icmp: found.icmp.map(as_burst),
+        unsolicited: found.unsolicited.map(as_burst),
+        shut_for: nanos(found.shut_for),
+        black_hole: found.black_hole.clone(),
+        scan: found.scan.map(|scan| Scan {
+            ports: scan.ports,
+            window: nanos(scan.window),
+            block: nanos(scan.block),
+        }),
     }
 }
 

@@ -83,6 +83,9 @@ pub(crate) fn prepare(
     if now.limits.vrf_sessions != config.limits.vrf_sessions {
         reloaded.changed.push("limits.vrfs".into());
     }
+    if now.protection != config.protection {
+        reloaded.changed.push("protection".into());
+    }
     if now.log != config.log {
         reloaded.changed.push("log".into());
     }

@@ -10,6 +10,7 @@
 mod multicast;
 mod nat;
 mod policy;
+mod protection;
 mod sets;
 mod statics;
 mod zones;

@@ -31,7 +31,7 @@ use wire::ipv4::protocol;
 use crate::gateway::{Services, Trunk};
 use crate::key::{FlowKey, Realm};
 use crate::pool::{Geometry, count};
-use crate::settings::{Log, Pool, PortProtocol, Rule, Settings, Static, Timeouts};
+use crate::settings::{Log, Pool, PortProtocol, Protection, Rule, Settings, Static, Timeouts};
 use crate::shard::ANY_PROTOCOL;
 use outside::OutsideTable;
 use ways::Ways;
@@ -158,6 +158,7 @@ pub struct Layout {
     hold_down_percent: u8,
     services: Services,
     zones: Option<Zones>,
+    protection: Option<Protection>,
 }
 
 impl Layout {
@@ -210,6 +211,7 @@ impl Layout {
             hold_down_percent: 0,
             services: Services::default(),
             zones: None,
+            protection: None,
         }
         .revise(settings)
     }
@@ -275,6 +277,7 @@ impl Layout {
                 .zones
                 .as_ref()
                 .map(|zones| Zones::new(zones, self.zones.as_ref())),
+            protection: settings.protection.clone(),
         };
         for (realm, most) in &settings.realm_sessions {
             if let Some(place) = layout.realm_sessions.get_mut(usize::from(*realm)) {
@@ -405,6 +408,12 @@ impl Layout {
     #[inline]
     pub const fn zones(&self) -> Option<&Zones> {
         self.zones.as_ref()
+    }
+
+    /// What is kept out of the outside, if anything.
+    #[must_use]
+    pub const fn protection(&self) -> Option<&Protection> {
+        self.protection.as_ref()
     }
 
     /// What a translating rule wants of first packets.
@@ -586,6 +595,21 @@ impl Layout {
     #[inline]
     pub fn outside_address(&self, realm: Realm, address: u32) -> Option<OutsideAddress> {
         self.outside.get(realm, address).copied()
+    }
+
+    /// A number of an outside address, below [`Layout::outside_places`].
+    pub(crate) fn outside_place(&self, realm: Realm, address: u32) -> Option<usize> {
+        self.outside.place(realm, address)
+    }
+
+    /// The outside address of a number.
+    pub(crate) fn outside_at(&self, place: usize) -> Option<(Realm, u32)> {
+        self.outside.at(place)
+    }
+
+    /// More than the number of any outside address.
+    pub(crate) fn outside_places(&self) -> usize {
+        self.outside.places()
     }
 
     /// The realm in which `address` is translated, seen from a realm: itself, or

@@ -53,6 +53,25 @@ impl OutsideTable {
 
     #[inline]
     pub(super) fn get(&self, realm: Realm, address: u32) -> Option<&OutsideAddress> {
+        let at = self.place(realm, address)?;
+        self.places.get(at).map(|place| &place.found)
+    }
+
+    /// The address at a place.
+    #[allow(clippy::cast_possible_truncation)]
+    pub(super) fn at(&self, place: usize) -> Option<(Realm, u32)> {
+        let key = self.places.get(place)?.key;
+        (key != FREE).then_some(((key >> 32) as Realm, key as u32))
+    }
+
+    /// How many places there are.
+    pub(super) fn places(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The place of an address.
+    #[inline]
+    pub(super) fn place(&self, realm: Realm, address: u32) -> Option<usize> {
         if !self.nearby.may_have(realm, address) {
             return None;
         }
@@ -61,7 +80,7 @@ impl OutsideTable {
         loop {
             let place = self.places.get(at)?;
             if place.key == key {
-                return Some(&place.found);
+                return Some(at);
             }
             if place.key == FREE {
                 return None;

@@ -104,6 +104,7 @@ impl Shard {
             let before = core::mem::replace(&mut self.layout, layout);
             self.adopt(now.ticks());
             self.adopt_zones();
+            self.adopt_protection(Some(&before));
             if self.layout.lacks_addresses_of(&before) {
                 // Hosts that asked for some have to ask again (RFC 6887 section 8.5).
                 self.epoch = now;

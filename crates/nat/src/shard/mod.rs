@@ -19,6 +19,7 @@ mod cookies;
 mod doors;
 mod end;
 mod gateway;
+mod guard;
 mod inbound;
 mod life;
 mod log;
@@ -45,6 +46,7 @@ use crate::affinity::Affinity;
 use crate::door::Doors;
 use crate::filter::AddressFilter;
 use crate::gateway::{Attachments, Tallies};
+use crate::guard::Guard;
 use crate::holddown::Resting;
 use crate::journal::Journal;
 use crate::key::{FlowKey, Realm};
@@ -196,6 +198,8 @@ pub struct Shard {
     realm_sessions: Box<[u32; 256]>,
     /// By number of the class.
     zone_uses: Vec<ZoneUse>,
+    /// Only if something is protected.
+    guard: Option<Guard>,
     change: Change,
     rng: Rng,
     sizes: Sizes,
@@ -250,6 +254,7 @@ impl Shard {
             rule_sessions: Vec::new(),
             realm_sessions: Box::new([0; 256]),
             zone_uses: Vec::new(),
+            guard: None,
             change: Change::default(),
             rng,
             sizes,
@@ -260,6 +265,7 @@ impl Shard {
         };
         shard.settle_at_once(now.ticks());
         shard.adopt_zones();
+        shard.adopt_protection(None);
         shard.adopt_cookies();
         shard
     }
@@ -282,6 +288,7 @@ impl Shard {
             + self.tunnels.bytes()
             + self.cookies.bytes()
             + self.records.as_ref().map_or(0, Records::bytes)
+            + self.guard.as_ref().map_or(0, Guard::bytes)
             + self.idle_blocks.iter().map(Resting::bytes).sum::<usize>()
     }
 
