@@ -9,13 +9,14 @@
 use std::path::{Path, PathBuf};
 
 /// Targets of this package.
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 7] = [
     "behaviour",
     "wire",
     "peers",
     "robustness",
     "conformance",
     "pcp",
+    "zones",
 ];
 
 /// Whether the test of this name is there and runs.

@@ -3,6 +3,7 @@
 use base::Counter;
 use tests::{Config, Left, Pipe};
 
+use crate::client::{announce, ask};
 use crate::served;
 
 /// The epochs of the announcements among these frames, each with its time.
@@ -57,6 +58,25 @@ fn addresses_that_go_are_announced() {
     let said = announced(&nat.wait(600.0));
     assert_eq!(said.len(), 10);
     assert_eq!(said[0].1, 0);
+}
+
+/// RFC 6887 section 8.5: so is a reload that has a rule draw on other addresses, wherever the old
+/// ones are.
+#[test]
+fn rules_that_draw_on_other_pools_are_announced() {
+    let others = "name: others, inside: inside, source: 10.64.9.0/24, pool: public";
+    let config = served()
+        .add_pool("name: more, prefixes: [203.0.113.32/31]")
+        .rule_before(others);
+    let mut nat = Pipe::new(&config);
+    nat.wait(600.0);
+    nat.reload(&config.clone().rule("pool", "[public, more]"));
+    assert_eq!(announced(&nat.wait(600.0)), []);
+    nat.reload(&config.rule("pool", "more"));
+    let said = announced(&nat.wait(600.0));
+    assert_eq!(said.len(), 10);
+    let epoch = ask(&mut nat, &announce()).epoch;
+    assert!((599..=601).contains(&epoch), "{epoch}");
 }
 
 /// Nobody hears of what nobody may ask for.

@@ -69,7 +69,8 @@ fn deleting_leaves_a_mapping_to_its_idle_timer() {
     nat.wait(10.0);
     let answer = ask(&mut nat, &map(UDP, 5000, 0));
     assert!((289..=300).contains(&answer.lifetime), "{answer:?}");
-    assert_eq!(answer.outside(), outside);
+    // RFC 6887 section 15.1 with erratum 3621: the endpoint is said again as it was asked for.
+    assert_eq!(answer.outside(), "0.0.0.0:0");
     run_until(&mut nat, 200.0);
     nat.outside(to("192.0.2.1:7000", &outside)).forwarded();
     run_until(&mut nat, 300.0 + GRAIN);
@@ -127,6 +128,59 @@ fn clearing_sessions_leaves_explicit_mappings() {
     reaches(&mut nat, &outside, "10.64.0.7:5000");
     assert_eq!(nat.clear("translations"), 1);
     reaches(&mut nat, &outside, "10.64.0.7:5000");
+}
+
+/// RFC 6887 section 8.3: an answer that was lost is given again, and nothing is made twice.
+#[test]
+fn a_request_that_is_sent_again_gets_the_same_answer() {
+    let mut nat = Pipe::new(&with("max_mappings: 4"));
+    for request in [
+        map(UDP, 5000, 600).filter(128, "192.0.2.1:0"),
+        map(UDP, 5002, 600).port_set(2, false),
+        peer(UDP, 5004, 600, "192.0.2.1:7000"),
+    ] {
+        let first = ask(&mut nat, &request);
+        let again = ask(&mut nat, &request);
+        assert_eq!(first.bytes[..8], again.bytes[..8]);
+        assert_eq!(first.bytes[12..], again.bytes[12..]);
+    }
+    assert_eq!(nat.show("mappings").len(), 4);
+}
+
+/// RFC 6887 section 11.3: a lifetime may be granted shorter than was asked for. What is at an address
+/// that drains lasts as long as it was granted, and whoever asks then gets another.
+#[test]
+fn nothing_at_an_address_that_drains_is_prolonged() {
+    let config = served().pool("prefixes", "[203.0.113.0/31]");
+    let mut nat = Pipe::new(&config);
+    let granted = |nat: &mut Pipe| {
+        let map = ask(nat, &map(UDP, 5000, 600));
+        let peer = ask(nat, &peer(UDP, 5002, 600, "192.0.2.1:7000"));
+        assert_eq!(
+            map.outside().split_once(':').unwrap().0,
+            peer.outside().split_once(':').unwrap().0
+        );
+        assert_eq!(map.lifetime, peer.lifetime);
+        (map.outside(), map.lifetime)
+    };
+    let (outside, lifetime) = granted(&mut nat);
+    assert_eq!(lifetime, 600);
+    let (address, _) = outside.split_once(':').unwrap();
+    nat.reload(
+        &config
+            .clone()
+            .pool("drain_addresses", &format!("[{address}]")),
+    );
+    nat.wait(400.0);
+    let (again, left) = granted(&mut nat);
+    assert_eq!(again, outside);
+    assert!((195..=201).contains(&left), "{left}");
+    reaches(&mut nat, &outside, "10.64.0.7:5000");
+    // The stranger's session keeps the port, and the host's address, for as long as it may be quiet.
+    nat.wait(300.0 + 200.0 + 10.0);
+    let (other, lifetime) = granted(&mut nat);
+    assert_eq!(lifetime, 600);
+    assert_ne!(other.split_once(':').unwrap().0, address);
 }
 
 /// A reload ends what has no address any more, and what the rule does not serve any more.

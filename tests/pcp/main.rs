@@ -1,4 +1,4 @@
-//! PCP (RFC 6887, port sets of RFC 7753) through the built binary.
+//! PCP (RFC 6887, port sets of RFC 7753) and NAT-PMP (RFC 6886) through the built binary.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::indexing_slicing,
@@ -14,6 +14,7 @@ mod filters;
 mod lifetimes;
 mod maps;
 mod messages;
+mod natpmp;
 mod others;
 mod peers;
 mod sets;

@@ -38,6 +38,14 @@ fn a_shared_address_is_not_mapped_as_a_whole() {
         let answer = refused(&mut nat, &map(protocol, port, 600), expected);
         assert_eq!(answer.lifetime, 1800);
     }
+    // RFC 6887 section 15.1: there is none to delete either, which is no fault.
+    ask(&mut nat, &map(UDP, 5000, 600)).outside();
+    for protocol in [UDP, 0] {
+        let answer = ask(&mut nat, &map(protocol, 0, 0));
+        assert_eq!((answer.code, answer.lifetime), (code::SUCCESS, 0));
+    }
+    assert_eq!(kind(&mut nat), "pcp");
+    refused(&mut nat, &map(0, 80, 0), code::MALFORMED_REQUEST);
 }
 
 /// RFC 6887 section 11.3.1: the simple threat model.

@@ -118,16 +118,23 @@ fn a_peer_that_is_not_prolonged_is_left_to_its_idle_timer() {
     does_not_reach(&mut nat, REMOTE, &outside);
 }
 
-/// RFC 6887 section 12: what is deleted is a flow like any other again.
+/// RFC 6887 section 12.1: PEER cannot make a lifetime shorter, nor delete.
 #[test]
-fn a_peer_is_deleted_by_request() {
+fn a_peer_shortens_and_deletes_nothing() {
     let mut nat = Pipe::new(&served());
     let outside = ask(&mut nat, &peer(UDP, 5000, 3600, REMOTE)).outside();
-    let answer = ask(&mut nat, &peer(UDP, 5000, 0, REMOTE));
-    assert_eq!(answer.code, code::SUCCESS);
-    assert_eq!(kind(&mut nat), "dynamic");
-    run_until(&mut nat, 300.0 + GRAIN);
-    does_not_reach(&mut nat, REMOTE, &outside);
+    nat.wait(600.0);
+    for lifetime in [0, 600] {
+        let answer = ask(&mut nat, &peer(UDP, 5000, lifetime, REMOTE));
+        assert_eq!(answer.outside(), outside);
+        assert!((2999..=3001).contains(&answer.lifetime), "{answer:?}");
+    }
+    run_until(&mut nat, 3500.0);
+    assert_eq!(kind(&mut nat), "pcp");
+    nat.outside(to(REMOTE, &outside)).forwarded();
+    let nothing = ask(&mut nat, &peer(UDP, 5002, 0, REMOTE));
+    assert_eq!((nothing.code, nothing.lifetime), (code::SUCCESS, 0));
+    assert_eq!(nat.show("mappings").len(), 1);
 }
 
 /// RFC 6888 REQ-4: peers count in the share, and sessions in their limit.

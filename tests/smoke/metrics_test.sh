@@ -3,7 +3,10 @@
 # shellcheck source=tests/smoke/_init.sh
 source "$(dirname "$0")/_init.sh"
 
-smoke_start
+smoke_topology
+# A policy that lets everything out, so that there is one to tell of.
+smoke_config 's/^nat:/zones:\n  policies: [ { name: out, classes: [], default: inspect } ]\n  pairs: [ { name: in-out, from: inside, to: outside, policy: out } ]\n&/'
+start_portolan
 
 scrape() { in_ns appliance curl -sS --max-time 5 http://127.0.0.1:9464/metrics >"$PTL_WORK/metrics"; }
 
@@ -18,6 +21,37 @@ well_formed() {
 check "the endpoint answers" scrape
 check "every line is in the text format" well_formed
 check "metrics carry the program's name" grep -q '^portolan_' "$PTL_WORK/metrics"
+
+# unseen KIND FILTER: what `show KIND` has that the endpoint has not, each in a line, as FILTER says it.
+unseen() {
+    portolan show "$1" --json | jq -r "$2" >"$PTL_WORK/shown"
+    [[ -s $PTL_WORK/shown ]] || echo "nothing in show $1"
+    cut -d' ' -f1 "$PTL_WORK/metrics" | grep -vFxf - "$PTL_WORK/shown" || true
+}
+# shellcheck disable=SC2016
+everything_is_there() {
+    local workers
+    workers=$(portolan show workers --json | jq -c '[.[].worker | tostring] + ["slow_path"]')
+    {
+        unseen counters '.[] | .name as $name | '"$workers"'[] |
+            "portolan_\($name | gsub("[.]"; "_"))_total{worker=\"\(.)\"}"'
+        unseen workers '.[] | .worker as $of | (["sessions", "mappings", "subscribers", "worker_busy_ratio",
+            "worker_longest_gap_seconds", "worker_gap_seconds_count"][]) | "portolan_\(.){worker=\"\($of)\"}"'
+        unseen pools '.[] | .name as $of | (["blocks", "blocks_used", "subscribers", "draining"][]) |
+            "portolan_pool_\(.){pool=\"\($of)\"}"'
+        unseen interfaces '.[] | .name as $of | (["up", "rx_packets_total", "rx_bytes_total", "rx_missed_total",
+            "tx_packets_total", "tx_bytes_total", "tx_dropped_total"][]) | "portolan_interface_\(.){interface=\"\($of)\"}"'
+        unseen alg '.[] | .alg as $of | (["messages", "rewritten", "doors_opened", "doors_promoted", "bypassed",
+            "errors"][]) | "portolan_gateway_\(.)_total{gateway=\"\($of)\"}"'
+        unseen zones '.[] | (["packets", "sessions"][]) as $what |
+            "portolan_zone_\($what)_total{pair=\"\(.name)\",from=\"\(.from)\",to=\"\(.to)\",class=\"\(.class)\",action=\"\(.action)\"}"'
+        grep -q '^portolan_subscriber_ports_at_most{le="+Inf"}' "$PTL_WORK/metrics" || echo "ports of subscribers"
+        grep -q '^portolan_worker_gap_seconds_bucket{worker="0",le="+Inf"}' "$PTL_WORK/metrics" || echo "gaps"
+    } >"$PTL_WORK/unseen"
+    cat "$PTL_WORK/unseen"
+    [[ ! -s $PTL_WORK/unseen ]]
+}
+check "whatever show tells of counters, workers, pools, interfaces, gateways and zones is there" everything_is_there
 # A packet that waits for ARP counts as held, so the neighbours come first.
 check "the neighbours are known" pings inside-a 1 "$SERVER"
 pause 1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # PCP with the client in Debian's libtorrent: it is granted two ports, by which the outside comes in,
-# prolongs them and deletes them. What it may not have is refused; Debian's client of NAT-PMP is told
-# that PCP is spoken here.
+# prolongs them and deletes them. What it may not have is refused. Debian's client of NAT-PMP is told
+# that PCP is spoken here, and after a reload it is served: it learns its address, maps and deletes.
 # shellcheck source=tests/smoke/_init.sh
 source "$(dirname "$0")/_init.sh"
 # shellcheck source=tests/smoke/_gateways.sh
@@ -14,6 +14,8 @@ smoke_topology
 need_packages python3-libtorrent natpmpc
 # So short that the client has to prolong them while one looks.
 smoke_config 's/^      filtering: .*/&\n      pcp: { max_mappings: 2, min_lifetime: 1s, max_lifetime: 4s }/'
+mkdir -p "$PTL_WORK/www"
+serve_web inside-b "$HOST_B" "$PORT" "$PTL_WORK/www"
 start_portolan
 
 explicit() { portolan show mappings --json | jq '[.[] | select(.kind == "pcp")] | length'; }
@@ -50,4 +52,17 @@ check "it has spoken PCP" equal "$(tail -n 1 "$PTL_WORK/client.log")" PCP
 check "it has deleted both at the end" wait_until 60 shows_explicit 0
 by_request() { [[ $(counter pcp.deleted) == 2 ]]; }
 check "by request" wait_until 60 by_request
+
+sed -i 's/pcp: {/& nat_pmp: true,/; s/max_lifetime: 4s/max_lifetime: 60s/' "$PTL_CONFIG"
+check "a rule that serves NAT-PMP is reloaded" portolan reload
+# natpmp ARGUMENT...: what its client on inside-b says.
+natpmp() { in_ns inside-b timeout 10 natpmpc -g "$SERVER_OF_PCP" "$@" >"$PTL_WORK/natpmpc" 2>&1; }
+mapped_port() { sed -n 's/^Mapped public port \([0-9]*\) .*/\1/p' "$PTL_WORK/natpmpc"; }
+told_address() { sed -n 's/^Public IP address : //p' "$PTL_WORK/natpmpc"; }
+check "its client is granted a port" natpmp -a 0 "$PORT" tcp 600
+ENDPOINT=$(told_address):$(mapped_port)
+check "at the address that it is told" equal "$(outside_of_tcp)" "$ENDPOINT"
+check "by which the outside connects to it" connects "$ENDPOINT"
+check "it deletes the port" natpmp -a 0 "$PORT" tcp 0
+check "which is nobody's by request any more" equal "$(outside_of_tcp)" ""
 finish

@@ -9,6 +9,7 @@
 )]
 
 mod announced;
+mod asked;
 mod pairs;
 mod passed;
 mod reload;

@@ -24,6 +24,7 @@ pub mod ftp;
 pub mod h323;
 pub mod ike;
 pub mod ldap;
+pub mod natpmp;
 pub mod netbios;
 pub mod pcp;
 pub mod pptp;

@@ -487,6 +487,8 @@ pub struct Pcp {
     pub max_lifetime: Duration,
     /// Who may ask in the name of subscribers (`third_party:`). Default nobody.
     pub third_party: Vec<Prefix>,
+    /// They may ask by NAT-PMP as well (`nat_pmp:`). Default no.
+    pub nat_pmp: bool,
 }
 
 impl Default for Pcp {
@@ -496,6 +498,7 @@ impl Default for Pcp {
             min_lifetime: Duration::from_mins(2),
             max_lifetime: Duration::from_hours(24),
             third_party: Vec::new(),
+            nat_pmp: false,
         }
     }
 }

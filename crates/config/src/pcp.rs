@@ -15,7 +15,8 @@ keys! {
         "max_mappings" Number(1, 4096),
         "min_lifetime" Duration,
         "max_lifetime" Duration,
-        "third_party" Many(&Prefix);
+        "third_party" Many(&Prefix),
+        "nat_pmp" Boolean;
 }
 
 /// Prefixes in `third_party`: they are searched in turn.
@@ -43,6 +44,7 @@ pub(crate) fn read(parent: &Section<'_>, report: &mut Report) -> Option<Pcp> {
         min_lifetime: min_lifetime.unwrap_or(usual.min_lifetime),
         max_lifetime: max_lifetime.unwrap_or(usual.max_lifetime),
         third_party: third_party.into_iter().map(|found| found.value).collect(),
+        nat_pmp: own.boolean("nat_pmp", usual.nat_pmp, report),
     };
     if read.max_lifetime > LONGEST {
         let what = "`max_lifetime` is too long";

@@ -8,7 +8,7 @@ mod text;
 
 use base::Counters;
 
-use crate::rows::AlgRow;
+use crate::rows::{AlgRow, ZoneRow};
 
 pub use http::{MetricsError, Serving, serve};
 
@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub pools: Vec<PoolNumbers>,
     /// One for each interface.
     pub interfaces: Vec<InterfaceNumbers>,
+    /// One for each class of each pair of zones.
+    pub zones: Vec<ZoneRow>,
 }
 
 /// A worker's numbers.

@@ -33,6 +33,7 @@ mod load;
 mod mark;
 mod multicast;
 mod names;
+mod natpmp;
 mod opening;
 mod parts;
 mod pcp;

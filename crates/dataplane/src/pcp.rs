@@ -10,6 +10,7 @@
 
 use core::net::Ipv4Addr;
 
+use appproto::natpmp;
 use appproto::pcp::{self, Code, Opcode, Refused, Request};
 use base::Counter;
 use nat::FlowKey;
@@ -31,7 +32,7 @@ const TTL: u8 = 64;
 const MAX_STEPS: usize = 64;
 
 /// What becomes of a request.
-enum Dealt {
+pub(crate) enum Dealt {
     /// It is answered with so many bytes.
     Answered(usize),
     /// Another worker has the host that it is for.
@@ -61,11 +62,14 @@ where
         let policy = self
             .shard
             .pcp_policy(interface, packet.realm, packet.ip.src);
-        if policy.is_none() {
+        let Some(nat_pmp) = policy.map(|policy| policy.nat_pmp) else {
             return Some(self.unreachable(buf, packet, Counter::DropNoService, 3));
-        }
+        };
         let mut scratch = core::mem::take(&mut self.scratch);
         let dealt = match payload(buf.bytes(), packet) {
+            Some(bytes) if nat_pmp && bytes.first() == Some(&natpmp::VERSION) => {
+                self.deal_older(bytes, packet, &mut scratch)
+            }
             Some(bytes) => self.deal(bytes, packet, &mut scratch),
             None => Dealt::Ignored,
         };
@@ -94,8 +98,11 @@ where
             return self.deny(bytes, (Code::UnsuppOption, None), epoch, out);
         }
         let inside = request.third_party.unwrap_or(from).to_bits();
-        let owner = self.shard.layout().inside_owner(packet.realm, inside);
-        if manager.is_some() && owner != self.number && !packet.steered {
+        let owner_of = |host| self.shard.layout().inside_owner(packet.realm, host);
+        let owner = owner_of(inside);
+        // A request comes to its sender's worker first, and goes on from there alone.
+        let comes_from = manager.filter(|host| !packet.steered || owner_of(*host) == self.number);
+        if comes_from.is_some() && owner != self.number {
             return Dealt::Elsewhere(owner);
         }
         match self.ask(&request, packet, inside, manager) {
@@ -150,6 +157,10 @@ where
             ports: set.map_or(1, |set| set.size),
             parity: set.is_some_and(|set| set.parity),
         };
+        if ask.port == 0 && ask.lifetime == 0 {
+            // There is none for all ports (RFC 6887 section 15.1).
+            return Ok(PcpGranted::NOTHING);
+        }
         if !PcpAsk::has_ports(ask.protocol) || ask.port == 0 {
             return Err(PcpDenied::Protocol);
         }
@@ -254,7 +265,7 @@ fn payload<'a>(frame: &'a [u8], packet: &Packet) -> Option<&'a [u8]> {
 }
 
 /// What a refusal is in the protocol's words, with its lifetime if that is known.
-const fn code_of(denied: PcpDenied) -> (Code, Option<u32>) {
+pub(crate) const fn code_of(denied: PcpDenied) -> (Code, Option<u32>) {
     match denied {
         PcpDenied::NotAuthorized(left) => (Code::NotAuthorized, left),
         PcpDenied::NoResources => (Code::NoResources, None),
@@ -265,7 +276,7 @@ const fn code_of(denied: PcpDenied) -> (Code, Option<u32>) {
     }
 }
 
-const fn counter_of(code: Code) -> Counter {
+pub(crate) const fn counter_of(code: Code) -> Counter {
     match code {
         Code::Success => Counter::PcpGranted,
         Code::UnsuppVersion => Counter::PcpUnsuppVersion,

@@ -9,6 +9,8 @@
 //! A record keeps its mapping as a session does; a mapping with records is marked, so that
 //! nobody else's packets ask here.
 //!
+//! Those of a subscriber are in a list, the latest first.
+//!
 //! Invariants: one record of an inside endpoint, and one of it with each remote; a subscriber has
 //! no more than its rule says. All memory is allocated when the table is made, which a shard owns.
 
@@ -23,7 +25,7 @@ use crate::key::FlowKey;
 use crate::mapping::MappingId;
 use crate::session::TableFull;
 use crate::subscriber::SubscriberId;
-use crate::wheel::{Link, Links, NIL, Wheel};
+use crate::wheel::{Link, NIL, Wheel};
 
 /// Filters of one mapping.
 pub const MAX_FILTERS: usize = 8;
@@ -33,6 +35,9 @@ pub const MAX_SET: u16 = 64;
 
 /// A client's identification of what it has asked for.
 pub type Nonce = [u8; 12];
+
+/// That of clients of NAT-PMP, whose requests have nothing like it.
+pub const NO_NONCE: Nonce = [0; 12];
 
 /// What a rule lets its subscribers ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub struct Policy {
     pub max_lifetime: u32,
     /// Who may ask in the name of its subscribers.
     pub third_party: Vec<Prefix>,
+    /// They may ask by NAT-PMP as well.
+    pub nat_pmp: bool,
 }
 
 /// Who may come in by a mapping.
@@ -91,33 +98,39 @@ impl Record {
     }
 }
 
-#[derive(Debug, Default)]
-struct TimerLinks(Vec<Link>);
-
-impl Links for TimerLinks {
-    fn link(&mut self, at: u32) -> Option<&mut Link> {
-        self.0.get_mut(at as usize)
-    }
-
-    fn prefetch(&self, at: u32) {
-        if let Some(link) = self.0.get(at as usize) {
-            base::prefetch(link);
-        }
-    }
-}
-
 #[derive(Debug)]
 enum Slot {
-    Taken(Record),
+    Taken(Record, Beside),
     /// With the next free one.
     Free(u32),
+}
+
+/// The subscriber's records before and after one in its list.
+#[derive(Clone, Copy, Debug)]
+struct Beside {
+    before: u32,
+    after: u32,
+}
+
+/// What a subscriber has.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    count: u16,
+    first: u32,
+}
+
+impl Share {
+    const NONE: Self = Self {
+        count: 0,
+        first: NIL,
+    };
 }
 
 /// All records of one shard.
 #[derive(Debug)]
 pub(crate) struct Records {
     slots: Vec<Slot>,
-    links: TimerLinks,
+    links: Vec<Link>,
     free: u32,
     live: u32,
     peers: u32,
@@ -127,7 +140,7 @@ pub(crate) struct Records {
     seed: u64,
     wheel: Wheel,
     /// By number of the subscriber.
-    shares: Vec<u16>,
+    shares: Vec<Share>,
 }
 
 impl Records {
@@ -136,7 +149,7 @@ impl Records {
         let capacity = records as usize;
         Self {
             slots: Vec::with_capacity(capacity),
-            links: TimerLinks(Vec::with_capacity(capacity)),
+            links: Vec::with_capacity(capacity),
             free: NIL,
             live: 0,
             peers: 0,
@@ -145,7 +158,7 @@ impl Records {
             by_mapping: Index::with_capacity(capacity),
             seed,
             wheel: Wheel::new(now),
-            shares: vec![0; subscribers as usize],
+            shares: vec![Share::NONE; subscribers as usize],
         }
     }
 
@@ -153,7 +166,7 @@ impl Records {
         self.capacity * (size_of::<Slot>() + size_of::<Link>())
             + self.by_key.bytes()
             + self.by_mapping.bytes()
-            + self.shares.len() * size_of::<u16>()
+            + self.shares.len() * size_of::<Share>()
     }
 
     /// Slots that have been in use.
@@ -182,14 +195,14 @@ impl Records {
 
     pub(crate) fn get(&self, RecordId(at): RecordId) -> Option<&Record> {
         match self.slots.get(at as usize) {
-            Some(Slot::Taken(record)) => Some(record),
+            Some(Slot::Taken(record, _)) => Some(record),
             _ => None,
         }
     }
 
     fn get_mut(&mut self, RecordId(at): RecordId) -> Option<&mut Record> {
         match self.slots.get_mut(at as usize) {
-            Some(Slot::Taken(record)) => Some(record),
+            Some(Slot::Taken(record, _)) => Some(record),
             _ => None,
         }
     }
@@ -217,10 +230,27 @@ impl Records {
     }
 
     /// How many a subscriber has.
-    pub(crate) fn share_of(&self, SubscriberId(subscriber): SubscriberId) -> u16 {
-        self.shares
-            .get(subscriber as usize)
-            .map_or(0, |share| *share)
+    pub(crate) fn share_of(&self, id: SubscriberId) -> u16 {
+        self.share(id).count
+    }
+
+    /// The latest of a subscriber's.
+    pub(crate) fn first_of(&self, id: SubscriberId) -> Option<RecordId> {
+        let first = self.share(id).first;
+        (first != NIL).then_some(RecordId(first))
+    }
+
+    /// The one that its subscriber has had before this one.
+    pub(crate) fn next_of(&self, RecordId(at): RecordId) -> Option<RecordId> {
+        let Some(Slot::Taken(_, beside)) = self.slots.get(at as usize) else {
+            return None;
+        };
+        (beside.after != NIL).then_some(RecordId(beside.after))
+    }
+
+    fn share(&self, SubscriberId(subscriber): SubscriberId) -> Share {
+        let share = self.shares.get(subscriber as usize);
+        share.copied().unwrap_or(Share::NONE)
     }
 
     /// Takes a record up; there is none with its key.
@@ -236,19 +266,27 @@ impl Records {
             self.by_key.remove(key, at);
             return Err(TableFull);
         }
+        let beside = Beside {
+            before: NIL,
+            after: self.share(record.subscriber).first,
+        };
         if let Some(share) = self.share_mut(&record) {
-            *share += 1;
+            share.count += 1;
+            share.first = at;
+        }
+        if let Some(after) = self.beside_mut(beside.after) {
+            after.before = at;
         }
         self.peers += u32::from(record.is_peer());
         self.live += 1;
         let expires = record.expires;
         if let Some(place) = self.slots.get_mut(at as usize) {
-            if let Slot::Free(next) = core::mem::replace(place, Slot::Taken(record)) {
+            if let Slot::Free(next) = core::mem::replace(place, Slot::Taken(record, beside)) {
                 self.free = next;
             }
         } else {
-            self.slots.push(Slot::Taken(record));
-            self.links.0.push(Link::NONE);
+            self.slots.push(Slot::Taken(record, beside));
+            self.links.push(Link::NONE);
         }
         self.wheel.insert(&mut self.links, at, expires);
         Ok(RecordId(at))
@@ -279,7 +317,7 @@ impl Records {
         if matches!(place, Slot::Free(_)) {
             return None;
         }
-        let Slot::Taken(record) = core::mem::replace(place, Slot::Free(self.free)) else {
+        let Slot::Taken(record, beside) = core::mem::replace(place, Slot::Free(self.free)) else {
             return None;
         };
         self.free = id.0;
@@ -288,7 +326,16 @@ impl Records {
         self.by_mapping.remove(mapping, id.0);
         self.wheel.remove(&mut self.links, id.0);
         if let Some(share) = self.share_mut(&record) {
-            *share -= 1;
+            share.count -= 1;
+            if beside.before == NIL {
+                share.first = beside.after;
+            }
+        }
+        if let Some(before) = self.beside_mut(beside.before) {
+            before.after = beside.after;
+        }
+        if let Some(after) = self.beside_mut(beside.after) {
+            after.before = beside.before;
         }
         self.peers -= u32::from(record.is_peer());
         self.live -= 1;
@@ -317,7 +364,14 @@ impl Records {
         self.wheel.next_due()
     }
 
-    fn share_mut(&mut self, record: &Record) -> Option<&mut u16> {
+    fn beside_mut(&mut self, at: u32) -> Option<&mut Beside> {
+        match self.slots.get_mut(at as usize) {
+            Some(Slot::Taken(_, beside)) => Some(beside),
+            _ => None,
+        }
+    }
+
+    fn share_mut(&mut self, record: &Record) -> Option<&mut Share> {
         self.shares.get_mut(record.subscriber.0 as usize)
     }
 
@@ -374,6 +428,39 @@ mod tests {
         assert_eq!(records.insert(record(82, 0, 7, 100)).unwrap(), peer);
         assert_eq!(records.get(other).unwrap().mapping, MappingId(6));
         assert_eq!(records.share_of(SubscriberId(1)), 3);
+    }
+
+    #[test]
+    fn a_subscriber_knows_its_records_the_latest_first() {
+        let mut records = Records::with_capacity(5, 4, 9, Ticks(0));
+        let ids: Vec<_> = (80..84)
+            .map(|port| {
+                records
+                    .insert(record(port, 0, u32::from(port), 100))
+                    .unwrap()
+            })
+            .collect();
+        let others = Record {
+            subscriber: SubscriberId(2),
+            ..record(99, 0, 99, 100)
+        };
+        records.insert(others).unwrap();
+        let all = |records: &Records| {
+            let first = records.first_of(SubscriberId(1));
+            core::iter::successors(first, |id| records.next_of(*id)).collect::<Vec<_>>()
+        };
+        assert_eq!(all(&records), [ids[3], ids[2], ids[1], ids[0]]);
+        // One between others, the first, the last.
+        for (gone, left) in [
+            (1, &[ids[3], ids[2], ids[0]][..]),
+            (3, &[ids[2], ids[0]]),
+            (0, &[ids[2]]),
+            (2, &[]),
+        ] {
+            records.remove(ids[gone]).unwrap();
+            assert_eq!(all(&records), left);
+            assert_eq!(usize::from(records.share_of(SubscriberId(1))), left.len());
+        }
     }
 
     #[test]

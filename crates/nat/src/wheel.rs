@@ -61,6 +61,19 @@ pub(crate) trait Links {
     fn prefetch(&self, at: u32);
 }
 
+/// Beside a table whose entries have no room for them.
+impl Links for Vec<Link> {
+    fn link(&mut self, at: u32) -> Option<&mut Link> {
+        self.get_mut(at as usize)
+    }
+
+    fn prefetch(&self, at: u32) {
+        if let Some(link) = self.get(at as usize) {
+            base::prefetch(link);
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Wheel {
     heads: Vec<u32>,

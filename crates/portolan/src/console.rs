@@ -16,7 +16,7 @@ use control::filter::Filter;
 use control::metrics::{InterfaceNumbers, PoolNumbers, Snapshot, WorkerNumbers};
 use control::protocol::Request;
 use control::reloaded::Reloaded;
-use control::rows::{CounterRow, Rows, WorkerRow};
+use control::rows::{CounterRow, Rows, WorkerRow, ZoneRow};
 use control::traced::Asked;
 use control::what::{Clearable, What};
 use dataplane::{
@@ -99,8 +99,8 @@ pub(crate) struct Console<K> {
     watch: Option<Watch<K>>,
     /// Number of the configuration in force; each reload adds one.
     epoch: u64,
-    /// Outside addresses have just been taken away.
-    addresses_went: bool,
+    /// What hosts have asked for is just gone.
+    mappings_lost: bool,
 }
 
 impl<K: Sink> Console<K> {
@@ -126,7 +126,7 @@ impl<K: Sink> Console<K> {
             job: None,
             watch: None,
             epoch: 1,
-            addresses_went: false,
+            mappings_lost: false,
         }
     }
 
@@ -350,7 +350,7 @@ impl<K: Sink> Console<K> {
             }
             if job.waiting == 0 && job.calls.is_none() {
                 self.finish(&mut job, now);
-                if core::mem::take(&mut self.addresses_went) {
+                if core::mem::take(&mut self.mappings_lost) {
                     slow.announce_pcp(self.book.layout(), now);
                 }
             }
@@ -465,7 +465,7 @@ impl<K: Sink> Console<K> {
         };
         if !reloaded.dry_run {
             let deterministic = self.config.nat.deterministic != next.config.nat.deterministic;
-            self.addresses_went = next.layout.lacks_addresses_of(self.book.layout());
+            self.mappings_lost = next.layout.loses_mappings_of(self.book.layout());
             self.book.set_layout(next.layout);
             self.epoch += 1;
             self.config = next.config;
@@ -535,7 +535,7 @@ impl<K: Sink> Console<K> {
                     .algs(|gateway| self.tally(gateway), &self.sip_kinds());
                 Rows::Alg(rows)
             }
-            What::Zones => Rows::Zones(self.book.zones(|class| self.zone_use(class))),
+            What::Zones => Rows::Zones(self.zones()),
             // Rows that are not there at once, and those of what is not in this version.
             _ => Rows::none(what),
         }
@@ -548,6 +548,10 @@ impl<K: Sink> Console<K> {
             sum.merge(&worker.tally(gateway));
         }
         sum
+    }
+
+    fn zones(&self) -> Vec<ZoneRow> {
+        self.book.zones(|class| self.zone_use(class))
     }
 
     /// What a class of the zone policy has come to at all workers.
@@ -705,6 +709,7 @@ impl<K: Sink> Console<K> {
                     tx_dropped: row.tx_dropped,
                 })
                 .collect(),
+            zones: self.zones(),
         }
     }
 }

@@ -640,6 +640,7 @@ fn policy(pcp: &model::Pcp) -> Policy {
         min_lifetime: seconds(pcp.min_lifetime),
         max_lifetime: seconds(pcp.max_lifetime),
         third_party: pcp.third_party.clone(),
+        nat_pmp: pcp.nat_pmp,
     }
 }
 

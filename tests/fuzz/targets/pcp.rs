@@ -1,8 +1,10 @@
-//! Any bytes as a PCP request: what is answered is the request again, as much of it as may be.
+//! Any bytes as a request of PCP: what is answered is the request again, as much of it as may be. And as
+//! one of NAT-PMP, whose answers are short.
 #![no_main]
 
 use core::net::Ipv4Addr;
 
+use appproto::natpmp;
 use appproto::pcp::{self, Granted, Refused};
 use libfuzzer_sys::fuzz_target;
 
@@ -13,6 +15,12 @@ fuzz_target!(|datagram: &[u8]| {
         .and_then(<[u8]>::first_chunk)
         .map_or(Ipv4Addr::UNSPECIFIED, |octets| Ipv4Addr::from(*octets));
     let mut out = [0; pcp::MAX_LEN];
+    if let Some(request) = natpmp::read(datagram) {
+        let granted = Err(natpmp::Code::NotAuthorized);
+        let len = natpmp::answer(datagram, request, granted, 1, &mut out);
+        assert!((8..=natpmp::MAX_LEN).contains(&len));
+        assert_eq!(out[..2], [0, datagram[1] | 0x80]);
+    }
     let len = match pcp::read(datagram, from) {
         Ok(request) => {
             assert_ne!(request.third_party, Some(from));

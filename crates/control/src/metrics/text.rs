@@ -7,7 +7,7 @@ use base::{Counter, Counters};
 
 use super::page::{Kind, Page};
 use super::{InterfaceNumbers, PoolNumbers, Snapshot, WorkerNumbers};
-use crate::rows::AlgRow;
+use crate::rows::{AlgRow, ZoneRow};
 
 impl Snapshot {
     /// The snapshot as Prometheus reads it.
@@ -29,6 +29,7 @@ impl Snapshot {
         self.gateways(&mut page)?;
         self.pools(&mut page)?;
         self.interfaces(&mut page)?;
+        self.zones(&mut page)?;
         Ok(page.0)
     }
 
@@ -245,6 +246,39 @@ impl Snapshot {
         }
         Ok(())
     }
+
+    fn zones(&self, page: &mut Page) -> fmt::Result {
+        type Value = fn(&ZoneRow) -> u64;
+        const COUNTERS: [(&str, &str, Value); 2] = [
+            (
+                "portolan_zone_packets_total",
+                "Packets the class was asked about; those of a class that drops are drops.",
+                |of| of.packets,
+            ),
+            (
+                "portolan_zone_sessions_total",
+                "Sessions the class has let in.",
+                |of| of.sessions,
+            ),
+        ];
+        for (name, help, value) in COUNTERS.into_iter().filter(|_| !self.zones.is_empty()) {
+            page.head(name, help, Kind::Counter)?;
+            for of in &self.zones {
+                page.sample(
+                    name,
+                    &[
+                        ("pair", &of.name),
+                        ("from", &of.from),
+                        ("to", &of.to),
+                        ("class", &of.class),
+                        ("action", &of.action),
+                    ],
+                    value(of),
+                )?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `area.thing` as `portolan_area_thing_total`.
@@ -310,6 +344,15 @@ mod tests {
                 rx_packets: 9,
                 ..InterfaceNumbers::default()
             }],
+            zones: vec![ZoneRow {
+                name: "in-out".into(),
+                from: "home".into(),
+                to: "net".into(),
+                class: "default".into(),
+                action: "drop".into(),
+                packets: 13,
+                sessions: 0,
+            }],
         }
     }
 
@@ -349,6 +392,8 @@ mod tests {
             "portolan_interface_up{interface=\"inside\"} 1",
             "portolan_interface_rx_packets_total{interface=\"inside\"} 9",
             "portolan_build_info{version=\"1.2.3\"} 1",
+            "portolan_zone_packets_total{pair=\"in-out\",from=\"home\",to=\"net\",class=\"default\",action=\"drop\"} 13",
+            "portolan_zone_sessions_total{pair=\"in-out\",from=\"home\",to=\"net\",class=\"default\",action=\"drop\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
@@ -395,6 +440,27 @@ mod tests {
                 assert!(value.parse::<f64>().is_ok(), "{line}");
             }
         }
+    }
+
+    /// Row O4: subscribers and sessions are in numbers, not in labels, so only what is configured
+    /// makes series; this is more than anybody has.
+    #[test]
+    fn a_large_appliance_has_less_than_100_000_series() {
+        let small = snapshot();
+        let many = |count: usize| 0..count;
+        let spread = |place: u32| (place, 1_000_000);
+        let large = Snapshot {
+            workers: many(128).map(|_| small.workers[0].clone()).collect(),
+            port_spread: (0..64).map(spread).collect(),
+            gateways: many(16).map(|_| small.gateways[0].clone()).collect(),
+            pools: many(4096).map(|_| small.pools[0].clone()).collect(),
+            interfaces: many(256).map(|_| small.interfaces[0].clone()).collect(),
+            zones: many(4096).map(|_| small.zones[0].clone()).collect(),
+            ..small
+        };
+        let text = large.to_text().unwrap();
+        let series = text.lines().filter(|line| !line.starts_with('#')).count();
+        assert!((40_000..100_000).contains(&series), "{series}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod crowd;
 mod notices;
 mod owners;
 mod questions;
+mod requests;
 mod streams;
 mod traces;
 mod zones;

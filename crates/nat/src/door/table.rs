@@ -9,7 +9,7 @@ use super::{Door, DoorId, DoorRefusal, OpenedDoor, Parent, Place, Remote, Uses, 
 use crate::index::Index;
 use crate::key::FlowKey;
 use crate::subscriber::SubscriberId;
-use crate::wheel::{Link, Links, NIL, Wheel};
+use crate::wheel::{Link, NIL, Wheel};
 
 /// Scopes of the keys by which doors are found from their parents.
 const SESSIONS: u16 = 1;
@@ -26,26 +26,11 @@ struct Slot {
     previous: u32,
 }
 
-#[derive(Debug, Default)]
-struct TimerLinks(Vec<Link>);
-
-impl Links for TimerLinks {
-    fn link(&mut self, at: u32) -> Option<&mut Link> {
-        self.0.get_mut(at as usize)
-    }
-
-    fn prefetch(&self, at: u32) {
-        if let Some(link) = self.0.get(at as usize) {
-            base::prefetch(link);
-        }
-    }
-}
-
 /// All doors of one shard.
 #[derive(Debug)]
 pub struct Doors {
     slots: Vec<Slot>,
-    links: TimerLinks,
+    links: Vec<Link>,
     free: u32,
     live: u32,
     capacity: usize,
@@ -65,7 +50,7 @@ impl Doors {
         let capacity = doors as usize;
         Self {
             slots: Vec::with_capacity(capacity),
-            links: TimerLinks(Vec::with_capacity(capacity)),
+            links: Vec::with_capacity(capacity),
             free: NIL,
             live: 0,
             capacity,
@@ -297,7 +282,7 @@ impl Doors {
             }
         } else {
             self.slots.push(slot);
-            self.links.0.push(Link::NONE);
+            self.links.push(Link::NONE);
         }
         if let Some(deadline) = door.expires {
             self.wheel.insert(&mut self.links, at, deadline);

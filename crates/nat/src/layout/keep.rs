@@ -65,15 +65,42 @@ impl Layout {
             )
     }
 
-    /// Whether an outside address of another layout is not in this one, or not in the same pool.
+    /// Whether hosts have lost under this layout what they had asked for under another one: an
+    /// address, or what their rule draws on.
     #[must_use]
-    pub fn lacks_addresses_of(&self, before: &Self) -> bool {
-        (0..).zip(before.addresses()).any(|(slot, old)| {
+    pub fn loses_mappings_of(&self, before: &Self) -> bool {
+        let mut addresses = (0..).zip(before.addresses());
+        let lacks_one = addresses.any(|(slot, old)| {
             old.is_some_and(|old| {
                 let new = self.address(slot);
                 new.is_none_or(|new| (new.address, new.pool) != (old.address, old.pool))
             })
-        })
+        });
+        let mut rules = before.rules();
+        lacks_one
+            || rules.any(|(number, old)| old.pcp.is_some() && self.takes_from(number, old, before))
+    }
+
+    /// Whether a rule that still serves hosts, or is gone, has left them nothing of some pool.
+    fn takes_from(&self, number: usize, old: &Rule, before: &Self) -> bool {
+        let Some(new) = self.rule(number) else {
+            return true;
+        };
+        let Action::Translate(had) = &old.action else {
+            return false;
+        };
+        let pool_stays = |pool: usize| {
+            let same = self
+                .pool(pool)
+                .is_some_and(|new| number::same_pool(before.pool(pool), new));
+            let Action::Translate(has) = &new.action else {
+                return false;
+            };
+            same && has.pools.iter().any(|one| one == pool)
+        };
+        let realms = |rule: &Rule| (rule.realm, rule.outside_realm);
+        let stays = realms(old) == realms(new) && had.pools.iter().all(pool_stays);
+        new.pcp.is_some() && !stays
     }
 
     /// Whether a rule takes addresses from a pool.

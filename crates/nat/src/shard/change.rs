@@ -105,8 +105,8 @@ impl Shard {
             self.adopt(now.ticks());
             self.adopt_zones();
             self.adopt_protection(Some(&before));
-            if self.layout.lacks_addresses_of(&before) {
-                // Hosts that asked for some have to ask again (RFC 6887 section 8.5).
+            if self.layout.loses_mappings_of(&before) {
+                // Hosts have to ask again (RFC 6887 section 8.5).
                 self.epoch = now;
             }
             before

@@ -37,7 +37,7 @@ impl Shard {
         let id = self.share_load(id, &mapping, key, first.now.ticks());
         let mapping = self.mappings.get(id).ok_or(Counter::DropNoMapping)?;
         let pinned = mapping.kind == MappingKind::Static;
-        let entry = self.admit_inbound(first, &mapping, |shard| {
+        let entry = self.admit_inbound(first, (id, &mapping), |shard| {
             shard.is_announced(door) || is_of_pair(&mapping, key)
         })?;
         // Whoever comes by a door is expected: what it sends is wanted, answered or not.

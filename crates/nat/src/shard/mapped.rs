@@ -417,7 +417,7 @@ impl Shard {
 
     /// Number of the outside address of a subscriber's mapping.
     #[inline]
-    fn slot_for(&self, owner: SubscriberId, mapping: &Mapping) -> Option<u32> {
+    pub(super) fn slot_for(&self, owner: SubscriberId, mapping: &Mapping) -> Option<u32> {
         let (pool, outside) = (mapping.pool()?, mapping.outside);
         let mut paired = self.subscribers.get(owner)?.slots_with(outside);
         paired

@@ -26,6 +26,7 @@ mod log;
 mod mapped;
 mod media;
 mod names;
+mod natpmp;
 mod outbound;
 mod pcp;
 mod ports;

@@ -63,7 +63,7 @@ pub struct Ask<'a> {
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Granted {
-    /// The first outside endpoint; `None` if there is none any more.
+    /// The first outside endpoint; `None` if it is not to be told (RFC 6887 section 15.1).
     pub outside: Option<(u32, u16)>,
     /// Seconds.
     pub lifetime: u32,
@@ -207,26 +207,16 @@ impl Shard {
             };
         }
         let filters = self.filters_after(known, ask)?;
-        let (most, lifetime) = self.terms(rule, ask)?;
-        let expires = expires(now, lifetime);
+        let terms = self.terms(rule, ask, known, now)?;
         let granted = if let Some(id) = known {
-            self.renew_set(id, ask, expires, &filters, now.ticks())?
+            self.renew_set(id, ask, terms.expires, &filters, now.ticks())?
         } else {
-            let plan = *self.layout.plan(rule).ok_or(Denied::NoResources)?;
-            let asked = Asked {
-                rule,
-                plan: &plan,
-                subscriber: self.subscriber_for(key, plan.is_outside)?,
-                ask,
-                expires,
-                filters: &filters,
-                now,
-            };
-            self.map_set(&asked, most)?
+            let asked = self.asked(rule, ask, terms.expires, &filters, now)?;
+            self.map_set(&asked, terms.most)?
         };
         self.counters.bump(Counter::PcpGranted);
         Ok(Granted {
-            lifetime,
+            lifetime: terms.lifetime,
             ..granted
         })
     }
@@ -248,36 +238,24 @@ impl Shard {
             return Ok(granted);
         }
         let known = self.known(key, &ask.nonce, now.ticks())?;
-        if ask.lifetime == 0 {
-            return Ok(match known {
-                Some(id) => self.end_set(id, now.ticks()),
-                None => Granted::NOTHING,
-            });
+        if ask.lifetime == 0 && known.is_none() {
+            return Ok(Granted::NOTHING);
         }
-        let (most, lifetime) = self.terms(rule, ask)?;
-        let expires = expires(now, lifetime);
+        let terms = self.terms(rule, ask, known, now)?;
         let mapping = if let Some(id) = known {
             let records = self.records.as_mut().ok_or(Denied::NoResources)?;
-            records.renew(id, expires, None, (ask.port, 1));
+            records.renew(id, terms.expires, None, (ask.port, 1));
             let record = records.get(id).ok_or(Denied::NoResources)?;
             record.mapping
         } else {
-            let plan = *self.layout.plan(rule).ok_or(Denied::NoResources)?;
-            let asked = Asked {
-                rule,
-                plan: &plan,
-                subscriber: self.subscriber_for(key, plan.is_outside)?,
-                ask,
-                expires,
-                filters: &Filters::new(),
-                now,
-            };
-            self.begin_peer(&asked, key, most)?
+            let none = Filters::new();
+            let asked = self.asked(rule, ask, terms.expires, &none, now)?;
+            self.begin_peer(&asked, key, terms.most)?
         };
         self.counters.bump(Counter::PcpGranted);
         Ok(Granted {
             outside: Some(self.endpoint_of(mapping, ask.port)?),
-            lifetime,
+            lifetime: terms.lifetime,
             ports: 1,
         })
     }
@@ -320,21 +298,75 @@ impl Shard {
         }))
     }
 
+    /// What there is not yet, for a subscriber that may be new.
+    fn asked<'a>(
+        &mut self,
+        rule: usize,
+        ask: &'a Ask<'a>,
+        expires: Ticks,
+        filters: &'a Filters,
+        now: Nanos,
+    ) -> Result<Asked<'a>, Denied> {
+        let plan = *self.layout.plan(rule).ok_or(Denied::NoResources)?;
+        Ok(Asked {
+            rule,
+            plan,
+            subscriber: self.subscriber_for(ask.key(0), plan.is_outside)?,
+            ask,
+            expires,
+            filters,
+            now,
+        })
+    }
+
     /// Whether packets have mapped an inside endpoint, or PEER has.
     fn is_implicit(&self, rule: usize, key: FlowKey) -> bool {
         let plan = self.layout.plan(rule);
         plan.is_some_and(|plan| self.door_mapping(key, plan).is_some())
     }
 
-    /// How many records a subscriber may have, and for how many seconds this one is.
-    fn terms(&self, rule: usize, ask: &Ask<'_>) -> Result<(u16, u32), Denied> {
+    /// How many records a subscriber may have, and how long the one that is asked for is to last.
+    fn terms(
+        &self,
+        rule: usize,
+        ask: &Ask<'_>,
+        known: Option<RecordId>,
+        now: Nanos,
+    ) -> Result<Terms, Denied> {
         let policy = self.layout.rule(rule).and_then(|rule| rule.pcp.as_ref());
         let policy = policy.ok_or(Denied::NotAuthorized(None))?;
+        let most = policy.max_mappings;
         let lifetime = ask
             .lifetime
             .max(policy.min_lifetime)
             .min(policy.max_lifetime);
-        Ok((policy.max_mappings, lifetime))
+        let expires = expires(now, lifetime);
+        let records = self.records.as_ref();
+        let known = known.and_then(|id| records?.get(id));
+        let kept = known.filter(|record| self.keeps_its_end(record, expires));
+        Ok(match kept.map(|record| record.expires) {
+            Some(expires) => Terms {
+                most,
+                lifetime: seconds_to(expires, now.ticks()),
+                expires,
+            },
+            None => Terms {
+                most,
+                lifetime,
+                expires,
+            },
+        })
+    }
+
+    /// Whether a record is not to get another end: PEER shortens nothing (RFC 6887 section 12.1), and
+    /// what is at an address that drains is not prolonged.
+    fn keeps_its_end(&self, record: &Record, expires: Ticks) -> bool {
+        if !expires.reached(record.expires) {
+            return record.is_peer();
+        }
+        let mapping = self.mappings.get(record.mapping);
+        let slot = mapping.and_then(|mapping| self.slot_for(record.subscriber, &mapping));
+        slot.is_some_and(|slot| self.pools.is_draining(slot))
     }
 
     fn filters_after(&self, known: Option<RecordId>, ask: &Ask<'_>) -> Result<Filters, Denied> {
@@ -407,7 +439,7 @@ impl Shard {
 
     /// The mapping of the first port, there already or new.
     fn map_endpoint(&mut self, asked: &Asked<'_>) -> Result<(MappingId, (u32, u16)), Denied> {
-        let (ask, plan) = (asked.ask, asked.plan);
+        let (ask, plan) = (asked.ask, &asked.plan);
         let key = ask.key(0);
         let is_own = |port| is_own_port(ask.protocol, port);
         if let Some(id) = self.door_mapping(key, plan) {
@@ -446,7 +478,7 @@ impl Shard {
 
     /// One port more, side by side with the others; false if that cannot be had.
     fn map_next(&mut self, asked: &Asked<'_>, (address, port): (u32, u16), nth: u16) -> bool {
-        let (ask, plan) = (asked.ask, asked.plan);
+        let (ask, plan) = (asked.ask, &asked.plan);
         let (Some(_), Some(outside)) = (ask.port.checked_add(nth), port.checked_add(nth)) else {
             return false;
         };
@@ -571,7 +603,7 @@ impl Shard {
     }
 
     fn peer_mapping(&mut self, asked: &Asked<'_>, key: FlowKey) -> Result<MappingId, Denied> {
-        let (ask, plan) = (asked.ask, asked.plan);
+        let (ask, plan) = (asked.ask, &asked.plan);
         if let Some(hit) = self.find(key, self.hash(key)) {
             return self.sessions.mapping(hit.id).ok_or(Denied::NoResources);
         }
@@ -686,13 +718,11 @@ impl Shard {
         }
         self.counters.bump(Counter::PcpDeleted);
         // Sessions may keep it: no longer than they may be quiet from now on.
-        match known.filter(|_| self.mappings.get(mapping).is_some()) {
-            Some(known) => Granted {
-                outside: Some((known.outside, known.port_for(key.src_port()))),
-                lifetime: self.most_quiet(&known),
-                ports: 1,
-            },
-            None => Granted::NOTHING,
+        let known = known.filter(|_| self.mappings.get(mapping).is_some());
+        Granted {
+            lifetime: known.map_or(0, |known| self.most_quiet(&known)),
+            ports,
+            ..Granted::NOTHING
         }
     }
 
@@ -707,7 +737,7 @@ impl Shard {
     }
 
     /// A record that is gone keeps its mapping no longer.
-    fn end_record(&mut self, id: RecordId, now: Ticks) {
+    pub(super) fn end_record(&mut self, id: RecordId, now: Ticks) {
         let Some(records) = &mut self.records else {
             return;
         };
@@ -756,12 +786,21 @@ impl Shard {
 /// What is asked for that there is not yet, and all that decides about it.
 struct Asked<'a> {
     rule: usize,
-    plan: &'a Plan,
+    plan: Plan,
     subscriber: SubscriberId,
     ask: &'a Ask<'a>,
     expires: Ticks,
     filters: &'a Filters,
     now: Nanos,
+}
+
+/// What is granted to whom.
+struct Terms {
+    /// Records of the subscriber.
+    most: u16,
+    /// Seconds.
+    lifetime: u32,
+    expires: Ticks,
 }
 
 impl Granted {

@@ -96,7 +96,7 @@ impl Shard {
     pub(super) fn admit_inbound(
         &mut self,
         first: &First<'_>,
-        mapping: &Mapping,
+        (id, mapping): (MappingId, &Mapping),
         is_expected: impl Fn(&Self) -> bool,
     ) -> Result<Entry, Refusal> {
         let Some(zones) = self.layout.zones() else {
@@ -107,7 +107,16 @@ impl Shard {
         let from = zones.of_interface(first.interface);
         let to = zones.of_address(inside.realm(), inside.src());
         let ruling = to.map_or(Ruling::Free, |to| zones.ruling(from, to, delivered));
-        let is_expected = !ruling.admits() && is_expected(self);
+        let is_answer_to_be = |to| {
+            let out = zones.ruling(to, from, delivered.reversed());
+            matches!(out, Ruling::Class(_, ZoneAction::Inspect))
+        };
+        // Who was asked for by PCP is as one whom the host has written to, unless a pair says
+        // what comes in there.
+        let is_asked_for = ruling == Ruling::NoPair
+            && self.recorded(id, key.src(), key.src_port()) == Some(true)
+            && to.is_some_and(is_answer_to_be);
+        let is_expected = is_asked_for || !ruling.admits() && is_expected(self);
         self.enter(ruling, is_expected)
     }
 
