@@ -114,3 +114,43 @@ fn a_wrong_value_is_refused_with_what_would_be_right() {
         assert!(said.contains(right), "{words}: {said}");
     }
 }
+
+/// Without a file, by numbers; with one, by its own.
+#[test]
+fn what_so_many_subscribers_take_is_told() {
+    let plan = |words: &str| {
+        let output = Command::new(portolan())
+            .arg("plan")
+            .args(words.split(' '))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let numbers = "--subscribers 100000 --sessions-per-subscriber 300 --addresses 2000 --mpps 20";
+    let size: Value = serde_json::from_str(&plan(&format!("{numbers} --json"))).unwrap();
+    assert_eq!(size["asked"]["sessions"], 30_000_000);
+    assert_eq!(size["ports_per_subscriber"], 1290);
+    let text = plan(numbers);
+    for what in [
+        format!("{}, half busy", size["workers"]),
+        format!("{} MiB", size["tables_mb"]),
+        format!("{} of 2 MiB", size["huge_pages"]),
+        "amd-epyc-2c".into(),
+    ] {
+        assert!(text.contains(&what), "{what}: {text}");
+    }
+
+    let config = of_addresses("[203.0.113.0/28]").limit("subscribers", "224");
+    let size: Value = serde_json::from_slice(&ask(&config, "--size --json").stdout).unwrap();
+    assert_eq!(
+        (
+            &size["asked"]["addresses"],
+            &size["subscribers_per_address"]
+        ),
+        (&16.into(), &14.into())
+    );
+    assert_eq!(size["asked"]["sessions"], 20_000);
+    let nothing = Command::new(portolan()).arg("plan").output().unwrap();
+    assert_eq!(nothing.status.code(), Some(2));
+}

@@ -15,6 +15,7 @@
 
 mod page;
 mod rows;
+mod selftest;
 mod sources;
 
 use std::path::Path;

@@ -9,12 +9,13 @@
 use std::path::{Path, PathBuf};
 
 /// Targets of this package.
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
     "behaviour",
     "wire",
     "peers",
     "robustness",
     "conformance",
+    "gateways",
     "pcp",
     "zones",
 ];

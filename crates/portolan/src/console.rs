@@ -130,6 +130,10 @@ impl<K: Sink> Console<K> {
         }
     }
 
+    pub(crate) fn rereading(&mut self, reread: Reread) {
+        self.reread = reread;
+    }
+
     pub(crate) const fn book(&self) -> &Book {
         &self.book
     }

@@ -115,9 +115,7 @@ fn main() -> ExitCode {
         Command::Trace(options) => capture::trace(&options).map_err(Failure::from),
         Command::Top(options) => top::top(&options).map_err(Failure::from),
         Command::Whois(options) => whois::whois(&options).map_err(Failure::from),
-        Command::Plan(options) => load(&options.config).and_then(|config| {
-            paper::plan(&config, &options).map_err(|error| Failure::Other(error.to_string()))
-        }),
+        Command::Plan(options) => plan(&options),
         Command::Doctor(options) => examine(&options),
         Command::Selftest(options) => match selftest::selftest(&options) {
             Ok(0) => Ok(()),
@@ -155,6 +153,13 @@ enum Failure {
     Other(String),
 }
 
+impl Failure {
+    fn of_file(errors: impl IntoIterator<Item = impl ToString>) -> Self {
+        let lines = errors.into_iter().map(|error| error.to_string());
+        Self::File(lines.collect::<Vec<_>>().join("\n"))
+    }
+}
+
 impl From<client::AskError> for Failure {
     fn from(error: client::AskError) -> Self {
         match error {
@@ -186,8 +191,13 @@ fn examine(options: &doctor::Options) -> Result<(), Failure> {
 }
 
 fn load(path: &Path) -> Result<Config, Failure> {
-    config::load(path).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        Failure::File(lines.join("\n"))
-    })
+    config::load(path).map_err(Failure::of_file)
+}
+
+fn plan(options: &paper::Options) -> Result<(), Failure> {
+    let config = match &options.config {
+        Some(path) => load(path)?,
+        None => config::parse("numbers", paper::BARE).map_err(Failure::of_file)?,
+    };
+    paper::plan(&config, options).map_err(|error| Failure::Other(error.to_string()))
 }

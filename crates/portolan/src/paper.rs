@@ -7,7 +7,10 @@
 //!
 //! Devices are taken to hash one address by the file's key, as those that are made for it do. The
 //! counts are exact, however large the prefixes (see `nat::steering`); memory is foretold from small
-//! tables in proportion.
+//! tables in proportion. With `--size`, or numbers instead of a file, what that takes is told
+//! ([`size`]).
+
+mod size;
 
 use std::fmt::Write as _;
 use std::io;
@@ -24,6 +27,7 @@ use serde::Serialize;
 use crate::steering::{self, Device, Forecast, Steered};
 use crate::whois;
 use portolan::plan::{Plan, bytes_of_tables};
+use size::{Asked, Size};
 
 /// Workers that are planned for unless one number is asked for.
 const WORKERS: [u32; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
@@ -35,20 +39,88 @@ const TABLES: [u32; 3] = [128, 512, 2048];
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Configuration file.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present = "subscribers"
+    )]
+    pub(crate) config: Option<PathBuf>,
     /// Number of workers, 1 to 128; without it 1, 2, 4 and so on.
-    #[arg(long, value_name = "N", value_parser = workers)]
+    #[arg(long, value_name = "N", value_parser = workers, conflicts_with = "size")]
     workers: Option<u32>,
     /// Entries of the devices' redirection tables; without it 128, 512 and 2048.
-    #[arg(long, value_name = "SIZE", value_parser = entries)]
+    #[arg(long, value_name = "SIZE", value_parser = entries, conflicts_with = "size")]
     reta: Option<u32>,
     /// With tables by load, as `workers: { reta: rebalance }` makes them.
     #[arg(long)]
     rebalance: bool,
+    /// Tell what it takes instead: workers, memory, huge pages, addresses, log volume.
+    #[arg(long)]
+    size: bool,
+    /// Subscribers; instead of a file, or another number than its `limits.subscribers`.
+    #[arg(long, value_name = "N", conflicts_with_all = ["workers", "reta"])]
+    subscribers: Option<u64>,
+    /// Sessions of a subscriber at the busiest hour; 500 or what the file's limits allow.
+    #[arg(long, value_name = "N")]
+    sessions_per_subscriber: Option<u64>,
+    /// Outside addresses; those of the file's pools, or one for 64 subscribers.
+    #[arg(long, value_name = "N")]
+    addresses: Option<u64>,
+    /// Ports of a block; the first pool's, or 512.
+    #[arg(long, value_name = "PORTS")]
+    block: Option<u64>,
+    /// New sessions of a subscriber a second, over the whole day.
+    #[arg(long, value_name = "N", default_value_t = 0.2)]
+    new_sessions: f64,
+    /// Times a day that a subscriber comes on line.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    online: u64,
+    /// Millions of packets a second, both directions together.
+    #[arg(long, value_name = "MPPS", default_value_t = 10.0)]
+    mpps: f64,
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
+}
+
+/// What numbers without a file are planned on.
+pub(crate) const BARE: &str = include_str!("../../../configs/quickstart.yaml");
+
+impl Options {
+    fn asked(&self, config: &Config) -> Asked {
+        let pool = config.nat.pools.first().filter(|_| self.config.is_some());
+        let limits = self.config.as_ref().map(|_| &config.limits);
+        let subscribers = limits.map(|limits| u64::from(limits.subscribers));
+        let subscribers = self.subscribers.or(subscribers).unwrap_or(0);
+        let sessions = self
+            .sessions_per_subscriber
+            .map(|each| each.saturating_mul(subscribers));
+        let sessions = sessions.or(limits.map(|limits| u64::from(limits.sessions)));
+        let of_pools = pool.map(|_| {
+            let pools = config.nat.pools.iter();
+            pools.map(|pool| pool.addresses.len() as u64).sum()
+        });
+        let ports = pool.map_or((1024, u16::MAX), |pool| pool.ports);
+        let block = pool.and_then(|pool| pool.blocks.as_ref());
+        Asked {
+            subscribers,
+            sessions: sessions.unwrap_or(subscribers.saturating_mul(500)),
+            addresses: self
+                .addresses
+                .or(of_pools)
+                .unwrap_or(subscribers.div_ceil(64)),
+            ports: u64::from(ports.1 - ports.0) + 1,
+            block: self
+                .block
+                .or(block.map(|block| block.size.into()))
+                .unwrap_or(512),
+            rate: self.new_sessions,
+            online: self.online,
+            mpps: self.mpps,
+            interfaces: config.interfaces.len() as u64,
+        }
+    }
 }
 
 fn workers(text: &str) -> Result<u32, String> {
@@ -148,6 +220,15 @@ struct Row {
 
 /// Prints the plan.
 pub(crate) fn plan(config: &Config, options: &Options) -> Result<(), PaperError> {
+    if options.size || options.subscribers.is_some() {
+        let size = Size::new(config, options.asked(config))?;
+        let text = if options.json {
+            serde_json::to_string(&size).unwrap_or_default() + "\n"
+        } else {
+            size.text()
+        };
+        return Ok(whois::print(&text)?);
+    }
     let rebalance = options.rebalance || config.workers.steering.rebalance;
     let plan = Plan::new(config);
     let mut rows = Vec::new();

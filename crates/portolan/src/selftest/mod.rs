@@ -1,14 +1,16 @@
-//! `portolan selftest`: what the standards ask for, tried on the engine of this very program.
+//! `portolan selftest`: the compliance table, tried on the engine of this very program.
 //!
 //! ```text
-//!  cases.txt ─> Case: row, what must hold, steps ─> engine in virtual time ─> held or not
+//!  docs/rfc-compliance.md ─page─> rows ──┐
+//!  cases.txt ─case─> steps for each row ─┴─> engine in virtual time ─> held, failed, or why not tried
 //! ```
 //!
-//! A case is a few lines of packets and what becomes of them ([`script`]); the report prints
-//! them with the result, so that it says itself what was tried. It takes rows that a few packets
-//! can show; the whole table, with all its tests, is `docs/rfc-compliance.md`.
+//! Page and cases are part of the program. Every row of the page has a case or departs (a test);
+//! what packets in and out of one engine cannot show says so and is shown by the page's tests.
 
+mod case;
 mod packet;
+mod page;
 mod script;
 
 use std::fmt::Write as _;
@@ -19,21 +21,23 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::whois;
-use script::{Case, Run};
+use case::Case;
+use page::Entry;
+use script::Run;
 
-/// How it is printed.
+/// What is tried, and how it is printed.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// Print JSON instead of text.
+    /// Only rows of this standard, such as 4787; may be given several times.
+    #[arg(long, value_name = "NUMBER")]
+    rfc: Vec<String>,
+    /// Print JSON instead of text: also what was tried, step by step.
     #[arg(long)]
     json: bool,
 }
 
-/// All cases.
+/// How each row is tried.
 const CASES: &str = include_str!("cases.txt");
-
-/// The configuration they are tried on.
-const CONFIG: &str = include_str!("selftest.yaml");
 
 /// The whole outcome.
 #[derive(Debug, Serialize)]
@@ -42,25 +46,51 @@ struct Report {
     version: &'static str,
     date: String,
     held: usize,
+    failed: usize,
     rows: Vec<Row>,
 }
 
-/// One row of a standard.
+/// What came of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Held,
+    Failed,
+    /// By choice, see `why`.
+    Departs,
+    /// Not by this means, see `why`.
+    Untried,
+}
+
+/// One row of the table.
 #[derive(Debug, Serialize)]
 struct Row {
     #[serde(rename = "row")]
     id: &'static str,
     /// What must hold.
     clause: &'static str,
+    /// How strongly, in the page's letters.
+    level: &'static str,
+    state: State,
     tried: Vec<&'static str>,
-    held: bool,
-    /// The step that went otherwise, and how.
-    otherwise: Option<String>,
+    /// The step that went otherwise, and how; or why it was not tried.
+    why: Option<String>,
 }
 
-/// Tries all rows; answers how many did not hold.
+/// Tries the rows; answers how many did not hold.
+///
+/// # Errors
+///
+/// No such rows, or standard output.
 pub(crate) fn selftest(options: &Options) -> Result<usize, io::Error> {
-    let report = report(CASES, CONFIG).map_err(io::Error::other)?;
+    let entries = page::entries().into_iter();
+    let wanted = entries.filter(|entry| {
+        options.rfc.is_empty() || options.rfc.iter().any(|rfc| is_of(entry.id, rfc))
+    });
+    let report = report(wanted, CASES).map_err(io::Error::other)?;
+    if report.rows.is_empty() {
+        return Err(io::Error::other("the table has no rows of this standard"));
+    }
     let text = if options.json {
         let mut json = serde_json::to_string(&report).unwrap_or_default();
         json.push('\n');
@@ -69,53 +99,98 @@ pub(crate) fn selftest(options: &Options) -> Result<usize, io::Error> {
         text(&report)
     };
     whois::print(&text)?;
-    Ok(report.rows.len() - report.held)
+    Ok(report.failed)
 }
 
-fn report(cases: &'static str, config: &str) -> Result<Report, String> {
-    let config = config::parse("selftest.yaml", config)
-        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<String>())?;
+/// Whether a row is one of a standard, named as `4787`, `RFC4787` or `rfc 4787`.
+fn is_of(id: &str, rfc: &str) -> bool {
+    let number = rfc.trim_start_matches(|c: char| !c.is_ascii_digit());
+    // The rows of PCP have numbers of their own.
+    let of = id.strip_prefix("RFC").unwrap_or("6887");
+    of.split(|c: char| !c.is_ascii_digit()).next() == Some(number)
+}
+
+fn report(entries: impl Iterator<Item = Entry>, cases: &'static str) -> Result<Report, String> {
+    let cases = Case::all(cases)?;
     let mut rows = Vec::new();
-    for case in Case::all(cases)? {
-        let otherwise = Run::new(&config)?.play(&case)?;
+    for entry in entries {
+        let case = cases.iter().find(|case| case.is_for(entry.id));
+        let (state, why) = outcome(&entry, case)?;
         rows.push(Row {
-            id: case.row,
-            clause: case.clause,
-            tried: case.steps,
-            held: otherwise.is_none(),
-            otherwise,
+            id: entry.id,
+            clause: entry.clause,
+            level: entry.level,
+            state,
+            tried: case.map_or(Vec::new(), |case| case.lines.clone()),
+            why,
         });
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = now.map_or(0, |since| since.as_secs());
+    let count = |state| rows.iter().filter(|row| row.state == state).count();
     Ok(Report {
         program: "portolan",
         version: env!("CARGO_PKG_VERSION"),
         date: whois::rfc3339(i64::try_from(seconds).unwrap_or_default()),
-        held: rows.iter().filter(|row| row.held).count(),
+        held: count(State::Held),
+        failed: count(State::Failed),
         rows,
     })
 }
 
+fn outcome(entry: &Entry, case: Option<&Case>) -> Result<(State, Option<String>), String> {
+    if let Some(why) = entry.departs {
+        return Ok((State::Departs, Some(why.into())));
+    }
+    let case = case.ok_or_else(|| format!("{}: no case", entry.id))?;
+    if let Some(why) = case.untried() {
+        return Ok((State::Untried, Some(why.into())));
+    }
+    let run = Run::new(&case.given).map_err(|why| format!("{}: {why}", entry.id));
+    Ok(match run?.play(case)? {
+        None => (State::Held, None),
+        otherwise => (State::Failed, otherwise),
+    })
+}
+
 fn text(report: &Report) -> String {
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "{} {}, {}: {} of {} rows held\n",
+    let count = |state| report.rows.iter().filter(|row| row.state == state).count();
+    let mut text = format!(
+        "{} {}, {}: of {} rows {} held, {} failed, {} depart, {} not tried\n\n",
         report.program,
         report.version,
         report.date,
+        report.rows.len(),
         report.held,
-        report.rows.len()
+        report.failed,
+        count(State::Departs),
+        count(State::Untried)
     );
     for row in &report.rows {
-        let mark = if row.held { "held" } else { "FAILED" };
-        let _ = writeln!(text, "{mark:<7} {:<17} {}", row.id, row.clause);
-        if let Some(otherwise) = &row.otherwise {
+        let mark = match row.state {
+            State::Held => "held",
+            State::Failed => "FAILED",
+            State::Departs => "departs",
+            State::Untried => "-",
+        };
+        // Writing to a text cannot fail.
+        let _ = writeln!(
+            text,
+            "{mark:<8} {:<25} {:<6} {}",
+            row.id, row.level, row.clause
+        );
+        if row.state == State::Failed {
             for step in &row.tried {
-                let _ = writeln!(text, "{:26}{step}", "");
+                let _ = writeln!(text, "{:35}{step}", "");
             }
-            let _ = writeln!(text, "{:26}but: {otherwise}", "");
+        }
+        if let Some(why) = &row.why {
+            let but = if row.state == State::Failed {
+                "but: "
+            } else {
+                ""
+            };
+            let _ = writeln!(text, "{:35}{but}{why}", "");
         }
     }
     text
@@ -125,76 +200,98 @@ fn text(report: &Report) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_row_holds() {
-        let report = report(CASES, CONFIG).expect("cases that can be read");
-        for row in &report.rows {
-            assert_eq!(row.otherwise, None, "{}", row.id);
-        }
-        assert!(report.rows.len() >= 20);
+    fn all(cases: &'static str) -> Report {
+        report(page::entries().into_iter(), cases).expect("cases that can be read")
+    }
+
+    fn failed(report: &Report) -> Vec<&'static str> {
+        let rows = report.rows.iter().filter(|row| row.state == State::Failed);
+        rows.map(|row| row.id).collect()
     }
 
     #[test]
-    fn rows_are_those_of_the_page() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rfc-compliance.md");
-        let page = std::fs::read_to_string(page).expect("docs/rfc-compliance.md");
+    fn every_row_that_is_tried_holds() {
+        let report = all(CASES);
+        assert_eq!(report.failed, 0, "{}", text(&report));
+        assert!(report.held >= HELD, "{}", text(&report));
+    }
+
+    /// No fewer are tried from now on.
+    const HELD: usize = 103;
+
+    #[test]
+    fn cases_are_for_rows_that_are_met() {
+        let rows = page::entries();
+        let mut seen = std::collections::BTreeSet::new();
         for case in Case::all(CASES).expect("cases that can be read") {
-            let starts = |end| format!("\n| {}{end}", case.row);
+            let mut rows = rows.iter().filter(|row| case.is_for(row.id));
             assert!(
-                page.contains(&starts(" ")) || page.contains(&starts(",")),
+                rows.any(|row| row.departs.is_none()),
+                "{} is no row",
+                case.row
+            );
+            assert!(seen.insert(case.row), "{} is there twice", case.row);
+            assert_ne!(
+                case.untried().is_none(),
+                case.steps().next().is_none(),
                 "{}",
                 case.row
             );
         }
     }
 
-    /// Each case fails on an engine that does something else, or shows nothing.
+    /// Rows fail on an engine that does something else.
     #[test]
     fn cases_notice_another_behaviour() {
-        let fails = |from: &str, to: &str| -> Vec<&'static str> {
-            let config = CONFIG.replace(from, to);
-            assert_ne!(config, CONFIG, "{from} is in the file");
-            let report = report(CASES, &config).expect("a file that is good");
-            let rows = report.rows.into_iter();
-            rows.filter(|row| !row.held).map(|row| row.id).collect()
-        };
-        let endpoint = "mapping: endpoint-independent";
-        let broken = fails(endpoint, "mapping: address-and-port-dependent");
-        assert!(
-            broken.contains(&"RFC4787 REQ-1") && broken.contains(&"RFC5382 REQ-1"),
-            "{broken:?}"
-        );
-        let broken = fails(
-            "filtering: address-dependent",
-            "filtering: endpoint-independent",
-        );
-        assert!(
-            broken.contains(&"RFC4787 REQ-8") && broken.contains(&"RFC5382 REQ-4"),
-            "{broken:?}"
-        );
-        let broken = fails("hairpin: { enabled: true", "hairpin: { enabled: false");
-        assert!(
-            broken.contains(&"RFC4787 REQ-9") && broken.contains(&"RFC5382 REQ-8"),
-            "{broken:?}"
-        );
-        let broken = fails("tcp_established: 7440s", "tcp_established: 60s");
-        assert!(broken.contains(&"RFC5382 REQ-5"), "{broken:?}");
-        let broken = fails("icmp: 60s", "icmp: 30s");
-        assert!(broken.contains(&"RFC5508 REQ-2"), "{broken:?}");
-        let broken = fails("ports: { udp: 64 }", "ports: { udp: 640 }");
-        assert!(broken.contains(&"RFC6888 REQ-4"), "{broken:?}");
+        for (place, rows) in [
+            (
+                "rule mapping: address-and-port-dependent",
+                "RFC4787 REQ-1|RFC5382 REQ-1",
+            ),
+            (
+                "rule filtering: address-and-port-dependent",
+                "RFC4787 REQ-8|RFC5382 REQ-3",
+            ),
+            (
+                "rule hairpin: { enabled: false }",
+                "RFC4787 REQ-9|RFC5382 REQ-8, 8a",
+            ),
+            ("rule paired: false", "RFC4787 REQ-2|RFC6888 REQ-2"),
+            ("timeouts tcp_established: 60s", "RFC5382 REQ-5|RFC7857 §2"),
+            ("timeouts udp: 120s", "RFC4787 REQ-5c|RFC4787 REQ-6"),
+            ("timeouts icmp: 30s", "RFC5508 REQ-2"),
+            ("inside icmp_errors: false", "RFC5508 REQ-8|RFC5508 REQ-10a"),
+        ] {
+            let cases = CASES.replacen("\n\n", &format!("\ngiven {place}\n\n"), 1);
+            let failed = failed(&all(cases.leak()));
+            for row in rows.split('|') {
+                assert!(
+                    failed.contains(&row),
+                    "{place}: {row} held; {failed:?} failed"
+                );
+            }
+        }
     }
 
     #[test]
     fn a_report_says_what_was_tried_where_it_failed() {
-        let cases = "RFC0 REQ-0: pigs fly\nudp 10.64.0.7:5000 > 192.0.2.1:7000 dropped\n";
-        let report = report(cases, CONFIG).expect("a case that can be read");
-        let text = text(&report);
-        assert!(text.contains("0 of 1 rows held"), "{text}");
-        assert!(
-            text.contains("udp 10.64.0.7:5000 > 192.0.2.1:7000 dropped"),
-            "{text}"
-        );
+        let only = page::entries().into_iter().take(1);
+        let (head, _) = CASES.split_once("\n\n").expect("what is given to all");
+        let case = "RFC4787 REQ-1\nudp A:5000 > X:7000 dropped\n";
+        let cases = format!("{head}\n\n{case}").leak();
+        let text = text(&report(only, cases).expect("a case that can be read"));
+        assert!(text.contains("of 1 rows 0 held, 1 failed"), "{text}");
+        assert!(text.contains("udp A:5000 > X:7000 dropped\n"), "{text}");
         assert!(text.contains("but: "), "{text}");
+    }
+
+    #[test]
+    fn rows_are_found_by_their_standard() {
+        for rfc in ["4787", "RFC4787", "rfc 4787"] {
+            assert!(is_of("RFC4787 REQ-3a", rfc) && !is_of("RFC5382 REQ-1", rfc));
+        }
+        assert!(
+            is_of("PCP-7", "6887") && is_of("RFC7422-1", "7422") && is_of("RFC7857 §2", "7857")
+        );
     }
 }

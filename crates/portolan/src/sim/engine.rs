@@ -19,7 +19,7 @@ use pktio::{PacketBuf, PortId};
 use wire::ethernet::{Mac, Tags};
 
 use crate::book::{Book, PortFigures};
-use crate::console::{Console, Sink};
+use crate::console::{Console, Reread, Sink};
 use crate::reload;
 use crate::steering::Arrivals;
 use crate::words;
@@ -229,6 +229,12 @@ impl Engine {
         Self::assemble(config, log, seed, now, |name, interface| {
             interface.mac = mac_of(name).unwrap_or(interface.mac);
         })
+    }
+
+    /// Has a reload read what `reread` makes of a file's name, instead of the file.
+    pub(crate) fn rereading(mut self, reread: Reread) -> Self {
+        self.console.rereading(reread);
+        self
     }
 
     /// Has frames explained from now on, those that are meant; or no longer.
