@@ -27,6 +27,18 @@ fn a_mapping_lasts_five_minutes() {
     lost(&nat.later(1.0 + GRAIN).outside(inbound(second)));
 }
 
+/// RFC 4787 REQ-5c: also where time began long ago, farther than timers tell the past from the future.
+#[test]
+fn a_mapping_lasts_no_longer_after_a_jump_of_time() {
+    let mut nat = Pipe::new(&Config::new());
+    udp_endpoint(&mut nat, INSIDE, REMOTE);
+    nat.wait(1.7e9);
+    assert_eq!(nat.counter(Counter::NatSessionsEnded), 1);
+    let outside = udp_endpoint(&mut nat, INSIDE, REMOTE);
+    nat.later(299.0).outside(inbound(outside)).forwarded();
+    lost(&nat.later(300.0 + GRAIN).outside(inbound(outside)));
+}
+
 /// RFC 4787 REQ-5b.
 #[test]
 fn the_time_is_configurable() {

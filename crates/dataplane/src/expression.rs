@@ -5,7 +5,8 @@
 //!  all    := one { "and" one }                also &&
 //!  one    := "not" one | "(" any ")" | test   also !
 //!  test   := PROTOCOL | "ip" | "arp" | "proto" NUMBER | "inside" | "outside" | "dropped"
-//!          | [ "src" | "dst" ] ( "host" ADDRESS | "net" PREFIX | "port" PORT [ "-" PORT ] )
+//!          | [ "src" | "dst" ] ( "host" ADDRESS | "net" PREFIX
+//!                              | ( "port" | "portrange" ) PORT [ "-" PORT ] )
 //! ```
 //!
 //! The words are those of packet captures. A packet is looked at as it came and as it left, so
@@ -347,7 +348,7 @@ impl<'a> Parser<'a> {
                     Some(Node::End(which, Test::Net(word.parse().ok()?)))
                 })
             }
-            "port" => {
+            "port" | "portrange" => {
                 self.next();
                 let wanted = "a port or a range, such as 53 or 1024-65535";
                 self.value(wanted, |word| {
@@ -426,6 +427,8 @@ mod tests {
             "dst host 203.0.113.1",
             "dst port 53",
             "port 1024-1030",
+            "portrange 1024-1030",
+            "dst portrange 53-53",
             "inside and not tcp",
             "tcp or udp",
             "tcp or udp and port 53",
@@ -492,6 +495,7 @@ mod tests {
             ("net 10.64.0.7/40", 5, "write an IPv4 prefix"),
             ("port 70000", 6, "write a port or a range"),
             ("port 9-5", 6, "write a port or a range"),
+            ("portrange 9-5", 11, "write a port or a range"),
             ("src udp", 5, "write `host`, `net` or `port`"),
             ("(udp", 5, "write `and`, `or` or `)`"),
             ("udp)", 4, "write `and`, `or`, or nothing more"),

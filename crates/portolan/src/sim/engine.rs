@@ -34,6 +34,9 @@ const RECORDS: usize = 1 << 14;
 /// The grain of timers.
 const TICK: Nanos = Nanos(1 << base::TICK_SHIFT);
 
+/// The farthest that time moves at once: half of what [`base::Ticks`] can tell from the past.
+const STEP: Nanos = Nanos(TICK.0 << 30);
+
 /// A frame that left.
 #[derive(Debug)]
 pub(crate) struct Sent {
@@ -300,13 +303,16 @@ impl Engine {
                 .chain(self.slow.next_due())
                 .chain(self.console.next_due())
                 .min();
+            // Never so far that the coarse time of timers would take it for the past.
+            let until_here = until.min(self.now.plus(STEP));
             // At least a tick, so that what is due but has to wait cannot stop time.
             let next = match due {
                 Some(due) if due > self.now => due,
                 Some(_) => self.now.plus(TICK),
                 None => until,
             };
-            self.now = self.now.max(next.min(until));
+            let next = next.min(until_here);
+            self.now = self.now.max(next);
             loop {
                 let all = self.worker.catch_up(self.now);
                 sent.extend(self.settle());
