@@ -347,7 +347,11 @@ need_packages() {
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300
         --no-install-recommends -y)
     say "installing ${missing[*]}"
-    attend "${apt[@]}" update || warn "apt-get update failed; going on with the lists at hand"
+    if [[ -z ${PTL_LISTS_ARE_NEW:-} ]]; then
+        attend "${apt[@]}" update || warn "apt-get update failed; going on with the lists at hand"
+        # Scripts started by this one need not ask again.
+        export PTL_LISTS_ARE_NEW=1
+    fi
     attend "${apt[@]}" --download-only install "${missing[@]}" >/dev/null ||
         die "cannot download: ${missing[*]}"
     # A package manager killed half way leaves the machine worse than it was:

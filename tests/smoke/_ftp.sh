@@ -16,13 +16,14 @@ make_files() {
     chown "$1" "$PTL_WORK/files/in"
 }
 
-# fetches ROLE HOST [CURL ARGUMENT]...: the file arrives intact.
+# fetches ROLE HOST [CURL ARGUMENT]...: the file arrives intact. Several may do so at once.
 fetches() {
-    local role=$1 host=$2
+    local role=$1 host=$2 got=$PTL_WORK/got-$BASHPID.bin
     shift 2
-    in_ns "$role" curl -sS --connect-timeout 8 --max-time 60 "$@" -o "$PTL_WORK/got.bin" "ftp://$host/big.bin" \
+    rm -f "$got"
+    in_ns "$role" curl -sS --connect-timeout 8 --max-time 60 "$@" -o "$got" "ftp://$host/big.bin" \
         2>"$PTL_WORK/curl.log" || return 1
-    equal "$(sha256sum <"$PTL_WORK/got.bin")" "$SUM"
+    equal "$(sha256sum <"$got")" "$SUM"
 }
 
 # lists ROLE HOST [LFTP SETTING]...: lftp sees the file, then fetches it.
@@ -47,6 +48,19 @@ fetch_many() {
         sort | uniq -c' - "$TRANSFERS" "$host" "$*" >"$PTL_WORK/sums" 2>"$PTL_WORK/curl.log"
     equal "$(xargs <"$PTL_WORK/sums")" "$TRANSFERS $(xargs <<<"$SUM")"
 }
+
+# attempt NAME ROLE HOST [CURL ARGUMENT]...: begins to fetch what must not arrive; to give up takes
+# long, and all may do so at once.
+declare -A ATTEMPTS=()
+attempt() {
+    local name=$1
+    shift
+    fetches "$@" &
+    ATTEMPTS[$name]=$!
+}
+
+# attempt_fails NAME: it ended, and in vain.
+attempt_fails() { ! wait "${ATTEMPTS[$1]}"; }
 
 # sends ROLE HOST [CURL ARGUMENT]...: an upload arrives intact.
 sends() {

@@ -5,10 +5,11 @@
 
 The one that answers takes every call and sends every packet of audio back, but not to a
 caller who asks for `mute`. The one that calls sends fifty packets a second for so many
-seconds, hangs up, and prints how many came back.
+seconds or until SIGUSR1, hangs up, and prints how many it sent and how many came back.
 """
 
 import select
+import signal
 import socket
 import sys
 import time
@@ -87,16 +88,19 @@ def call(address, server, user, call_id, seconds):
     there = next(line for line in text.split("\r\n") if line.startswith("m=audio "))
     there = (server, int(there.split(" ")[1]))
     audio.setblocking(False)
-    back, end = 0, time.monotonic() + seconds
-    while time.monotonic() < end:
+    told = []
+    signal.signal(signal.SIGUSR1, lambda *_: told.append(True))
+    sent, back, end = 0, 0, time.monotonic() + seconds
+    while not told and time.monotonic() < end:
         audio.sendto(b"\x80" * 172, there)
+        sent += 1
         time.sleep(0.02)
         while select.select([audio], [], [], 0)[0]:
             audio.recv(4096)
             back += 1
     send("BYE", 2, ";tag=b")
     assert sip.recv(4096).startswith(b"SIP/2.0 200 ")
-    print(back, flush=True)
+    print(sent, back, flush=True)
 
 
 if sys.argv[1] == "answer":

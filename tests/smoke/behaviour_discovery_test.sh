@@ -10,16 +10,23 @@ readonly OTHER=192.0.2.11
 # finds OPTION TEXT: what coturn's program, started by `discover`, has said of it.
 finds() { grep -qF "$2" "$PTL_WORK/found$1" || { cat "$PTL_WORK/found$1"; return 1; }; }
 
-# discover: all three discoveries at once, mapping (-m), filtering (-f), hairpins (-H).
-# It takes three seconds to give up on an answer.
+# discover: begins all three discoveries at once, mapping (-m), filtering (-f), hairpins (-H).
+# It takes three seconds to give up on an answer, in which others may ask.
+DISCOVERIES=()
 discover() {
-    local option pids=() pid
+    local option
+    DISCOVERIES=()
     for option in -m -f -H; do
         spawn "$PTL_WORK/found$option" ip netns exec "$(ns inside-a)" \
-            timeout 30 turnutils_natdiscovery "$option" "$SERVER"
-        pids+=("$SPAWNED")
+            timeout 60 turnutils_natdiscovery "$option" "$SERVER"
+        DISCOVERIES+=("$SPAWNED")
     done
-    for pid in "${pids[@]}"; do
+}
+
+# discovered: until they have ended.
+discovered() {
+    local pid
+    for pid in "${DISCOVERIES[@]}"; do
         wait "$pid" || true
     done
 }
@@ -63,6 +70,11 @@ for mapping in endpoint-independent address-dependent address-and-port-dependent
         start_portolan
         say "mapping $mapping, filtering $filtering"
         discover
+        check "of four remote endpoints, $endpoints see different outside endpoints over UDP" \
+            equal "$(stun mapping udp "$SERVER" "$OTHER")" "$endpoints"
+        check "and over TCP" equal "$(stun mapping tcp "$SERVER" "$OTHER")" "$endpoints"
+        check "what comes in is: ${lets_in:-nothing}" equal "$(stun filtering "$SERVER")" "$lets_in"
+        discovered
         check "coturn finds the mapping" finds -m "$says_mapping"
         check "coturn finds the filtering" finds -f "$says_filtering"
         if [[ $filtering == endpoint-independent ]]; then
@@ -74,10 +86,6 @@ for mapping in endpoint-independent address-dependent address-and-port-dependent
             check "from inside come in:${stranger:+ a stranger and} whoever was written to" \
                 equal "$(stun hairpin "$SERVER")" "${stranger}asked"
         fi
-        check "of four remote endpoints, $endpoints see different outside endpoints over UDP" \
-            equal "$(stun mapping udp "$SERVER" "$OTHER")" "$endpoints"
-        check "and over TCP" equal "$(stun mapping tcp "$SERVER" "$OTHER")" "$endpoints"
-        check "what comes in is: ${lets_in:-nothing}" equal "$(stun filtering "$SERVER")" "$lets_in"
         stop "$PORTOLAN_PID"
     done
 done
@@ -87,6 +95,7 @@ smoke_config 's/filtering: address-dependent/filtering: endpoint-independent/' \
     's/hairpin: { enabled: true/hairpin: { enabled: false/'
 start_portolan
 discover
+discovered
 check "hairpins switched off: coturn finds none" no_hairpins
 check "they were dropped for that reason" test "$(counter drop.hairpin)" -gt 0
 finish

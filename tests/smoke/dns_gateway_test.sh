@@ -70,8 +70,8 @@ nothing_went_wrong() {
 }
 
 many() {
-    local i
-    for i in {1..50}; do
+    local _
+    for _ in {1..50}; do
         told outside "$NAMES" "$WEB" www.portolan.example || return 1
     done
 }

@@ -32,6 +32,7 @@ begin
 need_packages "${PTL_TRAFFIC_PACKAGES[@]}"
 build
 new_ns appliance
+# shellcheck disable=SC2034 # for lib.sh
 PORTOLAN_NO_HUGE=1
 reserve_hugepages 0
 

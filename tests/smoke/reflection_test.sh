@@ -6,6 +6,7 @@ source "$(dirname "$0")/_init.sh"
 
 readonly CLIENT=10.0.30.2 NEIGHBOR=10.0.30.3 EXPRESSWAY=10.0.10.2
 readonly PUBLIC=64.100.0.10 SHARED=64.100.0.11 NEIGHBOR_PUBLIC=64.100.0.12
+# shellcheck disable=SC2034 # for _init.sh
 SMOKE_BASE=reflection
 
 #   client   10.0.30.2 --+

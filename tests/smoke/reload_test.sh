@@ -303,7 +303,7 @@ prepare() {
 }
 
 run_with() {
-    local workers=$1 what="with $1 worker(s)" spared guest host in_use moved i
+    local workers=$1 what="with $1 worker(s)" spared guest host in_use moved
     say "$what"
     prepare "$workers"
     check "$what: everybody's traffic flows" flowing steady
@@ -521,8 +521,8 @@ place_of() { awk -v word="$1" '{ at = index($0, word) } at { print NR ":" at; ex
 
 # Ten times there and back, by turns by command and by signal, as fast as it goes.
 again_and_again() {
-    local i well=1
-    for i in {1..10}; do
+    local _ well=1
+    for _ in {1..10}; do
         PREFIXES='203.0.113.0/29, 203.0.113.8/31' PUBLIC='      drain_addresses: [203.0.113.8]'
         MORE_STATICS="
     - { protocol: tcp, inside: \"$BEHIND:22\", outside: \"$HOME_SERVER:22\" }"

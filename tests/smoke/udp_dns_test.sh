@@ -15,8 +15,8 @@ asks() {
 }
 
 many() {
-    local i
-    for i in {1..50}; do
+    local _
+    for _ in {1..50}; do
         asks "$1" "$SERVER" www.portolan.example || return 1
     done
 }
