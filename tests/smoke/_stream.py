@@ -8,7 +8,7 @@ order, and from which outside endpoints it came.
 The server answers each datagram with a number of its own and sends TCP back as it
 comes. (TCP repeats what is late as well as what is lost, so only UDP counts losses.) A sender has from each source two UDP flows of 50 datagrams a second, a TCP
 connection of 70 kB/s, or a new socket five times a second. Both write their report
-twice a second and go on until they are told to end by TERM.
+five times a second and go on until they are told to end by TERM.
 """
 
 import contextlib
@@ -127,7 +127,7 @@ def serve(address, path):
                 udp.sendto(f"{name} {flow[2]}".encode(), peer)
                 flow[2] += 1
         if time.monotonic() >= due:
-            due = time.monotonic() + 0.5
+            due = time.monotonic() + 0.2
             report()
     report()
 
@@ -247,7 +247,7 @@ def send(address, path, kinds, *sources):
             for each in series:
                 each.step(now)
         if now >= due:
-            due = now + 0.5
+            due = now + 0.2
             report()
     for transfer in transfers:
         transfer.join(LINGER * 10)

@@ -58,9 +58,8 @@ pause 1
 scrape
 before=$(forwarded)
 check "ten pings" pings inside-a 10 "$SERVER"
-pause 1
-check "the endpoint answers again" scrape
-check "twenty packets more were forwarded" test "$(forwarded)" -ge "$((before + 20))"
+forwarded_more() { scrape && (($(forwarded) >= $1)); }
+check "twenty packets more were forwarded" wait_until 10 forwarded_more "$((before + 20))"
 # --- a real Prometheus, the rules and the dashboard ----------------------------------
 
 readonly RULES=$PTL_ROOT/configs/prometheus

@@ -24,24 +24,30 @@ serve_film() {
 # How many seconds a play of four may take.
 PATIENCE=40
 
-# frames ROLE TRANSPORT URL: PICTURES and SOUNDS that have come in four seconds.
+# play NAME ROLE TRANSPORT URL: begins to take four seconds of it. Several may do so at once.
+declare -A PLAYS=()
+play() {
+    spawn "$PTL_WORK/$1.log" ip netns exec "$(ns "$2")" timeout "$PATIENCE" ffmpeg -nostdin -v error \
+        -rtsp_transport "$3" -i "$4" -map 0 -c copy -t 4 -f framecrc "$PTL_WORK/$1.frames"
+    PLAYS[$1]=$SPAWNED
+}
+
+# frames NAME: PICTURES and SOUNDS that have come when it has ended.
 frames() {
-    in_ns "$1" timeout "$PATIENCE" ffmpeg -nostdin -v error -rtsp_transport "$2" -i "$3" \
-        -map 0 -c copy -t 4 -f framecrc "$PTL_WORK/frames" 2>"$PTL_WORK/ffmpeg.log" || true
-    PICTURES=$(grep -c '^0,' "$PTL_WORK/frames" 2>/dev/null) || true
-    SOUNDS=$(grep -c '^1,' "$PTL_WORK/frames" 2>/dev/null) || true
-    rm -f "$PTL_WORK/frames"
+    wait "${PLAYS[$1]}" || true
+    PICTURES=$(grep -c '^0,' "$PTL_WORK/$1.frames" 2>/dev/null) || true
+    SOUNDS=$(grep -c '^1,' "$PTL_WORK/$1.frames" 2>/dev/null) || true
     printf '        %s pictures, %s sounds\n' "${PICTURES:-0}" "${SOUNDS:-0}"
 }
 
-# plays ROLE TRANSPORT URL: four seconds of 25 pictures, and sound in packets of an eighth.
-plays() {
-    frames "$@"
-    ((${PICTURES:-0} >= 80 && ${SOUNDS:-0} >= 25)) || { tail -n 5 "$PTL_WORK/ffmpeg.log"; return 1; }
+# played NAME: four seconds of 25 pictures, and sound in packets of an eighth.
+played() {
+    frames "$1"
+    ((${PICTURES:-0} >= 80 && ${SOUNDS:-0} >= 25)) || { tail -n 5 "$PTL_WORK/$1.log"; return 1; }
 }
 
-plays_nothing() {
-    frames "$@"
+played_nothing() {
+    frames "$1"
     ((${PICTURES:-0} == 0 && ${SOUNDS:-0} == 0))
 }
 
@@ -59,22 +65,29 @@ doors_were_opened() {
 
 no_door_is_left() { [[ $(portolan show doors --json | jq length) == 0 ]]; }
 
-smoke_start "$STRICT" "$FORWARD_RTSP"
+smoke_topology
 serve_film outside "$PLAYER" 554
 serve_film inside-b 10.64.0.20 8554
+smoke_config "$STRICT" "$FORWARD_RTSP"
+start_portolan
 
-check "a client inside plays by UDP" plays inside-a udp "rtsp://$PLAYER/film"
-check "another one at the same time of day" plays inside-b udp "rtsp://$PLAYER/film"
-check "a client inside plays in the connection" plays inside-a tcp "rtsp://$PLAYER/film"
-check "a client outside plays from the server inside" plays outside udp "rtsp://$SHOWN/film"
+play first inside-a udp "rtsp://$PLAYER/film"
+play second inside-b udp "rtsp://$PLAYER/film"
+play connected inside-a tcp "rtsp://$PLAYER/film"
+play inward outside udp "rtsp://$SHOWN/film"
+check "a client inside plays by UDP" played first
+check "another one at the same time of day" played second
+check "a client inside plays in the connection" played connected
+check "a client outside plays from the server inside" played inward
 check "every play had its doors" doors_were_opened
 check "all doors are closed after TEARDOWN" wait_until 60 no_door_is_left
 
 stop "$PORTOLAN_PID" 5
 smoke_config "$STRICT" "$FORWARD_RTSP" "\$a alg: { rtsp: off }"
 start_portolan
+play connected inside-a tcp "rtsp://$PLAYER/film"
 PATIENCE=9
-check "without the gateway no media come in" plays_nothing inside-a udp "rtsp://$PLAYER/film"
-PATIENCE=40
-check "but in the connection" plays inside-a tcp "rtsp://$PLAYER/film"
+play vain inside-a udp "rtsp://$PLAYER/film"
+check "without the gateway no media come in" played_nothing vain
+check "but in the connection" played connected
 finish

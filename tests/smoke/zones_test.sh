@@ -8,6 +8,7 @@ readonly PHONE=10.64.0.10 CALLS=2
 
 smoke_topology
 need_packages sip-tester
+# shellcheck disable=SC2034 # for _init.sh
 SMOKE_BASE=zones
 smoke_config
 SCENARIOS=$PTL_ROOT/tests/smoke/sip
