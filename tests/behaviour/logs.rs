@@ -2,6 +2,7 @@
 //!
 //! The IPFIX is read by a decoder that is not ours, which has to know the templates.
 
+mod import;
 mod reader;
 
 use base::Counter;

@@ -16,6 +16,7 @@ mod connections;
 pub mod exchange;
 pub mod export;
 pub mod filter;
+pub mod intake;
 mod line;
 pub mod metrics;
 pub mod protocol;

@@ -9,10 +9,14 @@
 //! A message holds as many records as fit. Its sequence number counts the data records
 //! before it, sent or lost, so that a collector sees by the numbers what it did not get.
 
+mod reader;
+
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use nat::{Flow, Quota, Realm, Record, Remote, Threshold};
+
+pub use reader::{Header, Holding, Outcome, Reader, Told};
 
 use crate::Entry;
 use crate::event::{Event, quota_event, threshold_event};

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! nat::Record ──> ipfix::Writer   messages of RFC 7011 with the templates of RFC 8158
+//!                 ipfix::Reader   the same of any exporter, for what is imported
 //!             └─> syslog::Writer  lines of RFC 5424, one record each
 //! ```
 //!

@@ -5,6 +5,7 @@
 //!                                           └─> sim: ports in memory, virtual time
 //!  show, clear, why, trace ─> control socket of a running appliance
 //!  whois, plan ─> the file, and the store of log records
+//!  import ─> the store, from IPFIX of several boxes
 //!  doctor ─> the machine, and what the file asks of it
 //! ```
 //!
@@ -18,6 +19,7 @@ mod client;
 mod console;
 mod doctor;
 mod events;
+mod import;
 mod paper;
 mod reload;
 mod run;
@@ -72,6 +74,8 @@ enum Command {
     Top(top::Options),
     /// Tell who has or had an outside endpoint, or which ones a host has, without a running appliance.
     Whois(whois::Options),
+    /// Take IPFIX message files of one or several boxes into a store, for whois: exit 0, or 1 where one is damaged.
+    Import(import::Options),
     /// Tell from the configuration alone how subscribers and outside addresses would spread over workers.
     Plan(paper::Options),
     /// Examine this machine: huge pages, devices, cores, clock; exit 0, or 1 where something keeps Portolan from working.
@@ -115,6 +119,9 @@ fn main() -> ExitCode {
         Command::Trace(options) => capture::trace(&options).map_err(Failure::from),
         Command::Top(options) => top::top(&options).map_err(Failure::from),
         Command::Whois(options) => whois::whois(&options).map_err(Failure::from),
+        Command::Import(options) => {
+            import::import(&options).map_err(|error| Failure::Other(error.to_string()))
+        }
         Command::Plan(options) => plan(&options),
         Command::Doctor(options) => examine(&options),
         Command::Selftest(options) => match selftest::selftest(&options) {

@@ -171,21 +171,24 @@ pub(crate) fn whois(options: &Options) -> Result<(), WhoisError> {
     };
     let kept = store.as_ref().map(|store| store.configuration(span.1));
     let kept = kept.transpose().map_err(store_error)?.flatten();
-    let config = in_force(kept, given, span.1)?;
-    let question = question(&config, options)?;
-    let mut findings = Findings::new(&config);
+    let config = in_force(kept, given)?;
+    let question = question(config.as_ref(), options)?;
+    let mut findings = Findings::new(config.as_ref());
     // Of several ports only the store is asked.
     let single = options
         .query
         .ports
         .is_none_or(|(first, last)| first == last);
-    if options.from.is_none() && single {
-        for realm in realms(&config) {
-            outside::look(&config, realm, &question, &mut findings);
+    if let Some(config) = config.as_ref().filter(|_| options.from.is_none() && single) {
+        for realm in realms(config) {
+            outside::look(config, realm, &question, &mut findings);
         }
-        for realm in realms(&config) {
-            inside::look(&config, realm, &question, &mut findings);
+        for realm in realms(config) {
+            inside::look(config, realm, &question, &mut findings);
         }
+    }
+    if config.is_none() {
+        findings.note("the store has no configuration of that time or before: give one with -c");
     }
     if let Some(store) = &store {
         stored::look(store, options, span, question.protocol, &mut findings)
@@ -227,27 +230,23 @@ impl Options {
     }
 }
 
-/// The configuration that was in force then: what the store has kept, or else the file that was given.
+/// The configuration that was in force then: what the store has kept, or else the file that was given;
+/// none of a store that was imported.
 fn in_force(
     kept: Option<(u64, String)>,
     given: Option<Config>,
-    at: u64,
-) -> Result<Config, WhoisError> {
-    if let Some((since, text)) = kept {
-        return config::parse("the store's configuration", &text).map_err(|errors| {
-            WhoisError::File(format!(
-                "what was in force since {} is not understood any more: {}",
-                Time::from_millis(since),
-                lines(&errors)
-            ))
-        });
-    }
-    given.ok_or_else(|| {
-        let at = Time::from_millis(at);
-        WhoisError::Usage(format!(
-            "the store has no configuration of {at} or before: give one with -c"
+) -> Result<Option<Config>, WhoisError> {
+    let Some((since, text)) = kept else {
+        return Ok(given);
+    };
+    let parsed = config::parse("the store's configuration", &text).map_err(|errors| {
+        WhoisError::File(format!(
+            "what was in force since {} is not understood any more: {}",
+            Time::from_millis(since),
+            lines(&errors)
         ))
-    })
+    });
+    parsed.map(Some)
 }
 
 fn lines(errors: &[config::ConfigError]) -> String {
@@ -263,7 +262,7 @@ fn realms(config: &Config) -> impl Iterator<Item = VrfId> {
     (0..config.vrfs.len()).filter_map(|id| VrfId::try_from(id).ok())
 }
 
-fn question(config: &Config, options: &Options) -> Result<Question, WhoisError> {
+fn question(config: Option<&Config>, options: &Options) -> Result<Question, WhoisError> {
     let protocol = match &options.protocol {
         Some(name) => Some(protocol_number(name).ok_or_else(|| {
             let why = format!("there is no protocol {name}: give a name such as tcp, or a number");
@@ -271,8 +270,9 @@ fn question(config: &Config, options: &Options) -> Result<Question, WhoisError> 
         })?),
         None => None,
     };
-    let vrf = match &options.vrf {
-        Some(name) => {
+    // Without a configuration the store alone is asked, which knows its names.
+    let vrf = match options.vrf.as_ref().zip(config) {
+        Some((name, config)) => {
             let found = config.vrfs.iter().position(|known| known == name);
             let id = found.and_then(|id| VrfId::try_from(id).ok());
             Some(id.ok_or_else(|| {

@@ -47,7 +47,7 @@ impl Entry {
 
 /// The two files of a run.
 pub(crate) struct Files {
-    ipfix: PathBuf,
+    pub(crate) ipfix: PathBuf,
     syslog: PathBuf,
 }
 

@@ -456,3 +456,61 @@ fn the_store_is_one_of_them() {
     let epoch = reader.configuration(start + 12_000).unwrap();
     assert_eq!(epoch, Some((start + 12_000, "workers: {}".into())));
 }
+
+/// What was lent before a file failed is told again, when the file that told it goes by age.
+#[test]
+fn a_block_outlives_a_file_that_failed_and_its_own_age() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let log = || Log {
+        store: Some(LogStore {
+            path: path.clone(),
+            keep: Duration::from_hours(1),
+            max_size: 1 << 30,
+        }),
+        ..Log::default()
+    };
+    let mut desk = Desk::new(log());
+    desk.offer(1);
+    desk.pass(Nanos::from_secs(2));
+    // Where the configuration would be noted there is a file.
+    let epochs = path.join("epochs");
+    std::fs::remove_dir_all(&epochs).unwrap();
+    std::fs::write(&epochs, "").unwrap();
+    let order = Order::Configure(Box::new(log()), Names::default(), "workers: {}".into());
+    desk.handle.order(order);
+    desk.turn();
+    desk.offer(1);
+    desk.turn();
+    assert_eq!(desk.count(Counter::LogStoreLost), 1);
+    std::fs::remove_file(&epochs).unwrap();
+    desk.pass(Nanos::from_secs(11));
+    // Something else, for there to be a file to seal.
+    let other = Logged {
+        at: desk.now,
+        record: Record::Block(
+            Life::Ended,
+            BlockNotice {
+                inside: "10.64.0.8".parse().unwrap(),
+                realm: 0,
+                outside: "203.0.113.1".parse().unwrap(),
+                ports: (2048, 2559),
+            },
+        ),
+    };
+    desk.exporter.record(0, &other, desk.clock());
+    desk.pass(Nanos::from_secs(2));
+    desk.pass(Nanos::from_secs(7200));
+    desk.pass(Nanos::from_secs(2));
+    let reader = crate::store::Reader::open(&path).unwrap();
+    let outside = "203.0.113.1".parse().unwrap();
+    assert_eq!(
+        reader.outside(outside, (2100, 2100)).unwrap(),
+        [],
+        "it is too old"
+    );
+    let found = reader.outside(outside, (1100, 1100)).unwrap();
+    assert_eq!(found.len(), 1);
+    let start = 1_700_000_000_000;
+    assert_eq!((found[0].from, found[0].until), (start + 1000, None));
+}

@@ -138,6 +138,16 @@ impl Segment {
         Ok(from)
     }
 
+    /// Whether this very entry is in it.
+    pub(super) fn has(&self, entry: &Entry) -> io::Result<bool> {
+        if !(self.earliest..=self.latest).contains(&entry.at) {
+            return Ok(false);
+        }
+        let raw = entry.to_raw();
+        let place = self.first_not(|number| Ok(self.raw(number)? < raw))?;
+        Ok(place < self.count && self.raw(place)? == raw)
+    }
+
     /// Adds all entries of a class with this outside address and a first port from `first` to `last`.
     fn add_class(
         &self,

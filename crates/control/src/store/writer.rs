@@ -1,6 +1,6 @@
 //! Takes entries, seals them, and lets go of what is too old or too much.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::net::Ipv4Addr;
@@ -54,6 +54,31 @@ pub struct Writer {
     began: u64,
     synced: u64,
     lent: Lent,
+    /// What [`Writer::append_new`] compares with.
+    known: Option<Known>,
+}
+
+/// What a store has, for who may say it again.
+#[derive(Debug)]
+struct Known {
+    segments: Vec<Segment>,
+    /// What is in the journal of this number.
+    fresh: HashSet<Raw>,
+    number: u64,
+}
+
+impl Known {
+    fn has(&self, entry: &Entry) -> io::Result<bool> {
+        if self.fresh.contains(&entry.to_raw()) {
+            return Ok(true);
+        }
+        for segment in &self.segments {
+            if segment.has(entry)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 impl Writer {
@@ -95,6 +120,7 @@ impl Writer {
             began: now,
             synced: now,
             lent: Lent::default(),
+            known: None,
         })
     }
 
@@ -161,6 +187,52 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Takes those of the entries that the store does not have yet, and tells how many they were.
+    ///
+    /// # Errors
+    ///
+    /// A file.
+    pub fn append_new(&mut self, entries: &[Entry], now: u64) -> io::Result<usize> {
+        let mut taken = 0;
+        for part in entries.chunks(MOST) {
+            let mut known = match self.known.take() {
+                Some(known) if known.number == self.number => known,
+                _ => self.look()?,
+            };
+            let mut new = Vec::new();
+            for entry in part {
+                if !known.has(entry)? {
+                    known.fresh.insert(entry.to_raw());
+                    new.push(*entry);
+                }
+            }
+            self.known = Some(known);
+            self.append(&new, now)?;
+            taken += new.len();
+        }
+        Ok(taken)
+    }
+
+    fn look(&self) -> io::Result<Known> {
+        let segments = numbers(&self.directory, SEGMENT)?.into_iter();
+        let segments =
+            segments.map(|number| Segment::open(&file(&self.directory, number, SEGMENT)));
+        Ok(Known {
+            segments: segments.collect::<io::Result<_>>()?,
+            fresh: self.entries.iter().copied().collect(),
+            number: self.number,
+        })
+    }
+
+    /// Makes what was appended last.
+    ///
+    /// # Errors
+    ///
+    /// The file.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.journal.sync()
     }
 
     fn note_block(&mut self, entry: &Entry) {

@@ -163,7 +163,7 @@ impl Answer {
 /// Everything found about one question.
 #[derive(Debug)]
 pub(super) struct Findings<'c> {
-    config: &'c Config,
+    config: Option<&'c Config>,
     answers: Vec<Answer>,
     /// Why something that could have been an answer is none.
     why_not: Vec<String>,
@@ -171,7 +171,7 @@ pub(super) struct Findings<'c> {
 }
 
 impl<'c> Findings<'c> {
-    pub(super) fn new(config: &'c Config) -> Self {
+    pub(super) fn new(config: Option<&'c Config>) -> Self {
         Self {
             config,
             answers: Vec::new(),
@@ -195,7 +195,9 @@ impl<'c> Findings<'c> {
     }
 
     pub(super) fn vrf(&self, id: VrfId) -> String {
-        let name = self.config.vrfs.get(usize::from(id));
+        let name = self
+            .config
+            .and_then(|config| config.vrfs.get(usize::from(id)));
         name.cloned().unwrap_or_default()
     }
 
