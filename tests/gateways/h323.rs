@@ -214,6 +214,121 @@ fn a_call_by_a_gatekeeper_is_followed_from_one_session_to_the_next() {
     assert_eq!(tally(&mut nat, "h323")[5], 0);
 }
 
+/// A datagram of call signalling: each message behind a header of so many bytes. Where a message
+/// may begin there is nothing behind it.
+fn annex_e(header: usize, names: &[&str]) -> Vec<u8> {
+    let headers = [[8, 2, 5], [0, 0x7e, 0x80]].concat().repeat(8);
+    let messages = names.iter().map(|name| {
+        // Without TPKT.
+        let message = message(name).split_off(4);
+        [&headers[..header], &message].concat()
+    });
+    messages.collect::<Vec<_>>().concat()
+}
+
+/// H.323 Annex E: one message, or several, behind headers of several lengths, and none at 1720.
+#[test]
+fn calls_over_udp_are_read_behind_any_header() {
+    for port in [1720, 2517] {
+        for header in [0, 1, 5, 8, 12, 20, 48] {
+            let mut nat = Pipe::new(&strict());
+            let own = "10.64.0.7:30001";
+            let peer = format!("192.0.2.9:{port}");
+            let send = |bytes: &[u8]| udp(&format!("{own} > {peer}")).payload(bytes);
+            // An acknowledgement comes first.
+            let seen = through(nat.inside(send(&[0; 12])));
+            assert_eq!(seen.payload, [0; 12]);
+            let sent = annex_e(
+                header,
+                &["facility_tunnelled", "setup_fast", "tunnelled_accept"],
+            );
+            let seen = through(nat.inside(send(&sent)));
+            hides(&sent, &seen);
+            let outside = seen.src.to_string();
+            assert_eq!(became(&sent, &seen.payload, 30_001), outside);
+            let rtp = became(&sent, &seen.payload, 5000);
+            hears(&mut nat, &rtp, 5000);
+            hears(&mut nat, &became(&sent, &seen.payload, 5002), 5002);
+            // Whoever did not choose the reference sets its highest bit.
+            let reference = |high: u8| vec![8, 2, high, 0x34, 7];
+            let connect = annex_e(header, &["connect_fast"]);
+            let connect = with(&connect, &[(reference(0x12), reference(0x92))]);
+            let told = with(&connect, &[(place(OWN, 5000), place_of(&rtp))]);
+            let back = udp(&format!("{peer} > {outside}")).payload(&told);
+            assert_eq!(through(nat.outside(back)).payload, connect);
+            assert_eq!(doors(&mut nat).len(), 4);
+            through(nat.inside(send(&annex_e(header, &["released"]))));
+            assert_eq!(doors(&mut nat), [""; 0]);
+            let [messages, rewritten, .., bypassed, errors] = tally(&mut nat, "h323");
+            assert_eq!([messages, rewritten, bypassed, errors], [5, 2, 0, 0]);
+        }
+    }
+}
+
+/// What is no message to its last byte is not touched, and let go if nothing else comes.
+#[test]
+fn other_datagrams_on_the_ports_of_calls_pass_as_they_are() {
+    let setup = annex_e(0, &["setup_fast"]);
+    let cut = setup[..setup.len() - 1].to_vec();
+    let changed = |at: usize, byte: u8| {
+        let mut other = setup.clone();
+        other[at] = byte;
+        other
+    };
+    let others = [
+        cut,
+        // The length of the call reference, a type, an element behind User-User, and its discriminator.
+        changed(1, 1),
+        changed(4, 0x0f),
+        changed(10, 0x7f),
+        changed(19, 4),
+    ];
+    assert_eq!(setup[16..20], [0x7e, 0, setup[18], 5]);
+    for sent in others {
+        let mut nat = Pipe::new(&strict());
+        for nth in 0..8 {
+            let packet = udp("10.64.0.7:30001 > 192.0.2.9:2517").payload(&sent);
+            assert_eq!(through(nat.inside(packet)).payload, sent, "{nth}");
+        }
+        let [messages, rewritten, opened, _, bypassed, _] = tally(&mut nat, "h323");
+        assert_eq!([messages, rewritten, opened, bypassed], [0, 0, 0, 1]);
+    }
+}
+
+/// H.225.0: where calls go over UDP is said in RAS, both ways.
+#[test]
+fn calls_over_udp_go_where_ras_has_said() {
+    let mut nat = Pipe::new(&strict());
+    let register = message("register_udp");
+    let seen = datagram(&mut nat, "register_udp");
+    hides(&register, &seen);
+    let signalling = became(&register, &seen.payload, 2517);
+    let own = seen.src.to_string();
+    answer(&mut nat, &own, "registered");
+    // Outside of the registration's first time.
+    nat.later(880.0);
+    let call = annex_e(8, &["peer_setup"]);
+    let packet = udp(&format!("192.0.2.1:40000 > {signalling}")).payload(&call);
+    let seen = nat.outside(packet).forwarded();
+    assert!(seen.dst == "10.64.0.7:2517");
+    assert_eq!(seen.payload, call);
+    let own_media = [6000, 6001].map(|port| (place(PEER, port), place(OWN, port)));
+    let connect = with(&annex_e(8, &["connect_fast"]), &own_media);
+    let packet = udp("10.64.0.7:2517 > 192.0.2.1:40000").payload(&connect);
+    let seen = through(nat.inside(packet));
+    assert!(seen.src == &*signalling);
+    assert!(doors(&mut nat).contains(&"udp 10.64.0.7:6000".to_owned()));
+    datagram(&mut nat, "admit");
+    answer(&mut nat, &own, "admitted_udp");
+    let setup = annex_e(4, &["setup_fast"]);
+    let packet = udp("10.64.0.7:30001 > 192.0.2.1:2519").payload(&setup);
+    hides(&setup, &through(nat.inside(packet)));
+    // Nobody has said so of another port.
+    let packet = udp("10.64.0.7:30001 > 192.0.2.1:2521").payload(&setup);
+    assert_eq!(through(nat.inside(packet)).payload, setup);
+    assert_eq!(tally(&mut nat, "h323")[5], 0);
+}
+
 /// T.38 over UDP has one port: what is beside it may be another's.
 #[test]
 fn fax_over_udp_is_no_rtp() {

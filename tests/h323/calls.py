@@ -140,6 +140,28 @@ def ras(name, **value):
 
 TERMINAL = {"terminal": {}, "mc": False, "undefinedNode": False}
 
+
+
+def registration(**more):
+    return ras("registrationRequest", protocolIdentifier=VERSION, discoveryComplete=False,
+               callSignalAddress=[address(OWN, 1720)], rasAddress=[address(OWN, 1719)],
+               terminalType=TERMINAL, endpointVendor={"vendor": {
+                   "t35CountryCode": 181, "t35Extension": 0, "manufacturerCode": 1}},
+               keepAlive=False, willSupplyUUIEs=False, maintainConnection=False, **more)
+
+
+def admission(**more):
+    return ras("admissionConfirm", bandWidth=1280, callModel=("gatekeeperRouted", 0),
+               destCallSignalAddress=address(KEEPER, 2720), willRespondToIRR=False,
+               uuiesRequested={"setup": False, "callProceeding": False, "connect": False,
+                               "alerting": False, "information": False, "releaseComplete": False,
+                               "facility": False, "progress": False, "empty": False}, **more)
+
+
+def annex_e(*place):
+    return {"annexE": [address(*place)]}
+
+
 MESSAGES = {
     "setup_fast": call(5, setup(fastStart=[
         element(offer(1, None, (OWN, 5001))), element(offer_back(2, (OWN, 5000), (OWN, 5001)))])),
@@ -171,11 +193,8 @@ MESSAGES = {
     "accept": tpkt(control(accept(1, (OWN, 5004), (OWN, 5005)))),
     "peer_channel": tpkt(control(open_channel(offer(1, None, (PEER, 6005))))),
     "peer_accept": tpkt(control(accept(1, (PEER, 6004), (PEER, 6005)))),
-    "register": ras("registrationRequest", protocolIdentifier=VERSION, discoveryComplete=False,
-                    callSignalAddress=[address(OWN, 1720)], rasAddress=[address(OWN, 1719)],
-                    terminalType=TERMINAL, endpointVendor={"vendor": {
-                        "t35CountryCode": 181, "t35Extension": 0, "manufacturerCode": 1}},
-                    keepAlive=False, willSupplyUUIEs=False, maintainConnection=False),
+    "register": registration(),
+    "register_udp": registration(alternateTransportAddresses=annex_e(OWN, 2517)),
     "released": call(0x5a, ("releaseComplete", {"protocolIdentifier": VERSION, "callIdentifier": {"guid": GUID}})),
     "unregister": ras("unregistrationRequest", callSignalAddress=[address(OWN, 1720)], endpointIdentifier="anna"),
     "unregistered": ras("unregistrationConfirm"),
@@ -187,11 +206,8 @@ MESSAGES = {
                  destinationInfo=[("dialledDigits", "200")], srcInfo=[("h323-ID", "anna")],
                  srcCallSignalAddress=address(OWN, 1720), bandWidth=1280, callReferenceValue=1,
                  conferenceID=GUID, activeMC=False, answerCall=False),
-    "admitted": ras("admissionConfirm", bandWidth=1280, callModel=("gatekeeperRouted", 0),
-                    destCallSignalAddress=address(KEEPER, 2720), willRespondToIRR=False,
-                    uuiesRequested={"setup": False, "callProceeding": False, "connect": False,
-                                    "alerting": False, "information": False, "releaseComplete": False,
-                                    "facility": False, "progress": False, "empty": False}),
+    "admitted": admission(),
+    "admitted_udp": admission(alternateTransportAddresses=annex_e(KEEPER, 2519)),
 }
 
 for name, message in MESSAGES.items():

@@ -60,6 +60,7 @@ PLACES = {
     "CommunicationModeTableEntry.mediaChannel": "NamedUdp",
     "CommunicationModeTableEntry.mediaControlChannel": "NamedUdp",
     "MCLocationIndication.signalAddress": "Signalling",
+    "AlternateTransportAddresses.annexE": "SignallingUdp",
     ".separateStack": "Stack",
 }
 
@@ -74,10 +75,10 @@ HELD = {"fastStart": "OpenLogicalChannel", "h245Control": "MultimediaSystemContr
 BY_HAND = {"h4501SupplementaryService": "super::h450::SUPPLEMENTARY_SERVICE"}
 NEEDED_THERE = {"ALIAS_ADDRESS", "NON_STANDARD_PARAMETER"}
 
-# What is signed, hashed, or nobody knows what for, what says only what one could do, and IPv6's,
-# Annex E's and SCTP's.
+# What is signed, hashed, or nobody knows what for, what says only what one could do, and IPv6's and
+# SCTP's.
 LEFT = {"CryptoH323Token", "CryptoToken", "ClearToken", "GenericData", "FeatureDescriptor", "FeatureSet",
-        "CallCapacity", "ServiceControlSession", "multicastAddress", "Criteria", "AlternateTransportAddresses",
+        "CallCapacity", "ServiceControlSession", "multicastAddress", "Criteria", "sctp",
         "RasUsageInformation", "CircuitInfo", "TransportCapability", "ConferenceRequest", "h235Key",
         "encryptionSync", "MultilinkRequest", "MultilinkResponse", "terminalCapabilitySet", "requestMode",
         "genericData", "featureSet", "serviceControl", "capacity", "circuitInfo"}

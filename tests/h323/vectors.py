@@ -24,7 +24,7 @@ MEANS = {
     "srcCallSignalAddress": "t", "sourceCallSignalAddress": "t", "alternativeAddress": "s",
     "signalAddress": "s", "h245Address": "c", "transportID": "t", "h245": "t", "callSignalling": "t",
     "rtpAddress": "u", "rtcpAddress": "u", "mediaChannel": "m", "mediaControlChannel": "m",
-    "separateStack": "k",
+    "separateStack": "k", "annexE": "e",
 }
 SPECIAL = {
     ("admissionConfirm", "destCallSignalAddress"): "s", ("0", "destCallSignalAddress"): "s",
@@ -35,7 +35,7 @@ SPECIAL = {
 }
 # Nothing counts below these.
 NOT = {"cryptoTokens", "tokens", "genericData", "featureSet", "serviceControl", "capacity", "circuitInfo",
-       "neededFeatures", "desiredFeatures", "supportedFeatures", "alternateTransportAddresses", "usageInformation",
+       "neededFeatures", "desiredFeatures", "supportedFeatures", "sctp", "usageInformation",
        "multicastAddress", "terminalCapabilitySet", "requestMode", "transportCapability", "conferenceRequest",
        "h235Key", "encryptionSync", "multilinkRequest", "multilinkResponse", "callCapacity", "genericInformation",
        "currentCallCapacity", "maximumCallCapacity", "circuitToRelease"}

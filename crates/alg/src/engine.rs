@@ -151,7 +151,9 @@ pub fn resolve(
             let (channel, answers) = match finding.role {
                 Role::Listens(channel) => (channel, None),
                 Role::Answers(transport, remote) => (answered(transport, remote), Some(0)),
-                Role::Leads(service, channel) => (channel, Some(kind_of(service))),
+                Role::Leads(service, channel) => {
+                    (channel, Some(kind_of(service, channel.transport)))
+                }
                 _ => continue,
             };
             let meant = meant(finding, context);
@@ -220,7 +222,7 @@ pub fn resolve(
                 let own = echoed(endpoint, channel.transport, host);
                 // By way of an outside address it may be another inside host, all the same.
                 if own.is_none() && !context.shadow {
-                    let kind = Some(kind_of(service));
+                    let kind = Some(kind_of(service, channel.transport));
                     host.lead(endpoint, channel.transport, kind, terms(finding));
                 }
                 own
@@ -289,10 +291,11 @@ const fn is_one_connection(channel: Channel) -> bool {
 }
 
 /// Number of a kind of session that H.323 leads to: the others are told by their protocol.
-const fn kind_of(service: h323::Service) -> u8 {
-    match service {
-        h323::Service::Ras | h323::Service::CallSignalling => 0,
-        h323::Service::MediaControl => MEDIA_CONTROL,
+const fn kind_of(service: h323::Service, transport: Transport) -> u8 {
+    match (service, transport) {
+        (h323::Service::MediaControl, _) => MEDIA_CONTROL,
+        (h323::Service::CallSignalling, Transport::Udp) => nat::Service::CALLS_OVER_UDP,
+        (h323::Service::Ras | h323::Service::CallSignalling, _) => 0,
     }
 }
 

@@ -5,7 +5,7 @@ use appproto::{
     tftp,
 };
 use base::{Direction, Nanos};
-use nat::{Attached, Gateway};
+use nat::{Attached, Gateway, Service};
 
 use crate::directory;
 use crate::engine::{Agreed, Host, Keeper, MEDIA_CONTROL, Terms};
@@ -56,7 +56,7 @@ impl Scanned {
                 ..Terms::default()
             },
             (None, Gateway::Ldap) => directory::Registration::from_word(attached.notes[1]).terms(),
-            (None, Gateway::H323) if attached.protocol == UDP => Terms {
+            (None, Gateway::H323) if is_ras(attached) => Terms {
                 lifetime: Some(Registration::from_word(attached.notes[1]).lifetime()),
                 // Longer than the session, which a quiet host loses before it is called.
                 keeper: Keeper::Call(Agreed::Yes),
@@ -65,6 +65,14 @@ impl Scanned {
             (None, _) => Terms::default(),
         }
     }
+}
+
+/// Whether a session is H.323's with a gatekeeper.
+#[must_use]
+pub const fn is_ras(attached: &Attached) -> bool {
+    matches!(attached.gateway, Gateway::H323)
+        && attached.protocol == UDP
+        && attached.kind != Service::CALLS_OVER_UDP
 }
 
 /// Reads the next bytes that a session carries in a direction; notes what has to be known for
@@ -171,6 +179,7 @@ pub fn scan(
         Gateway::H323 => {
             let mut state = h323::State::from_word(*note);
             let (service, transport) = match (attached.protocol, attached.kind) {
+                (UDP, Service::CALLS_OVER_UDP) => (h323::Service::CallSignalling, Transport::Udp),
                 (UDP, _) => (h323::Service::Ras, Transport::Udp),
                 (_, MEDIA_CONTROL) => (h323::Service::MediaControl, Transport::Tcp),
                 _ => (h323::Service::CallSignalling, Transport::Tcp),

@@ -8,7 +8,7 @@
 //! several at a time nothing tells whose a door is: they close by their time.
 
 use appproto::h323::{Message, Service};
-use appproto::{Endpoint, Finding, Findings, Form, Role, Span};
+use appproto::{Endpoint, Finding, Findings, Form, Role, Span, Transport};
 use arrayvec::ArrayVec;
 use base::{Direction, Nanos};
 
@@ -24,28 +24,41 @@ const LONGEST: u32 = 24 * 3600;
 const GRACE: Nanos = Nanos::from_secs(30);
 
 /// What is opened once more.
-pub(crate) type Renewed = ArrayVec<Finding, 2>;
+pub(crate) type Renewed = ArrayVec<Finding, 3>;
+
+/// Where a host is reached, in the order of [`Registration::ports`].
+const REACHED: [Role; 3] = [
+    Service::Ras.leads(),
+    Service::CallSignalling.leads(),
+    Service::CallSignalling.leads_over(Transport::Udp),
+];
 
 /// What is known of the registration that a session is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Registration {
-    /// Seconds; zero if nothing was said.
+    /// Seconds, at most [`LONGEST`]; zero if nothing was said.
     time_to_live: u32,
-    /// Ports of the host's own that it asked for: of RAS and of calls.
-    ports: [u16; 2],
+    /// Ports of the host's own that it asked for: of RAS, and of calls over TCP and UDP.
+    ports: [u16; 3],
 }
 
 impl Registration {
+    /// An odd second is one more then.
     pub(crate) const fn to_word(self) -> u64 {
-        let [ras, calls] = self.ports;
-        (ras as u64) << 48 | (calls as u64) << 32 | self.time_to_live as u64
+        let [ras, calls, over_udp] = self.ports;
+        let pairs = self.time_to_live.div_ceil(2);
+        (ras as u64) << 48 | (calls as u64) << 32 | (over_udp as u64) << 16 | pairs as u64
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "parts of the word")]
     pub(crate) const fn from_word(word: u64) -> Self {
         Self {
-            time_to_live: word as u32,
-            ports: [(word >> 48) as u16, (word >> 32) as u16],
+            time_to_live: (word as u16) as u32 * 2,
+            ports: [
+                (word >> 48) as u16,
+                (word >> 32) as u16,
+                (word >> 16) as u16,
+            ],
         }
     }
 
@@ -58,31 +71,31 @@ impl Registration {
         host: &impl Host,
     ) -> Renewed {
         let mut renewed = Renewed::new();
+        let said = message.time_to_live.map(|seconds| seconds.min(LONGEST));
         match direction {
             Direction::Outbound if message.registers() => {
-                let port = |service| {
+                let port = |role| {
                     let mut own = found.iter().filter(|finding| {
-                        matches!(finding.role, Role::Leads(to, _) if to == service)
-                            && host.is_own(finding.endpoint.address)
+                        finding.role == role && host.is_own(finding.endpoint.address)
                     });
                     own.next().map_or(0, |finding| finding.endpoint.port)
                 };
-                self.ports = [Service::Ras, Service::CallSignalling].map(port);
-                self.time_to_live = message.time_to_live.unwrap_or(self.time_to_live);
+                self.ports = REACHED.map(port);
+                self.time_to_live = said.unwrap_or(self.time_to_live);
             }
             Direction::Inbound if message.confirms() => {
-                self.time_to_live = message.time_to_live.unwrap_or(self.time_to_live);
-                for (service, port) in [Service::Ras, Service::CallSignalling]
+                self.time_to_live = said.unwrap_or(self.time_to_live);
+                for (role, port) in REACHED
                     .into_iter()
                     .zip(self.ports)
                     .filter(|(_, port)| *port > 0)
                 {
-                    // There is room for two.
+                    // There is room for all.
                     let _ = renewed.try_push(Finding {
                         span: Span::default(),
                         endpoint: Endpoint { address: 0, port },
                         form: Form::BinaryPort,
-                        role: service.leads(),
+                        role,
                     });
                 }
             }
@@ -95,7 +108,7 @@ impl Registration {
     pub(crate) fn lifetime(self) -> Nanos {
         let seconds = match self.time_to_live {
             0 => USUAL,
-            seconds => seconds.min(LONGEST),
+            seconds => seconds,
         };
         Nanos::from_secs(u64::from(seconds)).plus(GRACE)
     }
@@ -187,14 +200,14 @@ mod tests {
 
     #[test]
     fn doors_last_as_long_as_the_registration() {
-        for (said, lasts) in [(0, 330), (60, 90), (900, 930), (u32::MAX, 24 * 3600 + 30)] {
+        for (said, lasts) in [(0, 330), (60, 90), (899, 930), (LONGEST, 24 * 3600 + 30)] {
             let registration = Registration {
                 time_to_live: said,
-                ports: [1719, 1720],
+                ports: [1719, 1720, 2517],
             };
-            assert_eq!(registration.lifetime(), Nanos::from_secs(lasts));
-            let word = registration.to_word();
-            assert_eq!(Registration::from_word(word), registration);
+            let kept = Registration::from_word(registration.to_word());
+            assert_eq!(kept.lifetime(), Nanos::from_secs(lasts));
+            assert_eq!(kept.ports, registration.ports);
         }
     }
 }

@@ -28,5 +28,5 @@ pub mod sip;
 
 pub use edits::{Edit, Edits, NoRoom, add_difference, splice};
 pub use engine::{Agreed, Context, Host, Keeper, MEDIA_CONTROL, Outcome, Refused, Terms, resolve};
-pub use gateway::{Scanned, scan};
+pub use gateway::{Scanned, is_ras, scan};
 pub use rtsp::Doors;

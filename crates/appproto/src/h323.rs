@@ -3,18 +3,21 @@
 //! ```text
 //!  RAS              UDP 1719        | RasMessage |
 //!  call signalling  TCP 1720        | TPKT | Q.931: ... User-User | H323-UserInformation | ... |
+//!                   UDP 1720, 2517  | ...  | Q.931 | ... | Q.931 |
 //!                                       fastStart, h245Control: octet strings with H.245 in them
 //!  media control    TCP, any port   | TPKT | MultimediaSystemControlMessage |
 //! ```
 //!
 //! All of them are ASN.1 in aligned PER, read by the recommendations' own grammar up to the last
 //! address; what later versions add is skipped. Addresses have six bytes, and nothing becomes
-//! longer or shorter. Each kind of session names where those of the next kind go: what
+//! longer or shorter. So what call signalling over UDP has around its messages (Annex E of H.323)
+//! need not be known, see [`datagram`]. Each kind of session names where those of the next kind go: what
 //! [`Role::Leads`] says. Supplementary services ([`h450`]) are in octet strings of call signalling,
 //! too. A message that cannot be read is left alone, and one tunnelled in another
 //! by itself.
 
 mod channels;
+mod datagram;
 mod grammar;
 mod h450;
 mod per;
@@ -45,10 +48,15 @@ impl Service {
     /// Whoever announces it takes its sessions there, from anybody.
     #[must_use]
     pub const fn leads(self) -> Role {
-        let transport = match self {
+        self.leads_over(match self {
             Self::Ras => Transport::Udp,
             Self::CallSignalling | Self::MediaControl => Transport::Tcp,
-        };
+        })
+    }
+
+    /// The same of call signalling over either.
+    #[must_use]
+    pub const fn leads_over(self, transport: Transport) -> Role {
         Role::Leads(self, channel(transport, Ports::One))
     }
 }
@@ -70,6 +78,16 @@ pub struct Message {
 }
 
 impl Message {
+    const fn of(service: Service) -> Self {
+        Self {
+            service,
+            kind: u16::MAX,
+            what: u16::MAX,
+            reference: 0,
+            time_to_live: None,
+        }
+    }
+
     /// It asks for a registration, or renews it.
     #[must_use]
     pub const fn registers(self) -> bool {
@@ -164,7 +182,7 @@ const RELEASE_COMPLETE: u16 = 0x5a;
 const SPOKEN: u8 = 0x01;
 
 /// Lists the endpoints in whole messages of one direction and calls `seen` for each message:
-/// over UDP one a datagram, over TCP in TPKT.
+/// over UDP one a datagram of RAS, and of call signalling as many as there are; over TCP in TPKT.
 pub fn scan(
     service: Service,
     transport: Transport,
@@ -185,6 +203,9 @@ pub fn scan(
         let scan = frames::scan(framed, &mut frames, sender, bytes, found);
         state.frames = frames;
         return scan;
+    }
+    if service == Service::CallSignalling {
+        return datagram::scan(state, sender, bytes, found, seen);
     }
     match read(service, bytes, 0, (state, sender), found) {
         Ok(Some(message)) => {
@@ -254,16 +275,10 @@ fn read(
     service: Service,
     bytes: &[u8],
     from: usize,
-    (state, sender): (&mut State, Sender),
+    session: (&mut State, Sender),
     found: &mut Findings,
 ) -> Result<Option<Message>, NoRoom> {
-    let mut message = Message {
-        service,
-        kind: u16::MAX,
-        what: u16::MAX,
-        reference: 0,
-        time_to_live: None,
-    };
+    let mut message = Message::of(service);
     let (at, end, of) = match service {
         Service::Ras => (from, bytes.len(), &grammar::RAS_MESSAGE_LAST),
         Service::MediaControl => (
@@ -279,25 +294,40 @@ fn read(
             (q931.start, q931.end, &grammar::H323_USER_INFORMATION_LAST)
         }
     };
+    // Without anything of H.323 in it, it is Q.931's alone.
+    if service == Service::CallSignalling && at == end {
+        return Ok(Some(message));
+    }
+    value(
+        (bytes, at, end),
+        of,
+        (message, Transport::Tcp),
+        session,
+        found,
+    )
+}
+
+/// Reads a value of ASN.1 between two offsets.
+fn value(
+    (bytes, at, end): (&[u8], usize, usize),
+    of: &'static types::Type,
+    (message, transport): (Message, Transport),
+    (state, sender): (&mut State, Sender),
+    found: &mut Findings,
+) -> Result<Option<Message>, NoRoom> {
     let before = found.len();
     let mut places = Places {
         found,
         base: at,
         state,
         sender,
+        transport,
         offered: 0,
         data: None,
         full: false,
         message,
     };
-    // Without anything of H.323 in it, it is Q.931's alone.
-    let plain = service == Service::CallSignalling && at == end;
-    let value = bytes.get(at..end).unwrap_or_default();
-    let read = if plain {
-        Ok(())
-    } else {
-        per::read(value, of, &mut places)
-    };
+    let read = per::read(bytes.get(at..end).unwrap_or_default(), of, &mut places);
     let (message, full) = (places.message, places.full);
     if full || read.is_err() {
         found.truncate(before);
@@ -372,6 +402,8 @@ struct Places<'a> {
     base: usize,
     state: &'a mut State,
     sender: Sender,
+    /// What the message has come over.
+    transport: Transport,
     /// Number of the channel that is offered.
     offered: u16,
     /// What it runs on, if it has no RTP.
@@ -385,6 +417,13 @@ impl Told for Places<'_> {
     fn address(&mut self, place: Place, at: usize, endpoint: Endpoint) -> Result<(), Stop> {
         /// First four bits of multicast addresses.
         const MULTICAST: u32 = 0xe;
+        let of_calls = self.message.service == Service::CallSignalling;
+        let place = match (place, self.transport) {
+            // Where calls go over UDP, those that are sent on do, and are named so.
+            (Place::Signalling, Transport::Udp) if of_calls => Place::SignallingUdp,
+            (Place::NamedTcp, Transport::Udp) if of_calls => Place::NamedUdp,
+            _ => place,
+        };
         let Some(role) = role(place, endpoint.port, self.data) else {
             return Ok(());
         };
@@ -457,6 +496,7 @@ const fn role(place: Place, port: u16, data: Option<Transport>) -> Option<Role> 
     Some(match place {
         Place::Ras => Service::Ras.leads(),
         Place::Signalling => Service::CallSignalling.leads(),
+        Place::SignallingUdp => Service::CallSignalling.leads_over(Transport::Udp),
         Place::Control => Service::MediaControl.leads(),
         Place::NamedTcp => Role::Names(Transport::Tcp),
         Place::NamedUdp => Role::Names(Transport::Udp),

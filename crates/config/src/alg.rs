@@ -126,6 +126,7 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
         reset_ttl: false,
         ports: Vec::new(),
         services: Vec::new(),
+        calls_over_udp: Vec::new(),
         sizes: Vec::new(),
         sip: None,
         trunks: Vec::new(),
@@ -170,9 +171,15 @@ fn one(gateway: &Gateway, node: Option<&Node>, report: &mut Report) -> Alg {
         };
         let protocols: &[u8] = match *key {
             "tcp" => &[TCP],
-            "udp" | "ras" => &[UDP],
+            "udp" | "ras" | "annex_e" => &[UDP],
+            "q931" => &[TCP, UDP],
             _ => gateway.protocols,
         };
+        if matches!(*key, "q931" | "annex_e") {
+            let calls = ports.iter().copied();
+            let is_new = |port: &u16| !alg.services.contains(&(UDP, *port));
+            alg.calls_over_udp.extend(calls.filter(is_new));
+        }
         alg.serve(protocols, &ports);
     }
     alg.serve(gateway.protocols, gateway.fixed);
@@ -241,9 +248,12 @@ const GATEWAYS: [Gateway; 14] = [
         .with(sip::KEYS),
     ports("rtsp", &[("ports", &[554])], &[]).over(&[TCP]),
     ports("skinny", &[("ports", &[2000])], &[]).over(&[TCP]),
-    ports("h323", &[("ras", &[1719]), ("q931", &[1720])], &[])
-        .over(&[TCP])
-        .with(trunks::KEYS),
+    ports(
+        "h323",
+        &[("ras", &[1719]), ("q931", &[1720]), ("annex_e", &[2517])],
+        &[],
+    )
+    .with(trunks::KEYS),
     fixed("netbios", &[137, 138, 139], &[]).over(&[TCP, UDP]),
     fixed("rcmd", &[512, 513, 514], &[]).over(&[TCP]),
     ports("ldap", &[("ports", &[389, 1002])], &[]).over(&[TCP]),

@@ -758,6 +758,8 @@ pub struct Alg {
     pub ports: Vec<u16>,
     /// The same with the IP protocol of each.
     pub services: Vec<(u8, u16)>,
+    /// Those of them at which `h323` has calls over UDP.
+    pub calls_over_udp: Vec<u16>,
     /// Sizes in bytes, by key.
     pub sizes: Vec<(&'static str, u64)>,
     /// Of `sip` alone.

@@ -403,9 +403,7 @@ where
         let message = scanned.message.as_ref();
         host.call = match (message, attached.gateway) {
             (Some(message), _) => sip::call_of(host.shard, &view, payload, message),
-            (None, Gateway::H323) if attached.protocol == protocol::UDP => {
-                registration_of(host.shard, &view)
-            }
+            (None, _) if alg::is_ras(attached) => registration_of(host.shard, &view),
             (None, _) => 0,
         };
         let call = host.call;

@@ -102,9 +102,14 @@ pub struct Service {
     pub in_parts: bool,
     /// Of DNS: what is answered by an address that is only lent must not be kept.
     pub reset_ttl: bool,
+    /// Which of the kinds of sessions that the gateway has; zero if its protocol and port say it.
+    pub kind: u8,
 }
 
 impl Service {
+    /// The kind that call signalling of H.323 over UDP is, where RAS is, too.
+    pub const CALLS_OVER_UDP: u8 = 2;
+
     /// Whether each packet says all there is to know: nothing is remembered of its sessions
     /// unless something comes up.
     pub(crate) const fn is_stateless(self) -> bool {
@@ -339,7 +344,7 @@ pub struct Attached {
     pub protocol: u8,
     /// Well-known port of the server.
     pub port: u16,
-    /// Which of the kinds of sessions that the gateway has; zero if its protocol and port say it.
+    /// As the service has it.
     pub kind: u8,
     /// The gateway's own, zero at first.
     pub notes: [u64; 2],
@@ -371,7 +376,7 @@ impl Attached {
             client,
             protocol: service.protocol,
             port: service.port,
-            kind: 0,
+            kind: service.kind,
             notes: [0; 2],
             next: [None; 2],
             first: [None; 2],
@@ -628,6 +633,7 @@ mod tests {
             shadow: false,
             in_parts: true,
             reset_ttl: false,
+            kind: 0,
         }
     }
 

@@ -21,6 +21,7 @@ use nat::{
 use pktio::PortId;
 use wire::ethernet::{Mac, Tags};
 use wire::igmp::Version;
+use wire::ipv4::protocol;
 
 /// A configuration in the engine's terms.
 #[derive(Debug)]
@@ -385,14 +386,19 @@ fn services(config: &Config, overrides: &[model::Alg], realms: Option<(VrfId, Vr
             .filter(|_| alg.enabled)
             .filter(|gateway| *gateway != Gateway::Dns || names);
         let (shadow, reset_ttl) = (alg.shadow, alg.reset_ttl);
-        let service = move |(protocol, port): &(u8, u16)| {
+        let service = move |(number, port): &(u8, u16)| {
             gateway.map(|gateway| Service {
-                protocol: *protocol,
+                protocol: *number,
                 port: *port,
                 gateway,
                 shadow,
                 in_parts,
                 reset_ttl,
+                kind: if *number == protocol::UDP && alg.calls_over_udp.contains(port) {
+                    Service::CALLS_OVER_UDP
+                } else {
+                    0
+                },
             })
         };
         alg.services.iter().filter_map(service).collect::<Vec<_>>()

@@ -145,6 +145,7 @@ pub(crate) fn serve(settings: &mut Settings) {
             shadow: false,
             in_parts: true,
             reset_ttl: false,
+            kind: 0,
         })
     });
     let services = Services::new(services.collect());

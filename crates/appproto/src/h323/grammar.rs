@@ -46,7 +46,7 @@ static ADMISSION_CONFIRM: Type = Type::Sequence(&Sequence {
         None,
         None,
         None,
-        None,
+        Some(Type::Of(&ALTERNATE_TRANSPORT_ADDRESSES_LAST)),
         None,
         None,
         None,
@@ -83,7 +83,7 @@ static ADMISSION_CONFIRM_LAST: Type = Type::Sequence(&Sequence {
         None,
         None,
         None,
-        None,
+        Some(Type::Of(&ALTERNATE_TRANSPORT_ADDRESSES_LAST)),
         None,
         None,
         None,
@@ -266,6 +266,18 @@ static ALTERNATE_GK_LAST: Type = Type::Sequence(&Sequence {
     optional: 1,
     root: &[
         Must(Type::At(Place::Ras, &Type::Of(&TRANSPORT_ADDRESS))),
+        Must(Type::Rest),
+    ],
+    more: &[],
+});
+static ALTERNATE_TRANSPORT_ADDRESSES_LAST: Type = Type::Sequence(&Sequence {
+    extensible: true,
+    optional: 1,
+    root: &[
+        May(Type::At(
+            Place::SignallingUdp,
+            &Type::List(ANY, &Type::Of(&TRANSPORT_ADDRESS)),
+        )),
         Must(Type::Rest),
     ],
     more: &[],
@@ -531,7 +543,7 @@ static ENDPOINT: Type = Type::Sequence(&Sequence {
         May(Type::List(ANY, &Type::Of(&ALIAS_ADDRESS))),
         May(Type::List(ANY, &Type::Of(&ALIAS_ADDRESS))),
     ],
-    more: &[],
+    more: &[Some(Type::Of(&ALTERNATE_TRANSPORT_ADDRESSES_LAST))],
 });
 static ENDPOINT_TYPE: Type = Type::Sequence(&Sequence {
     extensible: true,
@@ -2329,7 +2341,7 @@ static LOCATION_CONFIRM_LAST: Type = Type::Sequence(&Sequence {
         None,
         None,
         None,
-        None,
+        Some(Type::Of(&ALTERNATE_TRANSPORT_ADDRESSES_LAST)),
         Some(Type::List(ANY, &Type::Of(&SUPPORTED_PROTOCOLS))),
         None,
         None,
@@ -2652,7 +2664,21 @@ static REGISTRATION_CONFIRM_LAST: Type = Type::Sequence(&Sequence {
         None,
         None,
         None,
-        None,
+        Some(Type::Sequence(&Sequence {
+            extensible: true,
+            optional: 0,
+            root: &[
+                Must(Type::Bits(1)),
+                Must(Type::Bits(1)),
+                Must(Type::Bits(1)),
+                Must(Type::Bits(1)),
+            ],
+            more: &[
+                None,
+                None,
+                Some(Type::Of(&ALTERNATE_TRANSPORT_ADDRESSES_LAST)),
+            ],
+        })),
         None,
         None,
         None,
@@ -2764,7 +2790,7 @@ static REGISTRATION_REQUEST_LAST: Type = Type::Sequence(&Sequence {
         None,
         None,
         None,
-        None,
+        Some(Type::Of(&ALTERNATE_TRANSPORT_ADDRESSES_LAST)),
         None,
         Some(Type::List(ANY, &Type::Of(&ADDRESS_PATTERN))),
         None,

@@ -74,6 +74,7 @@ fn told(finding: &Finding) -> String {
     let Endpoint { address, port } = finding.endpoint;
     let kind = match finding.role {
         Role::Leads(Service::Ras, _) => 'r',
+        Role::Leads(Service::CallSignalling, channel) if channel.transport == Transport::Udp => 'e',
         Role::Leads(Service::CallSignalling, _) => 's',
         Role::Leads(Service::MediaControl, _) => 'c',
         Role::Names(Transport::Tcp) => 't',

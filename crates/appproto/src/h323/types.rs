@@ -96,6 +96,8 @@ pub(super) enum Place {
     Ras,
     /// Calls go there.
     Signalling,
+    /// Calls go there over UDP.
+    SignallingUdp,
     /// An H.245 channel goes there.
     Control,
     /// One end of something over TCP.

@@ -16,6 +16,7 @@ fn with_ftp() -> Settings {
         shadow: false,
         in_parts: true,
         reset_ttl: false,
+        kind: 0,
     };
     let mut settings = settings(16, Nanos::from_secs(120));
     settings.rules[0].services = Services::new(vec![service]);

@@ -171,11 +171,9 @@ impl Shard {
                 .services(usize::from(view.rule))
                 .in_parts(gateway),
             reset_ttl: false,
+            kind,
         };
         self.attach(id, service, client);
-        if let Some(attached) = self.attachments.get_mut(id) {
-            attached.kind = kind;
-        }
     }
 
     pub(super) fn attach(&mut self, id: SessionId, service: Service, client: Direction) {

@@ -152,6 +152,7 @@ impl Shard {
             shadow: false,
             in_parts: false,
             reset_ttl: false,
+            kind: 0,
         };
         self.attach(opened, service, Direction::Outbound);
         Ok(())
