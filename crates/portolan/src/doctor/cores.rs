@@ -11,6 +11,7 @@ pub(super) fn examine(snapshot: &Snapshot, wants: Option<&Wants>) -> Vec<Finding
     };
     let mut findings = vec![there(snapshot, wants)];
     findings.push(isolated(snapshot, wants));
+    findings.extend(siblings(snapshot, wants));
     findings.extend(governor(snapshot, wants));
     findings
 }
@@ -86,6 +87,45 @@ fn isolated(snapshot: &Snapshot, wants: &Wants) -> Finding {
          /etc/default/grub; update-grub; reboot"
     );
     Finding::warning(CHECK, found, remedy)
+}
+
+/// Threads of one core (SMT) share what executes; the kernel lists those that are online.
+fn siblings(snapshot: &Snapshot, wants: &Wants) -> Option<Finding> {
+    const CHECK: &str = "siblings";
+    let isolated = set(snapshot, "isolated");
+    let mut known = false;
+    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    for core in &wants.cores {
+        let threads = set(
+            snapshot,
+            &format!("cpu{core}/topology/thread_siblings_list"),
+        );
+        known |= !threads.is_empty();
+        for thread in threads.into_iter().filter(|thread| thread != core) {
+            if wants.cores.contains(&thread) || thread == wants.slow_path_core {
+                ours.push(format!("{core} with {thread}"));
+            } else if !isolated.contains(&thread) {
+                others.push(thread);
+            }
+        }
+    }
+    if !ours.is_empty() {
+        let found = format!("Portolan's threads share a core: {}", ours.join(", "));
+        let remedy = "name one thread of each core in `workers` (lscpu -e tells them apart)";
+        return Some(Finding::warning(CHECK, found, remedy));
+    }
+    if !others.is_empty() {
+        let found = format!(
+            "anything may run on {}, a worker's core each",
+            listed(&others)
+        );
+        let off: Vec<String> = others
+            .iter()
+            .map(|thread| format!("echo 0 >{CPU}/cpu{thread}/online"))
+            .collect();
+        return Some(Finding::warning(CHECK, found, off.join("; ")));
+    }
+    known.then(|| Finding::ok(CHECK, "no worker shares its core with what runs"))
 }
 
 /// Where the kernel sets frequencies at all.

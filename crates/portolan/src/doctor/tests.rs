@@ -400,6 +400,45 @@ fn workers_have_cores_that_are_there_and_theirs_alone() {
 }
 
 #[test]
+fn a_worker_shares_its_core_with_no_other_thread() {
+    let siblings =
+        |core: u16| format!("sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
+    let alone = Machine::ready()
+        .file(&siblings(1), "1\n")
+        .file(&siblings(2), "2\n");
+    let said = alone.says(Some(&wants()), "siblings");
+    is(&said, Status::Ok, "no worker shares", "");
+
+    let worker = alone.file(&siblings(1), "1-2\n");
+    let said = worker.says(Some(&wants()), "siblings");
+    is(
+        &said,
+        Status::Warning,
+        "1 with 2",
+        "one thread of each core",
+    );
+
+    let slow_path = worker.file(&siblings(1), "0,1\n");
+    let said = slow_path.says(Some(&wants()), "siblings");
+    is(
+        &said,
+        Status::Warning,
+        "1 with 0",
+        "one thread of each core",
+    );
+
+    let stranger = slow_path.file(&siblings(1), "1,5\n");
+    let said = stranger.says(Some(&wants()), "siblings");
+    let remedy = "echo 0 >/sys/devices/system/cpu/cpu5/online";
+    is(&said, Status::Warning, "anything may run on 5", remedy);
+
+    // Where nothing else is put, nothing runs.
+    let isolated = stranger.file(&siblings(1), "1,3\n");
+    let said = isolated.says(Some(&wants()), "siblings");
+    is(&said, Status::Ok, "no worker shares", "");
+}
+
+#[test]
 fn clocks_are_cheap_and_synchronised() {
     let source = "sys/devices/system/clocksource/clocksource0/current_clocksource";
     let machine = Machine::ready().file(source, "hpet\n");
