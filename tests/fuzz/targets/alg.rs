@@ -59,6 +59,7 @@ fuzz_target!(|data: &[u8]| {
         shadow: false,
         in_parts: true,
         reset_ttl: false,
+        kind: 0,
     };
     let way = |bit: u8| match ways & bit {
         0 => Direction::Outbound,

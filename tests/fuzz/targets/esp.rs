@@ -101,6 +101,7 @@ fn one_address() -> Appliance {
         shadow: false,
         in_parts: false,
         reset_ttl: false,
+        kind: 0,
     };
     let ipsec = IpsecSettings {
         esp: true,
