@@ -131,6 +131,20 @@ fn a_black_hole_opens_and_closes_at_a_reload() {
     assert_eq!(nat.counter(Counter::DropBlackHole), 2);
 }
 
+/// Where a rule names no interface, its `source` says who is inside.
+#[test]
+fn a_rule_without_interfaces_knows_the_inside_by_its_source() {
+    let rule = Config::new()
+        .rule_without("inside")
+        .rule("source", "10.64.0.0/16");
+    let config = rule.top("protection: { black_hole: [10.64.0.7, 192.0.2.0/24] }");
+    let mut nat = Pipe::new(&config);
+    let out = nat
+        .inside(udp(&format!("{INSIDE} > 192.0.2.1:53")))
+        .forwarded();
+    nat.outside(out.reply()).dropped(Counter::DropBlackHole);
+}
+
 /// A scanner finds nothing more; what hosts inside have with it goes on.
 #[test]
 fn who_touches_many_unused_ports_opens_nothing_more() {

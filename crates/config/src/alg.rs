@@ -250,7 +250,11 @@ const GATEWAYS: [Gateway; 14] = [
     ports("skinny", &[("ports", &[2000])], &[]).over(&[TCP]),
     ports(
         "h323",
-        &[("ras", &[1719]), ("q931", &[1720]), ("annex_e", &[2517])],
+        &[
+            ("ras", &[1718, 1719]),
+            ("q931", &[1720]),
+            ("annex_e", &[2517]),
+        ],
         &[],
     )
     .with(trunks::KEYS),

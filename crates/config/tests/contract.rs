@@ -365,7 +365,7 @@ nat: { pools: [ { name: p, prefixes: [203.0.113.0/30] } ], rules: [ { pool: p, a
         .collect();
     assert_eq!(off, ["ftp", "tftp", "dns", "skinny"]);
     assert_eq!(config.alg[4].ports, [8_554]);
-    assert_eq!(config.alg[6].ports, [1_719, 1_720, 2_517]);
+    assert_eq!(config.alg[6].ports, [1_718, 1_719, 1_720, 2_517]);
     assert_eq!(config.alg[6].calls_over_udp, [1_720, 2_517]);
     assert!(config.warnings.is_empty());
 }

@@ -1,10 +1,10 @@
 //! Protection at the door: what is dropped right after it was received.
 //!
-//! Every frame from an interface that is outside for all rules is asked about once, by the
-//! worker that receives it, whichever lane it would take.
+//! Every frame from outside is asked about once, by the worker that receives it, whichever
+//! lane it would take.
 
 use base::{Counter, Nanos};
-use nat::FlowKey;
+use nat::{FlowKey, Match};
 use pktio::{Burst, Io, PacketBuf, RingReceiver, RingSender};
 use wire::{ethernet, ipv4};
 
@@ -45,16 +45,23 @@ where
             return None;
         }
         let number = self.router.interface_of(buf.port(), header.tags)?;
-        if !self.shard.layout().is_only_outside(usize::from(number)) {
-            return None;
-        }
         let realm = self.router.interface(number)?.realm;
         let packet = frame.get(header.len..)?;
         let [.., transport, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
             packet.first_chunk::<{ ipv4::HEADER_LEN }>()?;
         let src = u32::from_be_bytes([*s0, *s1, *s2, *s3]);
         let dst = u32::from_be_bytes([*d0, *d1, *d2, *d3]);
+        let key = FlowKey::new(src, dst, 0, 0, *transport, realm);
+        if !self.is_from_outside(usize::from(number), key) {
+            return None;
+        }
         self.shard.keeps_out(realm, (src, dst), *transport, now)
+    }
+
+    /// Whether no rule calls an interface inside, or takes what comes by it from this host.
+    fn is_from_outside(&self, interface: usize, key: FlowKey) -> bool {
+        !self.shard.is_inside(interface)
+            && matches!(self.shard.match_rule(interface, key), Match::None)
     }
 
     /// Notes that a packet from outside was for a port that nobody has.
